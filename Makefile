@@ -1,0 +1,67 @@
+# make demo   real orders, appended, read and refused, on a PostgreSQL of its own
+# make test   every check and test, on the system's PostgreSQL and on 18
+# make lint   the checks that need no server
+# make freeze after editing sql/: paste it into the migrations
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The majors to test on: what the system has, and 18 from the Python wheel.
+MAJORS ?= $(shell { ls /usr/lib/postgresql 2>/dev/null; echo 18; } | sort -nu)
+# Processes that run tests side by side.
+JOBS ?= 2
+SUITES ?= lint pgtap pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint pgtap pytest freeze system-packages clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	    echo 'This Python cannot make a virtual environment; on Debian and Ubuntu:'; \
+	    echo '    sudo apt-get install python3-venv'; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/evident demo
+
+test: system-packages
+	$(MAKE) --no-print-directory $(SUITES)
+
+system-packages: $(VENV)/.installed-dev
+	@tests/system_packages.sh
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/evident check
+	$(BIN)/sqlfluff lint -q sql/functions sql/projections
+	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard migrations/*.sql \
+	    migrations/examples/*.sql))
+
+pgtap: $(VENV)/.installed-dev
+	$(BIN)/python -m harness.pgtap $(MAJORS)
+
+pytest: $(VENV)/.installed-dev
+	@set -e; for major in $(MAJORS); do \
+	    echo "pytest on PostgreSQL $$major"; \
+	    $(BIN)/pytest -q -n $(JOBS) --pg $$major; \
+	done
+
+freeze: $(VENV)/.installed-dev
+	$(BIN)/evident freeze
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
