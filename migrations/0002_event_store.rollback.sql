@@ -1,0 +1,53 @@
+-- Takes back 0002: the table. Refused while it holds events.
+
+set local role evident_owner;
+set local search_path = pg_catalog, pg_temp;
+set local lock_timeout = '5s';
+
+do $do$
+begin
+    lock table evident.event_store in access exclusive mode;
+    if exists (select from evident.event_store) then
+        raise exception using
+            errcode = 'PT403',
+            message = 'rollback refused: evident.event_store holds events',
+            detail = jsonb_build_object(
+                'table', 'evident.event_store',
+                'operation', 'ROLLBACK'
+            )::text,
+            hint = 'history is not for a rollback to drop; when it really is to '
+                'go, back it up and run: drop schema evident cascade';
+    end if;
+end;
+$do$;
+
+drop table evident.event_store;
+
+-- [begin generated rollback]
+drop function evident._uuid_v7();
+drop function evident._now();
+
+-- [begin sql/functions/version.sql]
+-- evident.version: the newest engine migration whose objects are in place.
+--
+-- Migration tools keep their own marks, and a crash between a migration's
+-- commit and its mark leaves the two apart. This function is replaced inside
+-- each migration's transaction, so it tells what the schema really is.
+
+create or replace function evident.version()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select '0001_schema_and_roles'::text;
+end;
+
+comment on function evident.version() is
+'The id of the newest engine migration that is in effect, such as 0005_guards.';
+
+revoke all on function evident.version() from public;
+grant execute on function evident.version() to
+evident_writer, evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/version.sql]
+-- [end generated rollback]

@@ -1,0 +1,57 @@
+-- Undoes 0003_append.
+
+set local role evident_owner;
+set local search_path = pg_catalog, pg_temp;
+set local lock_timeout = '5s';
+
+-- [begin generated rollback]
+drop function evident.append_batch(jsonb);
+drop function evident.append_events(uuid, jsonb, integer);
+drop function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid);
+drop function evident._append_in_turn(jsonb);
+drop function evident._append_together(jsonb);
+drop function evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid);
+drop function evident._append_checked(uuid, jsonb, integer);
+drop function evident._append_stream(uuid, jsonb, integer);
+drop function evident._insert_stream(uuid, integer, jsonb, integer, integer);
+drop function evident._base_version(uuid, integer);
+drop function evident._replayed_version(uuid, jsonb, bigint[]);
+drop function evident._check_entry_events(jsonb);
+drop function evident._check_entries(jsonb);
+drop function evident._check_event_ids(text, jsonb, jsonpath);
+drop function evident._check_events(jsonb, text);
+drop function evident._check_aggregate(uuid, integer);
+drop function evident._append_entries(jsonb);
+drop function evident._event_problem(jsonb);
+drop function evident._is_expected_version(jsonb);
+drop function evident._is_uuid(jsonb);
+drop function evident._lock_aggregate(uuid);
+drop function evident._announce_append();
+drop function evident._announce_again();
+drop function evident._refuse_versions(jsonb);
+drop function evident._refuse_argument(text, text, text);
+
+-- [begin sql/functions/version.sql]
+-- evident.version: the newest engine migration whose objects are in place.
+--
+-- Migration tools keep their own marks, and a crash between a migration's
+-- commit and its mark leaves the two apart. This function is replaced inside
+-- each migration's transaction, so it tells what the schema really is.
+
+create or replace function evident.version()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select '0002_event_store'::text;
+end;
+
+comment on function evident.version() is
+'The id of the newest engine migration that is in effect, such as 0005_guards.';
+
+revoke all on function evident.version() from public;
+grant execute on function evident.version() to
+evident_writer, evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/version.sql]
+-- [end generated rollback]

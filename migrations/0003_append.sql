@@ -1,0 +1,1507 @@
+-- depends: 0002_event_store
+-- Appending: one event, many events, many aggregates.
+--
+-- Locks: none. Rollback loses nothing.
+
+set local role evident_owner;
+set local search_path = pg_catalog, pg_temp;
+set local lock_timeout = '5s';
+
+-- [begin sql/functions/_refuse_argument.sql]
+-- evident._refuse_argument: raise PT400 for one argument.
+--
+-- A function, so that a query over many entries can refuse the first bad one
+-- and every caller words the refusal alike.
+--
+-- Errors: PT400, always.
+
+create or replace function evident._refuse_argument(
+    p_argument text,
+    p_reason text,
+    p_hint text
+)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = 'PT400',
+        message = format('invalid argument %s: %s', p_argument, p_reason),
+        detail = jsonb_build_object(
+            'argument', p_argument,
+            'reason', p_reason
+        )::text,
+        hint = p_hint;
+end;
+$function$;
+
+comment on function evident._refuse_argument(text, text, text) is
+'Raises PT400 with the detail {"argument", "reason"} and the given hint.';
+
+revoke all on function evident._refuse_argument(text, text, text) from public;
+-- [end sql/functions/_refuse_argument.sql]
+-- [begin sql/functions/_refuse_versions.sql]
+-- evident._refuse_versions: raise PT409, or PT404, for version expectations.
+--
+-- Takes every unmet expectation of one call, so that a client sees all of them
+-- at once. When nothing is wrong but that aggregates which must exist do not,
+-- reloading would find nothing: that is PT404.
+--
+-- Errors: PT404 or PT409, always.
+
+create or replace function evident._refuse_versions(p_conflicts jsonb)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_first constant jsonb := p_conflicts -> 0;
+begin
+    if not jsonb_path_exists(p_conflicts, '$[*] ? (@.expected != -1)') then
+        raise exception using
+            errcode = 'PT404',
+            message = format(
+                'aggregate %s does not exist', v_first ->> 'aggregate_id'
+            ),
+            detail = jsonb_build_object(
+                'name', v_first -> 'aggregate_id',
+                'conflicts', p_conflicts
+            )::text,
+            hint = 'check the aggregate_id, or append with expected version 0 '
+                'to create the aggregate';
+    end if;
+
+    raise exception using
+        errcode = 'PT409',
+        message = format(
+            'aggregate %s is at version %s, expected %s',
+            v_first ->> 'aggregate_id',
+            v_first ->> 'actual',
+            case v_first ->> 'expected'
+                when '-1' then 'any that exists'
+                else v_first ->> 'expected'
+            end
+        ),
+        detail = jsonb_build_object('conflicts', p_conflicts)::text,
+        hint = 'reload the aggregate and decide again';
+end;
+$function$;
+
+comment on function evident._refuse_versions(jsonb) is
+'Raises PT409 with the detail {"conflicts": [{"aggregate_id", "expected",
+"actual"}, ...]}, or PT404 when each of them is an aggregate that must exist.';
+
+revoke all on function evident._refuse_versions(jsonb) from public;
+-- [end sql/functions/_refuse_versions.sql]
+-- [begin sql/functions/_announce_again.sql]
+-- evident._announce_again: announce an append in a transaction that has written
+-- already.
+--
+-- The first call notes its position in a setting that ends with the transaction
+-- (and with a savepoint that is rolled back, just as the lock does), so that
+-- later calls take the same lock again instead of one more. The setting is
+-- never trusted: a value above the sequence is cut down to it, one below only
+-- holds the feed back while this transaction runs, and anything but digits
+-- counts as absent.
+--
+-- Locks: one shared transaction-level advisory lock; see _announce_append.
+
+create or replace function evident._announce_again()
+returns boolean
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_position bigint := least(
+        substring(
+            current_setting('evident.feed_position', true) from '^[0-9]{1,15}$'
+        )::bigint,
+        coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        )
+    );
+begin
+    perform pg_advisory_xact_lock_shared((17750::bigint << 48) | v_position);
+    perform set_config('evident.feed_position', v_position::text, true);
+    return true;
+end;
+$function$;
+
+comment on function evident._announce_again() is
+'Announces an append once more in a transaction that has written before; true.';
+
+revoke all on function evident._announce_again() from public;
+-- [end sql/functions/_announce_again.sql]
+-- [begin sql/functions/_announce_append.sql]
+-- evident._announce_append: tell feed readers that this transaction will draw
+-- event ids above the sequence's present value.
+--
+-- A writer calls this before it draws an id. The announcement is a shared
+-- advisory lock that lives until the transaction is over; its key carries
+-- 17750 ('EV') in the upper 16 bits and a position in the lower 48. It is
+-- shared with everybody and exclusive to nobody, so it never waits. A reader
+-- takes the smallest announced position as its limit; see safe_position.
+--
+-- A transaction without an id of its own has written nothing yet, so it has not
+-- announced anything either: that is the common case, and as small as can be,
+-- since each function in it is looked up again in every transaction.
+-- _announce_again keeps a transaction with many appends from taking many locks.
+--
+-- Locks: one shared transaction-level advisory lock. Inlined by the planner.
+
+create or replace function evident._announce_append()
+returns boolean
+language sql
+volatile
+parallel unsafe
+begin atomic
+    select case
+        when pg_current_xact_id_if_assigned() is null
+            then pg_advisory_xact_lock_shared(
+                (17750::bigint << 48) | coalesce(
+                    pg_sequence_last_value(
+                        'evident.event_store_id_seq'::regclass
+                    ),
+                    0
+                )
+            ) is not null
+        else evident._announce_again()
+    end;
+end;
+
+comment on function evident._announce_append() is
+'Takes this transaction''s feed announcement, a shared advisory lock; true.';
+
+revoke all on function evident._announce_append() from public;
+-- [end sql/functions/_announce_append.sql]
+-- [begin sql/functions/_lock_aggregate.sql]
+-- evident._lock_aggregate: queue for one aggregate until the transaction ends.
+--
+-- For appends that accept any version: without a queue they would race for
+-- the next version and all but one would try again. Correctness never rests
+-- on this lock but on the unique key over (aggregate_id, version); appends
+-- that name a version do not take it. One place uses it for more: a batch
+-- that checks versions without appending locks all its aggregates, so that two
+-- such batches cannot each overlook what the other one appends.
+--
+-- Locks: an exclusive transaction-level advisory lock; key: 17751 in the
+-- upper 16 bits, a 48-bit hash of the aggregate below. Inlined by the planner.
+
+create or replace function evident._lock_aggregate(p_aggregate_id uuid)
+returns boolean
+language sql
+volatile
+parallel unsafe
+begin atomic
+    select pg_advisory_xact_lock(
+        (17751::bigint << 48)
+        | (uuid_hash_extended(p_aggregate_id, 0) & ((1::bigint << 48) - 1))
+    ) is not null;
+end;
+
+comment on function evident._lock_aggregate(uuid) is
+'Waits for and takes the aggregate''s transaction-level advisory lock; true.';
+
+revoke all on function evident._lock_aggregate(uuid) from public;
+-- [end sql/functions/_lock_aggregate.sql]
+-- [begin sql/functions/_is_uuid.sql]
+-- evident._is_uuid: true when a JSON value is a string that casts to uuid.
+--
+-- Stricter than the cast, which also takes braces. Inlined by the planner.
+
+create or replace function evident._is_uuid(p_value jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+begin atomic
+    select coalesce(
+        jsonb_typeof(p_value) = 'string'
+        and (p_value #>> '{}') ~ '^([0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}$',
+        false
+    );
+end;
+
+comment on function evident._is_uuid(jsonb) is
+'Whether a JSON value is a string in the form of a UUID.';
+
+revoke all on function evident._is_uuid(jsonb) from public;
+-- [end sql/functions/_is_uuid.sql]
+-- [begin sql/functions/_is_expected_version.sql]
+-- evident._is_expected_version: true for absent, null, or an integer from -1.
+
+create or replace function evident._is_expected_version(p_value jsonb)
+returns boolean
+language sql
+immutable
+parallel safe
+begin atomic
+    select case coalesce(jsonb_typeof(p_value), 'null')
+        when 'null' then true
+        when 'number'
+            then
+                (p_value #>> '{}') ~ '^(-1|[0-9]{1,10})$'
+                and (p_value #>> '{}')::numeric <= 2147483647
+        else false
+    end;
+end;
+
+comment on function evident._is_expected_version(jsonb) is
+'Whether a JSON value is absent, null or an integer from -1 to 2147483647.';
+
+revoke all on function evident._is_expected_version(jsonb) from public;
+-- [end sql/functions/_is_expected_version.sql]
+-- [begin sql/functions/_event_problem.sql]
+-- evident._event_problem: what is wrong with one event of a document, or null.
+--
+-- Gives {path below the event, reason, hint}. Inlined by the planner.
+
+create or replace function evident._event_problem(p_event jsonb)
+returns text[]
+language sql
+immutable
+parallel safe
+begin atomic
+    select case
+        when jsonb_typeof(p_event) <> 'object'
+            then array['', 'not a JSON object', 'pass {"type", "payload"}']
+        when p_event - '{type,payload,metadata,event_id}'::text[] <> '{}'
+            then array[
+                '', 'has an unknown key',
+                'the keys are type, payload, metadata and event_id'
+            ]
+        when
+            coalesce(jsonb_typeof(p_event -> 'type'), '') <> 'string'
+            or char_length(p_event ->> 'type') not between 1 and 100
+            then array[
+                '.type', 'not a text of 1 to 100 characters',
+                'name what happened, such as OrderCreated'
+            ]
+        when coalesce(jsonb_typeof(p_event -> 'payload'), '') <> 'object'
+            then array[
+                '.payload', 'not a JSON object', 'wrap the value: {"value": ...}'
+            ]
+        when jsonb_typeof(p_event -> 'metadata') <> 'object'
+            then array[
+                '.metadata', 'not a JSON object',
+                'leave it out when there is none'
+            ]
+        when
+            jsonb_typeof(p_event -> 'event_id') <> 'null'
+            and not evident._is_uuid(p_event -> 'event_id')
+            then array['.event_id', 'not a UUID', 'pass a UUID as a string']
+    end;
+end;
+
+comment on function evident._event_problem(jsonb) is
+'What is wrong with one event {"type", "payload", "metadata"?, "event_id"?}:
+{path, reason, hint}; null when it is fine.';
+
+revoke all on function evident._event_problem(jsonb) from public;
+-- [end sql/functions/_event_problem.sql]
+-- [begin sql/functions/_append_entries.sql]
+-- evident._append_entries: the entries of one append document as rows.
+--
+-- Inlined by the planner. Casts are safe once the document is checked.
+
+create or replace function evident._append_entries(p_appends jsonb)
+returns table (
+    ordinality bigint,
+    aggregate_id uuid,
+    expected integer,
+    events jsonb,
+    event_count integer
+)
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        a.ordinality,
+        (a.value ->> 'aggregate_id')::uuid as aggregate_id,
+        (a.value ->> 'expected_version')::integer as expected,
+        a.value -> 'events' as events,
+        coalesce(jsonb_array_length(nullif(a.value -> 'events', 'null')), 0)
+            as event_count
+    from jsonb_array_elements(p_appends) with ordinality as a (value, ordinality);
+end;
+
+comment on function evident._append_entries(jsonb) is
+'One row for each entry of an append document, in its order.';
+
+revoke all on function evident._append_entries(jsonb) from public;
+-- [end sql/functions/_append_entries.sql]
+-- [begin sql/functions/_check_aggregate.sql]
+-- evident._check_aggregate: refuse a null aggregate or an impossible version.
+--
+-- Errors: PT400
+
+create or replace function evident._check_aggregate(
+    p_aggregate_id uuid,
+    p_expected_version integer
+)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if p_aggregate_id is null then
+        perform evident._refuse_argument(
+            'p_aggregate_id', 'null', 'name the aggregate'
+        );
+    end if;
+    if p_expected_version < -1 then
+        perform evident._refuse_argument(
+            'p_expected_version',
+            format('%s is below -1', p_expected_version),
+            'n = exactly n, 0 = must not exist, -1 = must exist, null = any'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._check_aggregate(uuid, integer) is
+'Raises PT400 for a null aggregate or an expected version below -1.';
+
+revoke all on function evident._check_aggregate(uuid, integer) from public;
+-- [end sql/functions/_check_aggregate.sql]
+-- [begin sql/functions/_check_events.sql]
+-- evident._check_events: refuse an array of events that is malformed.
+--
+-- p_argument is the array as its caller knows it, such as p_events or
+-- p_appends[3].events, so that the refusal points at the value.
+--
+-- Errors: PT400, for the first bad event
+
+create or replace function evident._check_events(p_events jsonb, p_argument text)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if jsonb_typeof(p_events) is distinct from 'array' or p_events = '[]' then
+        perform evident._refuse_argument(
+            p_argument, 'not a JSON array of events',
+            'pass [{"type", "payload"}, ...]'
+        );
+    end if;
+    if jsonb_array_length(p_events) > 10000 then
+        perform evident._refuse_argument(
+            p_argument, 'more than 10000 events', 'split the call'
+        );
+    end if;
+
+    perform evident._refuse_argument(
+        format('%s[%s]%s', p_argument, v.ordinality - 1, p.problem[1]),
+        p.problem[2],
+        p.problem[3]
+    )
+    from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
+    cross join lateral (
+        select evident._event_problem(v.value) as problem
+    ) as p
+    where p.problem is not null
+    order by v.ordinality
+    limit 1;
+end;
+$function$;
+
+comment on function evident._check_events(jsonb, text) is
+'Raises PT400 unless p_events is an array of 1 to 10000 well-formed events.';
+
+revoke all on function evident._check_events(jsonb, text) from public;
+-- [end sql/functions/_check_events.sql]
+-- [begin sql/functions/_check_event_ids.sql]
+-- evident._check_event_ids: refuse a call in which an event_id stands twice.
+--
+-- p_path leads from the argument to its event_ids, which are checked to be UUIDs.
+--
+-- Errors: PT400
+
+create or replace function evident._check_event_ids(
+    p_argument text,
+    p_document jsonb,
+    p_path jsonpath
+)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_is_repeated boolean;
+begin
+    select count(distinct (i.value #>> '{}')::uuid) < count(*)
+    into v_is_repeated
+    from jsonb_path_query(p_document, p_path) as i (value)
+    where jsonb_typeof(i.value) = 'string';
+
+    if v_is_repeated then
+        perform evident._refuse_argument(
+            p_argument, 'an event_id stands twice', 'give each event its own'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._check_event_ids(text, jsonb, jsonpath) is
+'Raises PT400 when an event_id stands twice in a document.';
+
+revoke all on function evident._check_event_ids(text, jsonb, jsonpath) from public;
+-- [end sql/functions/_check_event_ids.sql]
+-- [begin sql/functions/_check_entries.sql]
+-- evident._check_entries: refuse a batch whose entries are malformed.
+--
+-- Looks at everything but the events themselves; see _check_events. A key that
+-- nobody knows is refused, since a misspelt expected_version would otherwise
+-- switch the check off without a word.
+--
+-- Errors: PT400, for the first bad entry
+
+create or replace function evident._check_entries(p_appends jsonb)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_repeated text;
+    v_queue_length bigint;
+begin
+    if jsonb_typeof(p_appends) is distinct from 'array' then
+        perform evident._refuse_argument(
+            'p_appends', 'not a JSON array',
+            'pass [{"aggregate_id", "expected_version", "events"}, ...]'
+        );
+    end if;
+    if jsonb_array_length(p_appends) > 10000 then
+        perform evident._refuse_argument(
+            'p_appends', 'more than 10000 entries', 'split the batch'
+        );
+    end if;
+
+    perform evident._refuse_argument(
+        format('p_appends[%s]%s', a.ordinality - 1, p.problem[1]),
+        p.problem[2],
+        p.problem[3]
+    )
+    from jsonb_array_elements(p_appends) with ordinality as a (value, ordinality)
+    cross join lateral (
+        select case
+            when jsonb_typeof(a.value) <> 'object' then array[
+                '', 'not a JSON object',
+                'pass {"aggregate_id", "expected_version", "events"}'
+            ]
+            when a.value - '{aggregate_id,expected_version,events}'::text[] <> '{}'
+                then array[
+                    '', 'has an unknown key',
+                    'the keys are aggregate_id, expected_version and events'
+                ]
+            when not evident._is_uuid(a.value -> 'aggregate_id') then array[
+                '.aggregate_id', 'not a UUID', 'pass a UUID as a string'
+            ]
+            when not evident._is_expected_version(a.value -> 'expected_version')
+                then array[
+                    '.expected_version',
+                    'not null and not an integer of -1 or more',
+                    'n = exactly n, 0 = must not exist, -1 = must exist, '
+                    'null = any'
+                ]
+            when coalesce(jsonb_typeof(a.value -> 'events'), 'null')
+                not in ('array', 'null') then array[
+                    '.events', 'not a JSON array',
+                    'pass [{"type", "payload"}, ...], or leave events out to '
+                    'check the version only'
+                ]
+            when coalesce(a.value -> 'events', 'null') in ('null', '[]')
+                and coalesce(a.value -> 'expected_version', 'null') = 'null'
+                then array[
+                    '', 'neither events nor an expected version',
+                    'give events to append, or a version to check'
+                ]
+        end as problem
+    ) as p
+    where p.problem is not null
+    order by a.ordinality
+    limit 1;
+
+    select n.aggregate_id::text into v_repeated
+    from evident._append_entries(p_appends) as n
+    group by n.aggregate_id
+    having count(*) > 1
+    limit 1;
+    if found then
+        perform evident._refuse_argument(
+            'p_appends', format('aggregate %s stands in two entries', v_repeated),
+            'put all events of one aggregate into one entry'
+        );
+    end if;
+
+    -- Each such entry holds a lock in a table that all sessions share.
+    select
+        case
+            when bool_or(n.event_count = 0) then count(*)
+            else count(*) filter (where n.expected is null or n.expected < 0)
+        end
+    into v_queue_length
+    from evident._append_entries(p_appends) as n;
+    if v_queue_length > 1000 then
+        perform evident._refuse_argument(
+            'p_appends',
+            'more than 1000 entries that queue for their aggregate',
+            'split the batch, or name exact versions; an entry queues when its '
+            'expected version is null or -1, and all do when one has no events'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._check_entries(jsonb) is
+'Raises PT400 for the first malformed entry of a batch.';
+
+revoke all on function evident._check_entries(jsonb) from public;
+-- [end sql/functions/_check_entries.sql]
+-- [begin sql/functions/_check_entry_events.sql]
+-- evident._check_entry_events: refuse a batch whose events are malformed.
+--
+-- One pass over all events finds out whether there is anything to refuse; only
+-- then is each array looked at on its own.
+--
+-- Errors: PT400, for the first bad event
+
+create or replace function evident._check_entry_events(p_appends jsonb)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_event_count bigint;
+    v_bad_count bigint;
+begin
+    select
+        count(*),
+        count(*) filter (where evident._event_problem(v.value) is not null)
+    into v_event_count, v_bad_count
+    from evident._append_entries(p_appends) as n
+    cross join lateral jsonb_array_elements(
+        case when n.event_count > 0 then n.events else '[]' end
+    ) as v (value);
+
+    if v_bad_count > 0 then
+        perform evident._check_events(
+            n.events, format('p_appends[%s].events', n.ordinality - 1)
+        )
+        from evident._append_entries(p_appends) as n
+        where n.event_count > 0
+        order by n.ordinality;
+    end if;
+    if v_event_count > 10000 then
+        perform evident._refuse_argument(
+            'p_appends', 'more than 10000 events', 'split the batch'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._check_entry_events(jsonb) is
+'Raises PT400 unless a batch has at most 10000 events, all well-formed.';
+
+revoke all on function evident._check_entry_events(jsonb) from public;
+-- [end sql/functions/_check_entry_events.sql]
+-- [begin sql/functions/_replayed_version.sql]
+-- evident._replayed_version: the version that an earlier run of the same append
+-- gave its last event; null when none of its event_ids is stored.
+--
+-- An append is the same request when all its events carry an event_id and are
+-- stored one after the other in this aggregate with equal type and payload.
+-- Everything in between is an event_id used twice. Events that the running
+-- call inserted itself (p_own_ids) prove nothing and count as not stored.
+--
+-- Errors: PT422
+
+create or replace function evident._replayed_version(
+    p_aggregate_id uuid,
+    p_events jsonb,
+    p_own_ids bigint[]
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_stored record;
+begin
+    select
+        count(*) as found,
+        max(e.version) as last_version,
+        bool_and(
+            e.aggregate_id = p_aggregate_id
+            and e.event_type = v.value ->> 'type'
+            and e.payload = v.value -> 'payload'
+        )
+        and count(distinct e.version - v.ordinality) = 1 as is_same,
+        (array_agg(e.event_id order by
+            e.aggregate_id = p_aggregate_id
+            and e.event_type = v.value ->> 'type'
+            and e.payload = v.value -> 'payload',
+            v.ordinality
+        ))[1] as event_id
+    into v_stored
+    from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
+    inner join evident.event_store as e
+        on e.event_id = (v.value ->> 'event_id')::uuid
+    where e.id <> all (p_own_ids);
+
+    if v_stored.found = 0 then
+        return null;
+    end if;
+
+    if v_stored.is_same and v_stored.found = jsonb_array_length(p_events) then
+        return v_stored.last_version;
+    end if;
+
+    raise exception using
+        errcode = 'PT422',
+        message = format(
+            'event_id %s is already stored with other content', v_stored.event_id
+        ),
+        detail = (
+            select
+                jsonb_build_object(
+                    'event_id', e.event_id,
+                    'aggregate_id', e.aggregate_id,
+                    'version', e.version
+                )::text
+            from evident.event_store as e
+            where e.event_id = v_stored.event_id
+        ),
+        hint = 'repeat the very same append, or give new events new event_ids';
+end;
+$function$;
+
+comment on function evident._replayed_version(uuid, jsonb, bigint[]) is
+'The version of the last event when this very append is stored already, null
+when none of its event_ids is; PT422 when they are stored otherwise.';
+
+revoke all on function evident._replayed_version(uuid, jsonb, bigint[])
+from public;
+-- [end sql/functions/_replayed_version.sql]
+-- [begin sql/functions/_base_version.sql]
+-- evident._base_version: the version that an append is to follow; null when the
+-- aggregate is not as expected.
+--
+-- An exact version is only looked for: that nothing follows it yet is decided by
+-- the unique key. For any version the caller first queues for the aggregate,
+-- and what the one before it appended is visible to the statement after.
+--
+-- Locks: the aggregate, when p_expected_version is null or -1.
+
+create or replace function evident._base_version(
+    p_aggregate_id uuid,
+    p_expected_version integer
+)
+returns integer
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if p_expected_version = 0 then
+        return 0;
+    end if;
+    if p_expected_version < -1 then
+        return null;
+    end if;
+    if p_expected_version > 0 then
+        return (
+            select e.version
+            from evident.event_store as e
+            where
+                e.aggregate_id = p_aggregate_id
+                and e.version = p_expected_version
+        );
+    end if;
+
+    perform evident._lock_aggregate(p_aggregate_id);
+    return (
+        select
+            coalesce(
+                max(e.version), case when p_expected_version is null then 0 end
+            )
+        from evident.event_store as e
+        where e.aggregate_id = p_aggregate_id
+    );
+end;
+$function$;
+
+comment on function evident._base_version(uuid, integer) is
+'The version that an append with this expectation is to
+follow, 0 for a new aggregate; null when the aggregate is not as expected.';
+
+revoke all on function evident._base_version(uuid, integer) from public;
+-- [end sql/functions/_base_version.sql]
+-- [begin sql/functions/_insert_stream.sql]
+-- evident._insert_stream: insert a slice of an events document behind p_base.
+--
+-- Element i of the document gets version p_base + i; elements p_first to p_last
+-- go in. An event whose version or event_id is taken is left out, and the
+-- caller sees from the count that this happened. The first element claims its
+-- version; behind it nothing but a given event_id can collide, and without one
+-- the rest goes in unwatched, which is a sixth quicker.
+
+create or replace function evident._insert_stream(
+    p_aggregate_id uuid,
+    p_base integer,
+    p_events jsonb,
+    p_first integer,
+    p_last integer
+)
+returns integer
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_count integer;
+begin
+    if p_first > 1 and not jsonb_path_exists(p_events, '$[*].event_id') then
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata
+        )
+        select
+            p_aggregate_id,
+            p_base + v.ordinality::integer,
+            v.value ->> 'type',
+            v.value -> 'payload',
+            coalesce(v.value -> 'metadata', '{}')
+        from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
+        where v.ordinality between p_first and p_last
+        order by v.ordinality;
+    else
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata, event_id
+        )
+        select
+            p_aggregate_id,
+            p_base + v.ordinality::integer,
+            v.value ->> 'type',
+            v.value -> 'payload',
+            coalesce(v.value -> 'metadata', '{}'),
+            coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
+        from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
+        where v.ordinality between p_first and p_last
+        order by v.ordinality
+        on conflict do nothing;
+    end if;
+
+    get diagnostics v_count = row_count;
+    return v_count;
+end;
+$function$;
+
+comment on function
+evident._insert_stream(uuid, integer, jsonb, integer, integer) is
+'Inserts elements p_first to p_last of an events document, element i as version
+p_base + i; gives how many went in.';
+
+revoke all on function
+evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
+-- [end sql/functions/_insert_stream.sql]
+-- [begin sql/functions/_append_stream.sql]
+-- evident._append_stream: append checked events to one aggregate, all or none.
+--
+-- The first event claims its version; the unique key decides that race. Once the
+-- claim stands nobody can append behind it, since whoever expects the version
+-- before it collides and whoever expects the claimed version cannot see it. So
+-- the other events follow without a race, and only an event_id that is stored
+-- elsewhere can keep one of them out.
+--
+-- When any version will do, a lost race is run again; each lost race is somebody
+-- else's success.
+--
+-- Gives the version of the last event; or no version, and the actual version
+-- that did not meet the expectation, so that a batch can report all of them.
+--
+-- Locks: the aggregate, when p_expected_version is null or -1. The caller has
+-- announced the append.
+-- Errors: PT422
+
+create or replace function evident._append_stream(
+    p_aggregate_id uuid,
+    p_events jsonb,
+    p_expected_version integer,
+    out version bigint,
+    out actual integer
+)
+returns record
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_length constant integer := jsonb_array_length(p_events);
+    v_base integer;
+begin
+    loop
+        v_base := evident._base_version(p_aggregate_id, p_expected_version);
+
+        if v_base is not null
+            and evident._insert_stream(p_aggregate_id, v_base, p_events, 1, 1) = 1
+        then
+            if v_length = 1 or evident._insert_stream(
+                p_aggregate_id, v_base, p_events, 2, v_length
+            ) = v_length - 1 then
+                version := v_base + v_length;
+            else
+                -- Raises, as some but not all are stored.
+                version := evident._replayed_version(
+                    p_aggregate_id,
+                    p_events,
+                    array(
+                        select e.id
+                        from evident.event_store as e
+                        where
+                            e.aggregate_id = p_aggregate_id
+                            and e.version > v_base
+                    )
+                );
+            end if;
+            return;
+        end if;
+
+        version := evident._replayed_version(p_aggregate_id, p_events, '{}');
+        exit when version is not null;
+
+        -- Met after all, by what was committed meanwhile, or any version will do.
+        select coalesce(max(e.version), 0) into actual
+        from evident.event_store as e
+        where e.aggregate_id = p_aggregate_id;
+        exit when actual <> p_expected_version
+        and (p_expected_version >= 0 or actual = 0);
+    end loop;
+end;
+$function$;
+
+comment on function evident._append_stream(uuid, jsonb, integer) is
+'Appends checked events to one aggregate. version: of the last event, also of an
+earlier run of the same append; null when actual does not meet p_expected_version.';
+
+revoke all on function evident._append_stream(uuid, jsonb, integer) from public;
+-- [end sql/functions/_append_stream.sql]
+-- [begin sql/functions/_append_checked.sql]
+-- evident._append_checked: append checked events to one aggregate, or refuse.
+--
+-- Errors: PT404, PT409, PT422
+
+create or replace function evident._append_checked(
+    p_aggregate_id uuid,
+    p_events jsonb,
+    p_expected_version integer
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_outcome record;
+begin
+    select
+        s.version,
+        s.actual
+    into v_outcome
+    from evident._append_stream(
+        p_aggregate_id, p_events, p_expected_version
+    ) as s;
+
+    if v_outcome.version is null then
+        perform evident._refuse_versions(
+            jsonb_build_array(
+                jsonb_build_object(
+                    'aggregate_id', p_aggregate_id,
+                    'expected', p_expected_version,
+                    'actual', v_outcome.actual
+                )
+            )
+        );
+    end if;
+    return v_outcome.version;
+end;
+$function$;
+
+comment on function evident._append_checked(uuid, jsonb, integer) is
+'Appends checked events to one aggregate; the version of the last one, or PT404,
+PT409 or PT422.';
+
+revoke all on function evident._append_checked(uuid, jsonb, integer) from public;
+-- [end sql/functions/_append_checked.sql]
+-- [begin sql/functions/_append_event_fully.sql]
+-- evident._append_event_fully: the long path of append_event.
+--
+-- Called when the short path inserted nothing: the argument is invalid, the
+-- version is not as expected, a rival took it, or the event_id is stored. Says
+-- which, or appends after all when any version will do.
+--
+-- Errors: PT400, PT404, PT409, PT422
+
+create or replace function evident._append_event_fully(
+    p_aggregate_id uuid,
+    p_event_type text,
+    p_payload jsonb,
+    p_expected_version integer,
+    p_metadata jsonb,
+    p_event_id uuid
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_event constant jsonb := jsonb_build_object(
+        'type', p_event_type,
+        'payload', p_payload,
+        'metadata', p_metadata,
+        'event_id', p_event_id
+    );
+    v_problem text[] := evident._event_problem(v_event);
+begin
+    perform evident._check_aggregate(p_aggregate_id, p_expected_version);
+    if v_problem is not null then
+        perform evident._refuse_argument(
+            case v_problem[1]
+                when '.type' then 'p_event_type'
+                else replace(v_problem[1], '.', 'p_')
+            end,
+            v_problem[2],
+            v_problem[3]
+        );
+    end if;
+
+    perform evident._announce_append();
+    return evident._append_checked(
+        p_aggregate_id, jsonb_build_array(v_event), p_expected_version
+    );
+end;
+$function$;
+
+comment on function
+evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid) is
+'Appends one event by the general engine, or raises what is wrong.';
+
+revoke all on function
+evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid)
+from public;
+-- [end sql/functions/_append_event_fully.sql]
+-- [begin sql/functions/_append_together.sql]
+-- evident._append_together: append entries that all name an exact version, with
+-- one statement.
+--
+-- An event stays out when the version it follows does not exist, or when its
+-- version or its event_id is taken. Rows go in by aggregate and version, so
+-- that two calls that wait for each other's keys meet them in one order and
+-- cannot deadlock. Entries that did not go in whole are explained afterwards:
+-- a repeated append has its first version, anything else has none.
+--
+-- An entry whose base was not there is told the version of that same snapshot: its
+-- base may have come while the insert waited for somebody else.
+--
+-- The base is compared with a subselect, not by exists, since that one cannot
+-- become a join or a hash over the whole table, whatever the plan was made for.
+--
+-- The caller has checked the document, and announced the append.
+-- Errors: PT422
+
+create or replace function evident._append_together(p_appends jsonb)
+returns table (
+    ordinality bigint,
+    aggregate_id uuid,
+    expected integer,
+    version bigint,
+    actual integer
+)
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_ids bigint[];
+    v_missed jsonb;
+begin
+    with entry as materialized (
+        select
+            n.aggregate_id,
+            n.expected,
+            n.events,
+            n.expected = 0 or n.expected = (
+                select e.version
+                from evident.event_store as e
+                where
+                    e.aggregate_id = n.aggregate_id
+                    and e.version = n.expected
+            ) as has_base
+        from evident._append_entries(p_appends) as n
+    ),
+
+    inserted as (
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata, event_id
+        )
+        select
+            n.aggregate_id,
+            n.expected + v.ordinality::integer,
+            v.value ->> 'type',
+            v.value -> 'payload',
+            coalesce(v.value -> 'metadata', '{}'),
+            coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
+        from entry as n
+        cross join lateral
+            jsonb_array_elements(n.events) with ordinality as v (value, ordinality)
+        where n.has_base
+        order by n.aggregate_id, v.ordinality
+        on conflict do nothing
+        returning e.id
+    )
+
+    select
+        (select array_agg(i.id) from inserted as i),
+        (
+            select
+                jsonb_object_agg(
+                    n.aggregate_id,
+                    (
+                        select coalesce(max(e.version), 0)
+                        from evident.event_store as e
+                        where e.aggregate_id = n.aggregate_id
+                    )
+                )
+            from entry as n
+            where n.has_base is not true
+        )
+    into v_ids, v_missed;
+
+    return query
+    with own as (
+        select
+            e.aggregate_id,
+            count(*) as event_count,
+            min(e.version) as first_version
+        from evident.event_store as e
+        where e.id = any (v_ids)
+        group by e.aggregate_id
+    )
+
+    select
+        n.ordinality,
+        n.aggregate_id,
+        n.expected,
+        case
+            when o.event_count = n.event_count then n.expected + o.event_count
+            else evident._replayed_version(
+                n.aggregate_id, n.events, coalesce(v_ids, '{}')
+            )
+        end,
+        coalesce(
+            o.first_version - 1,
+            (v_missed ->> n.aggregate_id::text)::integer,
+            (
+                select coalesce(max(e.version), 0)
+                from evident.event_store as e
+                where e.aggregate_id = n.aggregate_id
+            )
+        )
+    from evident._append_entries(p_appends) as n
+    left join own as o on n.aggregate_id = o.aggregate_id;
+end;
+$function$;
+
+comment on function evident._append_together(jsonb) is
+'Appends entries that name exact versions. One row for each: version of the last
+event, also of an earlier run of the same append; null when actual, the
+aggregate''s version before, is not as expected.';
+
+revoke all on function evident._append_together(jsonb) from public;
+-- [end sql/functions/_append_together.sql]
+-- [begin sql/functions/_append_in_turn.sql]
+-- evident._append_in_turn: append entries one after the other.
+--
+-- For batches in which some entry accepts any version or only checks. Entries
+-- are taken in the order of their aggregates, each to its end before the
+-- next, locks included, so that two batches never deadlock.
+--
+-- Entries without events are checked last, in a snapshot newer than all locks and
+-- claims. A batch that has one locks all its aggregates: of two batches that
+-- each check what the other one appends, the second finds the first one's events.
+-- It would not in a snapshot as old as its transaction, so REPEATABLE READ and
+-- SERIALIZABLE are refused; the latter finds out by itself only where all others
+-- are SERIALIZABLE too.
+--
+-- The caller has checked the document, and announced the append.
+-- Errors: PT400, PT422
+
+create or replace function evident._append_in_turn(p_appends jsonb)
+returns table (
+    ordinality bigint,
+    aggregate_id uuid,
+    expected integer,
+    version bigint,
+    actual integer
+)
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_entry record;
+    v_has_checks constant boolean := exists (
+        select
+        from evident._append_entries(p_appends) as n
+        where n.event_count = 0
+    );
+begin
+    if v_has_checks
+        and current_setting('transaction_isolation')
+        in ('repeatable read', 'serializable')
+    then
+        perform evident._refuse_argument(
+            'transaction_isolation',
+            current_setting('transaction_isolation')
+            || ' cannot see whether a checked version still holds',
+            'check versions at READ COMMITTED'
+        );
+    end if;
+
+    for v_entry in
+        select n.*
+        from evident._append_entries(p_appends) as n
+        order by n.aggregate_id
+    loop
+        if v_has_checks then
+            perform evident._lock_aggregate(v_entry.aggregate_id);
+        end if;
+        continue when v_entry.event_count = 0;
+
+        ordinality := v_entry.ordinality;
+        aggregate_id := v_entry.aggregate_id;
+        expected := v_entry.expected;
+        select
+            s.version,
+            s.actual
+        into version, actual
+        from evident._append_stream(
+            v_entry.aggregate_id, v_entry.events, v_entry.expected
+        ) as s;
+        return next;
+    end loop;
+
+    return query
+    select
+        n.ordinality,
+        n.aggregate_id,
+        n.expected,
+        case
+            when s.actual = n.expected or (n.expected = -1 and s.actual > 0)
+                then s.actual::bigint
+        end,
+        s.actual
+    from evident._append_entries(p_appends) as n
+    cross join lateral (
+        select coalesce(max(e.version), 0) as actual
+        from evident.event_store as e
+        where e.aggregate_id = n.aggregate_id
+    ) as s
+    where n.event_count = 0;
+end;
+$function$;
+
+comment on function evident._append_in_turn(jsonb) is
+'Appends or checks entries one after the other. One row for each: version after
+it; null when actual, the aggregate''s version before, is not as expected.';
+
+revoke all on function evident._append_in_turn(jsonb) from public;
+-- [end sql/functions/_append_in_turn.sql]
+-- [begin sql/functions/append_event.sql]
+-- evident.append_event: append one event to one aggregate.
+--
+-- The short path below is the hot one: few and small expressions, since PL/pgSQL
+-- prepares each of them, with every function in it, again in each transaction.
+-- The two usual calls have a statement each. An exact version is found and followed
+-- in one, since the unique key alone would let a writer leave a gap; the insert
+-- claims its version by the unique key, and inserts nothing when a rival has
+-- it. Only an event_id that the caller gave can collide, so only the general
+-- statement watches all keys, which costs more. Whatever is unusual ends in
+-- _append_event_fully, which finds out what it was.
+--
+-- With no expected version, or -1, callers queue on the aggregate's lock.
+-- With an exact version a caller waits for nobody but a rival that is about to
+-- commit the very same version.
+--
+-- At READ COMMITTED each statement sees what was committed before it. At
+-- REPEATABLE READ and SERIALIZABLE a rival's version that the snapshot cannot
+-- see ends in 40001.
+--
+-- Locks: the feed announcement (shared, never waits); the aggregate's advisory
+-- lock when p_expected_version is null or -1.
+-- Errors: PT400, PT404, PT409, PT422
+
+create or replace function evident.append_event(
+    p_aggregate_id uuid,
+    p_event_type text,
+    p_payload jsonb,
+    p_expected_version integer default null,
+    p_metadata jsonb default '{}',
+    p_event_id uuid default null
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_base integer;
+    v_version bigint;
+begin
+    if p_aggregate_id is not null
+        and p_event_type <> ''
+        and char_length(p_event_type) <= 100
+        and p_payload @> '{}'
+        and p_metadata @> '{}'
+        and evident._announce_append()
+    then
+        if p_expected_version > 0 and p_event_id is null then
+            insert into evident.event_store as e (
+                aggregate_id, version, event_type, payload, metadata
+            )
+            select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+            from evident.event_store as b
+            where
+                b.aggregate_id = p_aggregate_id
+                and b.version = p_expected_version
+            on conflict (aggregate_id, version) do nothing
+            returning e.version into v_version;
+        elsif p_expected_version = 0 and p_event_id is null then
+            insert into evident.event_store as e (
+                aggregate_id, version, event_type, payload, metadata
+            )
+            values (p_aggregate_id, 1, p_event_type, p_payload, p_metadata)
+            on conflict (aggregate_id, version) do nothing
+            returning e.version into v_version;
+        else
+            v_base := evident._base_version(p_aggregate_id, p_expected_version);
+            insert into evident.event_store as e (
+                aggregate_id, version, event_type, payload, metadata, event_id
+            )
+            select
+                p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
+                coalesce(p_event_id, evident._uuid_v7())
+            where v_base is not null
+            on conflict do nothing
+            returning e.version into v_version;
+        end if;
+
+        if v_version is not null then
+            return v_version;
+        end if;
+    end if;
+
+    return evident._append_event_fully(
+        p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
+        p_event_id
+    );
+end;
+$function$;
+
+comment on function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid) is
+'Appends one event and gives its version, 1 for the first of its aggregate.
+p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
+-1 = it exists, null = any. p_event_type: 1 to 100 characters. p_payload and
+p_metadata: JSON objects. p_event_id: identity of the request; a repeated append
+with the same event_id, type and payload gives the first version again. Errors:
+PT400 invalid argument, PT404 no such aggregate, PT409 version conflict, PT422
+event_id used for other content.';
+
+revoke all on function
+evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+from public;
+grant execute on function
+evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+to evident_writer;
+-- [end sql/functions/append_event.sql]
+-- [begin sql/functions/append_events.sql]
+-- evident.append_events: append many events to one aggregate, all or none.
+--
+-- Sequential scans are off, since a plan made and kept while the table was small
+-- would be one until the next analyze. append_event has no such setting, since
+-- each costs throughput on every call there.
+--
+-- Locks: as append_event.
+-- Errors: PT400, PT404, PT409, PT422
+
+create or replace function evident.append_events(
+    p_aggregate_id uuid,
+    p_events jsonb,
+    p_expected_version integer default null
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+begin
+    perform evident._check_aggregate(p_aggregate_id, p_expected_version);
+    perform evident._check_events(p_events, 'p_events');
+    perform evident._check_event_ids('p_events', p_events, '$[*].event_id');
+    perform evident._announce_append();
+    return evident._append_checked(p_aggregate_id, p_events, p_expected_version);
+end;
+$function$;
+
+comment on function evident.append_events(uuid, jsonb, integer) is
+'Appends 1 to 10000 events to one aggregate, all or none, and gives the version of
+the last. p_events: [{"type", "payload", "metadata"?, "event_id"?}, ...].
+p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
+-1 = it exists, null = any. Repeating the call with the same event_ids, types
+and payloads gives the first version again. Errors: PT400 invalid argument,
+PT404 no such aggregate, PT409 version conflict, PT422 event_id used for other
+content.';
+
+revoke all on function evident.append_events(uuid, jsonb, integer) from public;
+grant execute on function evident.append_events(uuid, jsonb, integer)
+to evident_writer;
+-- [end sql/functions/append_events.sql]
+-- [begin sql/functions/append_batch.sql]
+-- evident.append_batch: append to many aggregates, all or none.
+--
+-- Two batches never deadlock with each other, whatever the order of their
+-- entries. An entry without events appends nothing and only checks a version;
+-- no other batch with such an entry can invalidate the check before this
+-- one commits. Only READ COMMITTED can promise that; elsewhere it is PT400.
+--
+-- Locks: the feed announcement; the aggregates of entries that accept any
+-- version, or of all entries when one of them only checks.
+-- Errors: PT400, PT404, PT409, PT422
+
+create or replace function evident.append_batch(p_appends jsonb)
+returns table (aggregate_id uuid, version bigint)
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_is_exact boolean;
+    v_outcome record;
+begin
+    perform evident._check_entries(p_appends);
+    perform evident._check_entry_events(p_appends);
+    perform evident._check_event_ids(
+        'p_appends', p_appends, '$[*].events[*].event_id'
+    );
+    perform evident._announce_append();
+
+    select coalesce(
+        bool_and(n.event_count > 0 and coalesce(n.expected, -1) >= 0), false
+    )
+    into v_is_exact
+    from evident._append_entries(p_appends) as n;
+
+    with outcome as (
+        select t.* from evident._append_together(p_appends) as t where v_is_exact
+        union all
+        select t.* from evident._append_in_turn(p_appends) as t where not v_is_exact
+    )
+
+    select
+        array_agg(o.aggregate_id order by o.ordinality) as aggregate_ids,
+        array_agg(o.version order by o.ordinality) as versions,
+        jsonb_agg(
+            jsonb_build_object(
+                'aggregate_id', o.aggregate_id,
+                'expected', o.expected,
+                'actual', o.actual
+            )
+            order by o.ordinality
+        ) filter (where o.version is null) as conflicts
+    into v_outcome
+    from outcome as o;
+
+    if v_outcome.conflicts is not null then
+        perform evident._refuse_versions(v_outcome.conflicts);
+    end if;
+
+    return query
+    select
+        u.aggregate_id,
+        u.version
+    from unnest(v_outcome.aggregate_ids, v_outcome.versions)
+        as u (aggregate_id, version);
+end;
+$function$;
+
+comment on function evident.append_batch(jsonb) is
+'Appends to many aggregates, all or none, and gives each new version in the order of
+the entries. p_appends: up to 10000 entries [{"aggregate_id", "expected_version"?,
+"events"?}, ...] with up to 10000 events in all, each aggregate once; an entry
+without events only checks its version, at READ COMMITTED. Each entry that is stored
+already, by its event_ids, types and payloads, gives its first version again. Every
+unmet expectation is reported in one PT409. Errors: PT400 invalid argument, PT404 no
+such aggregate, PT409 version conflict, PT422 event_id used for other content.';
+
+revoke all on function evident.append_batch(jsonb) from public;
+grant execute on function evident.append_batch(jsonb) to evident_writer;
+-- [end sql/functions/append_batch.sql]
+
+-- [begin sql/functions/version.sql]
+-- evident.version: the newest engine migration whose objects are in place.
+--
+-- Migration tools keep their own marks, and a crash between a migration's
+-- commit and its mark leaves the two apart. This function is replaced inside
+-- each migration's transaction, so it tells what the schema really is.
+
+create or replace function evident.version()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select '0003_append'::text;
+end;
+
+comment on function evident.version() is
+'The id of the newest engine migration that is in effect, such as 0005_guards.';
+
+revoke all on function evident.version() from public;
+grant execute on function evident.version() to
+evident_writer, evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/version.sql]

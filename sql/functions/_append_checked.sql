@@ -1,0 +1,46 @@
+-- evident._append_checked: append checked events to one aggregate, or refuse.
+--
+-- Errors: PT404, PT409, PT422
+
+create or replace function evident._append_checked(
+    p_aggregate_id uuid,
+    p_events jsonb,
+    p_expected_version integer
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_outcome record;
+begin
+    select
+        s.version,
+        s.actual
+    into v_outcome
+    from evident._append_stream(
+        p_aggregate_id, p_events, p_expected_version
+    ) as s;
+
+    if v_outcome.version is null then
+        perform evident._refuse_versions(
+            jsonb_build_array(
+                jsonb_build_object(
+                    'aggregate_id', p_aggregate_id,
+                    'expected', p_expected_version,
+                    'actual', v_outcome.actual
+                )
+            )
+        );
+    end if;
+    return v_outcome.version;
+end;
+$function$;
+
+comment on function evident._append_checked(uuid, jsonb, integer) is
+'Appends checked events to one aggregate; the version of the last one, or PT404,
+PT409 or PT422.';
+
+revoke all on function evident._append_checked(uuid, jsonb, integer) from public;

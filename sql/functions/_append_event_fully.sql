@@ -1,0 +1,57 @@
+-- evident._append_event_fully: the long path of append_event.
+--
+-- Called when the short path inserted nothing: the argument is invalid, the
+-- version is not as expected, a rival took it, or the event_id is stored. Says
+-- which, or appends after all when any version will do.
+--
+-- Errors: PT400, PT404, PT409, PT422
+
+create or replace function evident._append_event_fully(
+    p_aggregate_id uuid,
+    p_event_type text,
+    p_payload jsonb,
+    p_expected_version integer,
+    p_metadata jsonb,
+    p_event_id uuid
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_event constant jsonb := jsonb_build_object(
+        'type', p_event_type,
+        'payload', p_payload,
+        'metadata', p_metadata,
+        'event_id', p_event_id
+    );
+    v_problem text[] := evident._event_problem(v_event);
+begin
+    perform evident._check_aggregate(p_aggregate_id, p_expected_version);
+    if v_problem is not null then
+        perform evident._refuse_argument(
+            case v_problem[1]
+                when '.type' then 'p_event_type'
+                else replace(v_problem[1], '.', 'p_')
+            end,
+            v_problem[2],
+            v_problem[3]
+        );
+    end if;
+
+    perform evident._announce_append();
+    return evident._append_checked(
+        p_aggregate_id, jsonb_build_array(v_event), p_expected_version
+    );
+end;
+$function$;
+
+comment on function
+evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid) is
+'Appends one event by the general engine, or raises what is wrong.';
+
+revoke all on function
+evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid)
+from public;

@@ -1,0 +1,71 @@
+-- evident.read_feed: all events in the order of their ids, none ever skipped.
+--
+-- The third of the watermark's three statements (see safe_position): the events
+-- are read in a snapshot taken after the position is known. A consumer passes the
+-- id of the last event that it has dealt with, and never misses one however late
+-- it commits. Ids have gaps, left by appends that were refused or rolled back.
+--
+-- Runs with the caller's rights, row security included, and so raises by itself:
+-- callers may not run internal functions.
+--
+-- The index on id is the only good plan at any size; a plan cached while the
+-- table was small must not be another.
+--
+-- Errors: PT400
+
+create or replace function evident.read_feed(
+    p_after bigint default 0,
+    p_limit integer default 1000,
+    p_event_types text[] default null
+)
+returns setof evident.event_store
+language plpgsql
+volatile
+parallel restricted
+rows 1000
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $function$
+declare
+    v_until bigint;
+begin
+    if p_after is null or p_after < 0 then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument p_after: null or below 0',
+            detail = '{"argument": "p_after", "reason": "null or below 0"}',
+            hint = 'pass the id of the last event dealt with, 0 at the start';
+    end if;
+    if p_limit is null or p_limit not between 1 and 10000 then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument p_limit: not between 1 and 10000',
+            detail = '{"argument": "p_limit", "reason": "not between 1 and 10000"}',
+            hint = 'read page after page';
+    end if;
+
+    v_until := evident.safe_position();
+
+    return query
+    select e.*
+    from evident.event_store as e
+    where
+        e.id > p_after
+        and e.id <= v_until
+        and (p_event_types is null or e.event_type = any (p_event_types))
+    order by e.id
+    limit p_limit;
+end;
+$function$;
+
+comment on function evident.read_feed(bigint, integer, text[]) is
+'Up to p_limit (1 to 10000) events with an id above p_after in the order of their
+ids, only of p_event_types unless that is null. Pass the id of the last event
+dealt with to go on; no event is ever skipped. An empty answer means: nothing new
+yet. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
+SERIALIZABLE.';
+
+revoke all on function evident.read_feed(bigint, integer, text[]) from public;
+grant execute on function evident.read_feed(bigint, integer, text[])
+to evident_reader;

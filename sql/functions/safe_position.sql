@@ -1,0 +1,89 @@
+-- evident.safe_position: the id up to which the event store is complete.
+--
+-- Ids are drawn in one order and committed in another, so whoever reads
+-- "everything after N" can step over an event that commits late. Every event
+-- at or below this position is either visible to the caller's next statement
+-- or will never exist.
+--
+-- Two statements, in this order. First the sequence's last value L. Then the
+-- smallest position that a running transaction announced (_announce_append)
+-- before it drew its first id. A writer that this second look does not see
+-- either announced itself later, and then draws ids above L, or is over, and
+-- then its events are visible: a transaction's locks go after its commit
+-- shows. Hence the smaller of the two is safe, for a statement that takes its
+-- snapshot after both. That is why the levels with one snapshot per
+-- transaction are refused.
+--
+-- Only transactions that append hold it back, no matter how long others run.
+--
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, and on a standby, which does
+-- not see the primary's announcements
+
+create or replace function evident.safe_position()
+returns bigint
+language plpgsql
+volatile
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_last bigint;
+    v_announced bigint;
+begin
+    if current_setting('transaction_isolation')
+        in ('repeatable read', 'serializable')
+    then
+        raise exception using
+            errcode = 'PT400',
+            message = format(
+                'the feed cannot be read at %s',
+                upper(current_setting('transaction_isolation'))
+            ),
+            detail = jsonb_build_object(
+                'argument', 'transaction_isolation',
+                'reason', current_setting('transaction_isolation')
+                    || ' has one snapshot for all statements'
+            )::text,
+            hint = 'read the feed at READ COMMITTED';
+    end if;
+    if pg_is_in_recovery() then
+        raise exception using
+            errcode = 'PT400',
+            message = 'the feed cannot be read on a standby',
+            detail = jsonb_build_object(
+                'argument', 'server',
+                'reason', 'a standby does not see the writers of its primary'
+            )::text,
+            hint = 'read the feed on the primary';
+    end if;
+
+    v_last := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
+
+    select min(((l.classid::bigint & 65535) << 32) | l.objid::bigint)
+    into v_announced
+    from pg_locks as l
+    where
+        l.locktype = 'advisory'
+        and l.database = (
+            select d.oid
+            from pg_database as d
+            where d.datname = current_database()
+        )
+        and l.classid::bigint >> 16 = 17750
+        and l.objsubid = 1
+        and l.mode = 'ShareLock'
+        and l.granted;
+
+    return least(v_last, v_announced);
+end;
+$function$;
+
+comment on function evident.safe_position() is
+'The id up to which the event store is complete: each event at or below it is
+visible to the next statement or will never exist. Errors: PT400 at REPEATABLE
+READ and SERIALIZABLE, and on a standby.';
+
+revoke all on function evident.safe_position() from public;
+grant execute on function evident.safe_position() to evident_reader;
