@@ -1,0 +1,152 @@
+"""Measure appends of one event per transaction, with pgbench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.bench_pgbench import pgbench
+from harness.bench_processors import metered
+from harness.bench_rounds import Candidate, Sample, Workload
+from harness.bench_schema import (
+    EVENT_TYPE,
+    PAYLOAD,
+    STORE,
+    TWIN,
+    count,
+    has_dense_versions,
+)
+from harness.bench_server import Bench, checkpoint, fresh_database
+from harness.database import connect
+
+_WARM_UP = 100  # transactions per client
+
+_NEW = "gen_random_uuid()"
+# Each client has an aggregate of its own, and another one while warming up.
+_OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
+_HOT = "md5('hot/' || :run::text)::uuid"
+
+_RAW = (
+    "insert into bench.event_store (aggregate_id, version, event_type, payload)"
+    " values ({aggregate}, {version}::integer + 1, :event_type, :payload);"
+)
+_ARTICLE = (
+    "select bench.append_event({aggregate}, :event_type, :payload, {version}::integer);"
+)
+_EVIDENT = (
+    "select evident.append_event({aggregate}, :event_type, :payload,"
+    " {version}::integer);"
+)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to append: a pgbench command and the table that it fills."""
+
+    name: str
+    command: str
+    table: str
+    gives: str
+
+
+_WAYS = (
+    _Way(
+        "raw INSERT",
+        _RAW,
+        TWIN,
+        "unique versions; gaps possible, readers skip late commits",
+    ),
+    _Way(
+        "the article's function",
+        _ARTICLE,
+        TWIN,
+        "a check that two writers can both pass: only this table's key stops the"
+        " second; readers skip late commits",
+    ),
+    _Way(
+        "evident.append_event",
+        _EVIDENT,
+        STORE,
+        "exact version or PT409, no gaps, checked arguments, writers without rights"
+        " on the table, readers skip nothing",
+    ),
+)
+
+
+def append_workloads(bench: Bench) -> list[Workload]:
+    """Return the workloads of `evident bench append`; raw INSERT is the reference."""
+    connections = f"{bench.clients} connections"
+    return [
+        _workload(bench, f"append: new aggregates, {connections}", _NEW, "0"),
+        _workload(bench, f"append: known versions, {connections}", _OWN, ":v"),
+    ]
+
+
+def hot_workloads(bench: Bench) -> list[Workload]:
+    """Return the workload of `evident bench hot`; one connection is the reference."""
+    command = _EVIDENT.format(aggregate=_HOT, version="null")
+    gives = "the next version, whoever asks"
+    candidates = [
+        Candidate(
+            f"{clients} connection{'s' if clients > 1 else ''}",
+            gives,
+            _writer(bench, command, STORE, clients=clients),
+        )
+        for clients in (1, bench.clients)
+    ]
+    return [Workload("hot: one aggregate, version null", "events/s", candidates)]
+
+
+def _workload(bench: Bench, title: str, aggregate: str, version: str) -> Workload:
+    candidates = []
+    for way in _WAYS:
+        command = way.command.format(aggregate=aggregate, version=version)
+        measure = _writer(bench, command, way.table, clients=bench.clients)
+        candidates.append(Candidate(way.name, way.gives, measure))
+    return Workload(title, "events/s", candidates)
+
+
+def _writer(
+    bench: Bench, command: str, table: str, *, clients: int
+) -> Callable[[], Sample]:
+    # The version is counted by each client for itself.
+    script = f"{command}\n\\set v :v + 1\n"
+    variables: dict[str, str | int] = {
+        "v": 0,
+        "event_type": EVENT_TYPE,
+        "payload": PAYLOAD,
+    }
+
+    def measure() -> Sample:
+        with fresh_database(bench) as database:
+            pgbench(
+                bench,
+                database,
+                script,
+                clients=clients,
+                variables={**variables, "run": 0},
+                transactions=_WARM_UP,
+            )
+            with connect(bench.server.uri_for(database), autocommit=True) as connection:
+                before = count(connection, table)
+            checkpoint(bench)
+            with metered(bench.server) as usage:
+                outcome = pgbench(
+                    bench,
+                    database,
+                    script,
+                    clients=clients,
+                    variables={**variables, "run": 1},
+                )
+            with connect(bench.server.uri_for(database), autocommit=True) as connection:
+                written = count(connection, table) - before
+                is_dense = has_dense_versions(connection, table)
+        return Sample(
+            operations=outcome.transactions,
+            seconds=outcome.transactions / outcome.rate,
+            usage=usage,
+            failures=outcome.aborted,
+            is_dense=is_dense and written == outcome.transactions,
+        )
+
+    return measure

@@ -1,0 +1,92 @@
+"""Describe what a measurement ran on: versions, machine, settings."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from harness.bench_server import TEMPLATE, Bench
+from harness.database import connect
+from harness.marks import installed_version
+
+_SETTINGS = (
+    "fsync",
+    "synchronous_commit",
+    "full_page_writes",
+    "wal_sync_method",
+    "wal_level",
+    "wal_compression",
+    "data_checksums",
+    "shared_buffers",
+    "max_wal_size",
+    "checkpoint_timeout",
+    "autovacuum",
+    "jit",
+    "max_connections",
+)
+
+
+def facts(bench: Bench, rounds: int) -> dict[str, str]:
+    """Return names and values to print beside every figure, in order."""
+    with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
+        settings = ", ".join(
+            f"{name} {_setting(connection, name)}" for name in _SETTINGS
+        )
+        evident = installed_version(connection)
+        postgres = connection.info.parameter_status("server_version")
+    return {
+        "server": f"PostgreSQL {postgres}, its own pgbench",
+        "evident": str(evident),
+        "client": f"psycopg {version('psycopg')}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {_processor()}, {_memory()},"
+        f" Linux {platform.release()}",
+        "data on": _file_system(bench.server.data_dir),
+        "load before": "{:.1f} {:.1f} {:.1f}".format(*os.getloadavg()),
+        "settings": settings,
+        "runs": f"{rounds} of {bench.seconds} s by turns, each on {bench.events:,}"
+        " events and after a checkpoint; figures are medians",
+    }
+
+
+def _setting(connection: psycopg.Connection[Any], name: str) -> str:
+    row = connection.execute("select current_setting(%s)", (name,)).fetchone()
+    return str(row[0]) if row else "?"
+
+
+def _processor() -> str:
+    return _line(Path("/proc/cpuinfo"), "model name") or platform.machine()
+
+
+def _memory() -> str:
+    kilobytes = _line(Path("/proc/meminfo"), "MemTotal").split()
+    return f"{int(kilobytes[0]) / 2**20:.0f} GB" if kilobytes else "? GB"
+
+
+def _line(file: Path, key: str) -> str:
+    """Return the value of the first line `key : value`, empty when there is none."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return ""
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in pairs if name.strip() == key), "")
+
+
+def _file_system(path: Path) -> str:
+    try:
+        mounts = [
+            line.split() for line in Path("/proc/mounts").read_text().splitlines()
+        ]
+    except OSError:
+        return "?"
+    above = [
+        (len(mount[1]), f"{mount[2]} ({mount[0]})")
+        for mount in mounts
+        if path.resolve().is_relative_to(mount[1])
+    ]
+    return max(above)[1] if above else "?"

@@ -1,0 +1,70 @@
+"""Run pgbench, from the measured server's own programs, and read what it found."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.bench_schema import WRITER
+from harness.bench_server import Bench
+from harness.database import Failure
+from harness.system import run
+
+_TPS = re.compile(r"^tps = ([\d.]+) \(without initial connection time\)", re.M)
+_PROCESSED = re.compile(r"^number of transactions actually processed: (\d+)", re.M)
+_ABORTED = re.compile(r"^pgbench: error: client \d+ .*aborted in command", re.M)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one pgbench run reached; `rate` leaves connecting out."""
+
+    transactions: int
+    rate: float
+    aborted: int
+
+
+def pgbench(
+    bench: Bench,
+    database: str,
+    script: str,
+    *,
+    clients: int,
+    variables: Mapping[str, str | int],
+    transactions: int | None = None,
+) -> Outcome:
+    """Run a script with prepared statements, for the bench's seconds.
+
+    With `transactions`, that many per client instead. A client whose command
+    fails gives up and is counted. Raises Failure when nothing was done at all.
+    """
+    server = bench.server
+    threads = min(clients, os.cpu_count() or 1)
+    length = (
+        ["-T", str(bench.seconds)]
+        if transactions is None
+        else ["-t", str(transactions)]
+    )
+    with tempfile.TemporaryDirectory(prefix="evident-bench-") as folder:
+        file = Path(folder) / "script.sql"
+        file.write_text(script)
+        words = [str(server.bindir / "pgbench"), "-n", "-M", "prepared"]
+        words += ["-h", str(server.sockets), "-p", str(server.port), "-U", WRITER]
+        words += ["-c", str(clients), "-j", str(threads), *length, "-f", str(file)]
+        # The same pseudo-random choices for every candidate.
+        words += ["--random-seed=1997"]
+        for name, value in variables.items():
+            words += ["-D", f"{name}={value}"]
+        output = run([*words, database]).stdout
+    tps, processed = _TPS.search(output), _PROCESSED.search(output)
+    if tps is None or processed is None or int(processed[1]) == 0:
+        raise Failure("pgbench did nothing", output.strip())
+    return Outcome(
+        transactions=int(processed[1]),
+        rate=float(tps[1]),
+        aborted=len(_ABORTED.findall(output)),
+    )

@@ -1,0 +1,133 @@
+"""Measure candidates by turns, so that what slows the machine slows all of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from harness.bench_processors import Usage, wait_for_calm
+
+Say = Callable[[str], None]
+
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One short run of one candidate.
+
+    `seconds` is wall time, without what the client prepared meanwhile. `is_dense`
+    says whether the run left exactly the rows that it should and each aggregate's
+    versions without a gap; None where nothing was written.
+    """
+
+    operations: int
+    seconds: float
+    usage: Usage
+    failures: int = 0
+    is_dense: bool | None = None
+
+    @property
+    def rate(self) -> float:
+        """Return operations per second."""
+        return self.operations / self.seconds
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """Return the server's processor time per operation."""
+        return self.usage.server_seconds / self.operations * 1e6
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something to measure: `measure` makes a run, `gives` says what it guarantees."""
+
+    name: str
+    gives: str
+    measure: Callable[[], Sample]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Candidates that do the same work; the first one is the reference."""
+
+    title: str
+    unit: str
+    candidates: Sequence[Candidate]
+
+
+@dataclass
+class Series:
+    """The runs of one candidate, one per round."""
+
+    candidate: Candidate
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def rates(self) -> list[float]:
+        """Return operations per second, by round."""
+        return [sample.rate for sample in self.samples]
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """Return the median processor time of the server per operation."""
+        return statistics.median(sample.cpu_microseconds for sample in self.samples)
+
+    @property
+    def failures(self) -> int:
+        """Return how many clients gave up, in all rounds."""
+        return sum(sample.failures for sample in self.samples)
+
+    @property
+    def is_dense(self) -> bool | None:
+        """Say whether versions were dense after every round; None for readers."""
+        found = [sample.is_dense for sample in self.samples]
+        return None if None in found else all(found)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the rounds of one workload gave; the first series is the reference."""
+
+    workload: Workload
+    series: list[Series]
+
+    @property
+    def others(self) -> list[float]:
+        """Return which part of the machine other programs took, by run."""
+        samples = [sample for series in self.series for sample in series.samples]
+        return [sample.usage.others for sample in samples]
+
+    def ratios(self, series: Series) -> list[float]:
+        """Return a candidate's rates over the reference's of the same round."""
+        pairs = zip(series.rates, self.series[0].rates, strict=True)
+        return [rate / reference for rate, reference in pairs]
+
+
+def alternate(workload: Workload, *, rounds: int, calm: float, say: Say) -> Result:
+    """Run every candidate once per round, each round starting with another one.
+
+    With `calm` below 1 each run waits until other programs take no more than that
+    part of the processors, and is made again, three times at most, when they did;
+    the least disturbed one counts.
+    """
+    series = [Series(candidate) for candidate in workload.candidates]
+    for number in range(rounds):
+        first = number % len(series)
+        for each in series[first:] + series[:first]:
+            attempts: list[Sample] = []
+            while len(attempts) < _ATTEMPTS:
+                if calm < 1:
+                    wait_for_calm(calm)
+                sample = each.candidate.measure()
+                attempts.append(sample)
+                say(
+                    f"{workload.title}, round {number + 1} of {rounds}:"
+                    f" {each.candidate.name} {sample.rate:,.0f} {workload.unit}"
+                    f" (others took {sample.usage.others:.0%} of the processors)"
+                )
+                if sample.usage.others <= calm:
+                    break
+            each.samples.append(min(attempts, key=lambda made: made.usage.others))
+    return Result(workload, series)

@@ -1,0 +1,72 @@
+"""A server for measurements, and databases on it that all start alike."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import bench_schema
+from harness.bench_rounds import Say
+from harness.database import connect
+from harness.migrate import migrate
+from harness.postgres import Server
+from harness.server import ephemeral
+
+TEMPLATE = "bench_template"
+_RUN = "bench_run"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A running server with its template database, and how long a run takes."""
+
+    server: Server
+    events: int
+    clients: int
+    seconds: int
+
+
+@contextlib.contextmanager
+def measured_server(
+    *,
+    major: int,
+    events: int,
+    clients: int,
+    seconds: int,
+    parent: Path | None,
+    say: Say,
+) -> Iterator[Bench]:
+    """Start a durable server with default settings and build the template database."""
+    settings = {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "max_connections": str(max(100, clients + 20)),
+    }
+    with ephemeral(major, settings, parent=parent) as server:
+        bench = Bench(server=server, events=events, clients=clients, seconds=seconds)
+        say(f"filling the tables with {events:,} events")
+        with connect(server.uri, autocommit=True) as connection:
+            connection.execute(f"create database {TEMPLATE} template template0")
+        migrate(server.uri_for(TEMPLATE))
+        with connect(server.uri_for(TEMPLATE), autocommit=True) as connection:
+            bench_schema.build(connection, events)
+        yield bench
+
+
+@contextlib.contextmanager
+def fresh_database(bench: Bench) -> Iterator[str]:
+    """Give a copy of the template: same rows, same size, same pages in memory."""
+    with connect(bench.server.uri, autocommit=True) as connection:
+        connection.execute(f"create database {_RUN} template {TEMPLATE}")
+        try:
+            yield _RUN
+        finally:
+            connection.execute(f"drop database {_RUN} with (force)")
+
+
+def checkpoint(bench: Bench) -> None:
+    """Leave no dirty page to the next run."""
+    with connect(bench.server.uri, autocommit=True) as connection:
+        connection.execute("checkpoint")

@@ -1,0 +1,290 @@
+"""The command `evident`: data on stdout, everything else on stderr.
+
+Exit codes: 0 done, 1 refused or failed, 2 not understood. Every command imports what
+it needs itself, so that `evident --help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from harness.database import Failure, resolve_dsn
+
+if TYPE_CHECKING:
+    from psycopg import Error
+
+ROOT = Path(__file__).resolve().parent.parent
+
+app = typer.Typer(
+    help="The tamper-evident event store that is just PostgreSQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn",
+        help="Any libpq URI or keywords. Default: DATABASE_URL, else the embedded"
+        " server of `evident up`.",
+        show_default=False,
+    ),
+]
+BreakLock = Annotated[
+    bool,
+    typer.Option(
+        "--break-lock", help="First remove the lock that a killed run has left."
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line; errors are shown as one paragraph, never a traceback."""
+    try:
+        app()
+    except Failure as failure:
+        _fail(failure.message, hint=failure.hint)
+    except BrokenPipeError:
+        # The reader of our output, such as head, has gone. Nothing to add.
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except Exception as error:
+        # Not imported for this: without psycopg in use there is none of its errors.
+        psycopg = sys.modules.get("psycopg")
+        if psycopg is None or not isinstance(error, psycopg.Error):
+            raise
+        _fail_database(error)
+
+
+@app.command()
+def up(
+    ephemeral: Annotated[
+        bool,
+        typer.Option("--ephemeral", help="A temporary server, until Ctrl-C."),
+    ] = False,
+) -> None:
+    """Start the embedded PostgreSQL 18 and print its URI."""
+    from harness import server
+
+    if not ephemeral:
+        print(server.start().uri)
+        return
+    import signal
+
+    with server.ephemeral() as temporary:
+        print(temporary.uri, flush=True)
+        _say("a temporary server: Ctrl-C stops it and removes its data")
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            return
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded PostgreSQL; its data stays."""
+    from harness import server
+
+    _say("stopped" if server.stop() else "was not running")
+
+
+@app.command()
+def migrate(
+    dsn: Dsn = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Also the example read models.")
+    ] = False,
+    mark: Annotated[
+        bool,
+        typer.Option(
+            "--mark",
+            help="Run nothing: make yoyo's marks agree with evident.version().",
+        ),
+    ] = False,
+    break_lock: BreakLock = False,
+) -> None:
+    """Apply pending migrations and print their ids."""
+    from harness import migrate as migrations
+
+    target = resolve_dsn(dsn)
+    if mark:
+        done = migrations.mark(target, break_lock=break_lock)
+    else:
+        done = migrations.migrate(target, examples, break_lock=break_lock, report=_say)
+    _print_ids(done, nothing="nothing to do: the database is up to date")
+
+
+@app.command()
+def rollback(
+    dsn: Dsn = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="The id that shall be the newest to stay."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Roll back every migration.")
+    ] = False,
+    break_lock: BreakLock = False,
+) -> None:
+    """Roll back the newest applied migration and print its id."""
+    from harness import migrate as migrations
+
+    if to and everything:
+        raise typer.BadParameter("--to and --all exclude each other")
+    done = migrations.rollback(
+        resolve_dsn(dsn), to, everything=everything, break_lock=break_lock, report=_say
+    )
+    _print_ids(done, nothing="nothing to roll back")
+
+
+@app.command()
+def status(dsn: Dsn = None) -> None:
+    """Show server, version, migrations, feed and size."""
+    from harness import status as report
+
+    report.show(resolve_dsn(dsn))
+
+
+@app.command()
+def demo(dsn: Dsn = None) -> None:
+    """Put real orders in and show what the store makes of them."""
+    from harness import demo as tour
+
+    tour.run(resolve_dsn(dsn))
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Newline-delimited JSON, - for standard input.",
+        ),
+    ],
+    dsn: Dsn = None,
+    orders: Annotated[
+        bool,
+        typer.Option(
+            "--orders",
+            help="CSV of orders: customer_id, ordered_on, quantity, amount_usd.",
+        ),
+    ] = False,
+    batch: Annotated[
+        int,
+        typer.Option(
+            min=1, max=1000, help="Events per transaction, one document each."
+        ),
+    ] = 500,
+) -> None:
+    """Append the events of a file; exit code 1 when lines were refused.
+
+    Each line is {"aggregate_id", "type", "payload", "expected_version"?, "metadata"?,
+    "event_id"?}. Running it again appends nothing; so does going on after an
+    interruption, except for what was missing.
+    """
+    from harness import marks, progress
+
+    if str(file) != "-" and not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}")
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    tally = progress.import_file(target, file, orders=orders, batch_size=batch)
+    if tally.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def freeze() -> None:
+    """Paste sources into migrations, write checksums and install scripts."""
+    from harness.freeze import FreezeError
+    from harness.freeze import freeze as run
+
+    try:
+        written = run(ROOT)
+    except FreezeError as error:
+        _fail(str(error))
+    _print_ids(
+        [str(path.relative_to(ROOT)) for path in written],
+        nothing="nothing to do: all is frozen",
+    )
+
+
+@app.command()
+def check() -> None:
+    """Check migrations and sources without a server."""
+    from harness.check import check as run
+
+    findings = run(ROOT)
+    for each in findings:
+        print(f"{each.path}:{each.line}: {each.rule}: {each.message}")
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def bench(context: typer.Context) -> None:
+    """Measure; see `evident bench --help`."""
+    from harness.bench import app as benchmarks
+
+    benchmarks(args=context.args, prog_name="evident bench")
+
+
+@app.command()
+def reference(
+    dsn: Dsn = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Markdown file whose reference is to be replaced."),
+    ] = None,
+) -> None:
+    """Print the API reference from the comments in the database."""
+    from harness import marks
+    from harness.reference import paste_into, render
+
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    if into is None:
+        print(render(target), end="")
+    else:
+        paste_into(into, render(target))
+
+
+def _print_ids(ids: list[str], *, nothing: str) -> None:
+    for each in ids:
+        print(each)
+    if not ids:
+        _say(nothing)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _fail(
+    message: str, *, detail: str | None = None, hint: str | None = None
+) -> NoReturn:
+    _say(f"error: {message}")
+    if detail:
+        _say(f"detail: {detail}")
+    if hint:
+        _say(f"hint: {hint}")
+    raise SystemExit(1)
+
+
+def _fail_database(error: Error) -> NoReturn:
+    state = f"{error.sqlstate}: " if error.sqlstate else ""
+    message = error.diag.message_primary or str(error).strip()
+    _fail(
+        state + message,
+        detail=error.diag.message_detail,
+        hint=error.diag.message_hint,
+    )

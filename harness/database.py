@@ -1,0 +1,85 @@
+"""Turn what the user gave into connections, and into the URL that yoyo wants."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    import psycopg
+
+# SQLAlchemy-style names of a driver: what follows the scheme is a libpq URI.
+_DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
+
+
+class Failure(Exception):
+    """A refusal that the command line shows as its message and hint."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def resolve_dsn(dsn: str | None = None) -> str:
+    """Find the database: the given DSN, else DATABASE_URL, else the embedded server.
+
+    The embedded server is started when it is not running. Any libpq URI or
+    keyword/value string is accepted; raises Failure for what libpq cannot parse.
+    """
+    given = dsn or os.environ.get("DATABASE_URL")
+    if given:
+        return _normalise(given)
+    from harness import server
+
+    return server.start().uri
+
+
+def connect(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
+    """Open a psycopg connection; keyword arguments go to psycopg.connect."""
+    import psycopg
+
+    kwargs.setdefault("fallback_application_name", "evident")
+    return psycopg.connect(_normalise(dsn), **kwargs)
+
+
+def parameters(dsn: str) -> dict[str, str]:
+    """Split a libpq URI or conninfo string into its given keywords and values.
+
+    Raises Failure when libpq cannot parse it.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        found = conninfo_to_dict(_DRIVER.sub(r"\1://", dsn.strip()))
+    except ProgrammingError as error:
+        # libpq quotes the string in some of these messages, password included.
+        reason = str(error).replace(dsn, "…").strip()
+        raise Failure(
+            f"not a PostgreSQL connection string: {reason}",
+            "give a URI such as postgresql://user@host:5432/database, or"
+            " keywords such as 'host=/run/postgresql dbname=shop'",
+        ) from None
+    return {key: str(value) for key, value in found.items()}
+
+
+def yoyo_url(dsn: str, schema: str | None = None) -> str:
+    """Write the URL under which yoyo reaches the same database through psycopg 3.
+
+    `schema` is where yoyo keeps its own tables (default: the session's own
+    search path). Every parameter stands in the query: yoyo hands these to
+    psycopg unchanged, while it lower-cases a host, allows no socket directory
+    there, reads one port only and never decodes the database name.
+    """
+    query = {key: value for key, value in parameters(dsn).items() if value}
+    if schema is not None:
+        query["schema"] = schema
+    return f"postgresql+psycopg:///?{urlencode(query)}"
+
+
+def _normalise(dsn: str) -> str:
+    parameters(dsn)
+    return _DRIVER.sub(r"\1://", dsn.strip())

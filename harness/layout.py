@@ -1,0 +1,28 @@
+"""Say where things lie and which lines every migration carries."""
+
+MIGRATIONS = "migrations"
+EXAMPLES = "migrations/examples"
+FUNCTIONS = "sql/functions"
+PROJECTIONS = "sql/projections"
+MANIFEST = "sql/functions/MANIFEST"
+VERSION = "sql/functions/version.sql"
+ROLLBACK_SUFFIX = ".rollback.sql"
+
+LOCK_TIMEOUT = "set local lock_timeout = '5s';"
+PROLOGUE = (
+    "set local role evident_owner;",
+    "set local search_path = pg_catalog, pg_temp;",
+    LOCK_TIMEOUT,
+)
+REGION_BEGIN = "-- [begin generated rollback]"
+REGION_END = "-- [end generated rollback]"
+
+
+class FreezeError(Exception):
+    """Say which line of which file stands in the way; `path` is relative."""
+
+    def __init__(self, path: str, line: int, message: str) -> None:
+        super().__init__(f"{path}:{line}: {message}")
+        self.path = path
+        self.line = line
+        self.message = message

@@ -1,0 +1,195 @@
+"""Apply, roll back and list the migrations through yoyo's Python interface.
+
+Connect to the server itself, not through a transaction-mode pooler: yoyo sets
+the search path for its session. Where its tables are: see marks.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.database import Failure, connect, yoyo_url
+from harness.marks import (
+    ENGINE,
+    EXAMPLES,
+    SCHEMA,
+    disagreement,
+    installed_version,
+    marks,
+    migration_files,
+    prepare_schema,
+)
+
+Report = Callable[[str], None]
+
+
+def migrate(
+    dsn: str,
+    examples: bool = False,
+    *,
+    break_lock: bool = False,
+    report: Report | None = None,
+) -> list[str]:
+    """Apply what is pending and return the ids applied, in order; again is a no-op.
+
+    Each migration and its mark are one transaction. `report` gets one sentence
+    per repaired mark. Raises Failure when marks and database disagree, when
+    another run holds yoyo's lock, or psycopg.Error from a migration.
+    """
+    sources = [ENGINE, EXAMPLES] if examples else [ENGINE]
+    with _backend(dsn, sources, break_lock=break_lock) as (backend, migrations):
+        _repair(backend, migrations, report or (lambda _line: None))
+        applied = []
+        for migration in backend.to_apply(migrations):
+            _run(backend, migration, "apply")
+            applied.append(migration.id)
+    return applied
+
+
+def rollback(
+    dsn: str,
+    to: str | None = None,
+    *,
+    everything: bool = False,
+    break_lock: bool = False,
+    report: Report | None = None,
+) -> list[str]:
+    """Roll back and return the ids, newest first: by default one, the newest applied.
+
+    With `to`, that id stays and all that depends on it goes; with `everything`
+    nothing stays. Raises Failure for an id that is not applied, and psycopg.Error
+    when a rollback refuses, as one that would lose events does.
+    """
+    with _backend(dsn, [ENGINE, EXAMPLES], break_lock=break_lock) as (backend, known):
+        _repair(backend, known, report or (lambda _line: None))
+        applied = list(backend.to_rollback(known))
+        chosen = applied if everything else _chosen(backend, applied, to)
+        for migration in chosen:
+            _run(backend, migration, "rollback")
+    return [migration.id for migration in chosen]
+
+
+def mark(dsn: str, *, break_lock: bool = False) -> list[str]:
+    """Make the marks of the engine agree with evident.version(); run no migration.
+
+    Returns the ids that were marked or unmarked. For a database that psql
+    installed, upgraded or uninstalled.
+    """
+    with _backend(dsn, [ENGINE], break_lock=break_lock) as (backend, migrations):
+        missing, extra = disagreement(backend, migrations)
+        backend.mark_migrations(missing)
+        backend.unmark_migrations(extra)
+    return [migration.id for migration in (*missing, *extra)]
+
+
+def status(dsn: str) -> list[tuple[str, datetime | None]]:
+    """List (id, applied at in UTC or None) in the order of application; change nothing.
+
+    Marks whose files this clone does not have come last.
+    """
+    with connect(dsn, autocommit=True) as connection:
+        applied = marks(connection)
+    ids = [
+        path.stem for source in (ENGINE, EXAMPLES) for path in migration_files(source)
+    ]
+    return [(each, applied.get(each)) for each in ids] + [
+        (each, when) for each, when in applied.items() if each not in ids
+    ]
+
+
+@contextlib.contextmanager
+def _backend(
+    dsn: str, sources: list[Path], *, break_lock: bool
+) -> Iterator[tuple[Any, Any]]:
+    """Open yoyo's backend, locked, with the migrations of the sources."""
+    from yoyo import exceptions, get_backend, read_migrations
+
+    if not ENGINE.is_dir():
+        raise Failure(
+            f"no migrations at {ENGINE}", "run from a clone: pip install -e ."
+        )
+    url = yoyo_url(dsn, prepare_schema(dsn))
+    with get_backend(url) as backend:
+        if break_lock:
+            backend.break_lock()
+        try:
+            with backend.lock():
+                yield backend, read_migrations(*map(str, sources))
+        except exceptions.LockTimeout:
+            raise Failure(
+                _lock_holder(backend),
+                "when that process is gone: evident migrate --break-lock",
+            ) from None
+        except (exceptions.BadMigration, exceptions.MigrationConflict) as error:
+            raise Failure(f"{type(error).__name__}: {error}") from error
+
+
+def _lock_holder(backend: Any) -> str:
+    row = backend.execute("select pid, ctime from yoyo_lock").fetchone()
+    if row is None:
+        return "another migration was running; it has ended now"
+    return f"process {row[0]} has held the migration lock since {row[1]:%F %T} UTC"
+
+
+def _run(backend: Any, migration: Any, direction: str) -> None:
+    """Apply or roll back one migration together with its mark."""
+    migration.load()
+    if not migration.use_transactions:
+        # yoyo's own way: each statement commits, the mark comes afterwards.
+        getattr(backend, f"{direction}_one")(migration)
+        return
+    with backend.transaction():
+        migration.process_steps(backend, direction)
+        # The prologue's role and search path last to the end of the transaction.
+        backend.execute("set local role none")
+        if backend.schema is None:
+            backend.execute("set local search_path to default")
+        else:
+            backend.execute(f"set local search_path to {SCHEMA}")
+        backend.log_migration(migration, direction)
+        if direction == "apply":
+            backend.mark_one(migration, log=False)
+        else:
+            backend.unmark_one(migration, log=False)
+
+
+def _repair(backend: Any, migrations: Any, report: Report) -> None:
+    """Set right the one mark that a crash can leave wrong; refuse anything more."""
+    missing, extra = disagreement(backend, migrations)
+    if len(missing) + len(extra) > 1:
+        version = installed_version(backend.connection) or "nothing"
+        raise Failure(
+            f"the database has {version} installed, but yoyo's marks differ in"
+            f" {len(missing) + len(extra)} migrations: psql installed, upgraded or"
+            " removed it",
+            "evident migrate --mark makes the marks agree and runs nothing else",
+        )
+    backend.mark_migrations(missing)
+    backend.unmark_migrations(extra)
+    for migration in missing:
+        report(f"{migration.id} was applied but not marked: marked now")
+    for migration in extra:
+        report(f"{migration.id} was marked but not there: unmarked now")
+
+
+def _chosen(backend: Any, applied: list[Any], to: str | None) -> list[Any]:
+    """Select what to roll back from `applied`, which is newest first."""
+    from yoyo.migrations import descendants
+
+    if not applied:
+        return []
+    if to is None:
+        order = backend.get_applied_migration_hashes()
+        needed = set().union(*(migration.depends for migration in applied))
+        free = [migration for migration in applied if migration not in needed]
+        return [max(free, key=lambda migration: order.index(migration.hash))]
+    found = [migration for migration in applied if migration.id == to]
+    if not found:
+        names = ", ".join(migration.id for migration in reversed(applied))
+        raise Failure(f"{to} is not applied", f"applied: {names}")
+    later = descendants(found[0], applied)
+    return [migration for migration in applied if migration in later]

@@ -1,0 +1,80 @@
+"""Show the state of one database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from harness.database import connect
+from harness.marks import installed_version
+from harness.migrate import status
+
+
+def show(dsn: str) -> None:
+    """Print server, evident.version(), feed, events and migrations as tables.
+
+    Reads only. What the connected role may not see is shown as such.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    with connect(dsn, autocommit=True) as connection:
+        facts.add_row("server", f"PostgreSQL {_server(connection)}")
+        facts.add_row("database", connection.info.dbname)
+        facts.add_row("evident", _attempt(_installed, connection))
+        if _exists(connection, "evident.event_store"):
+            facts.add_row("events", _attempt(_events, connection))
+        if _exists(connection, "evident.feed_status"):
+            facts.add_row("feed", _attempt(_feed, connection))
+    console.print(facts)
+
+    migrations = Table("migration", "applied (UTC)", box=None, padding=(0, 2, 0, 0))
+    for each, when in status(dsn):
+        migrations.add_row(each, f"{when:%Y-%m-%d %H:%M:%S}" if when else "pending")
+    console.print(migrations)
+
+
+def _attempt(read: Any, connection: psycopg.Connection[Any]) -> str:
+    try:
+        return str(read(connection))
+    except psycopg.errors.InsufficientPrivilege as error:
+        return f"not visible: {error.diag.message_primary}"
+
+
+def _server(connection: psycopg.Connection[Any]) -> str:
+    return connection.info.parameter_status("server_version") or "?"
+
+
+def _installed(connection: psycopg.Connection[Any]) -> str:
+    return installed_version(connection) or "not installed: evident migrate"
+
+
+def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
+    # Without usage on the schema to_regclass raises instead of giving null.
+    row = connection.execute(
+        "select exists (select from pg_catalog.pg_class as c"
+        " where c.relnamespace = pg_catalog.to_regnamespace(%s) and c.relname = %s)",
+        relation.split("."),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _events(connection: psycopg.Connection[Any]) -> str:
+    row = connection.execute(
+        "select c.reltuples::bigint from pg_catalog.pg_class as c"
+        " where c.relnamespace = pg_catalog.to_regnamespace('evident')"
+        " and c.relname = 'event_store'"
+    ).fetchone()
+    if row is None or row[0] < 0:
+        return "not counted yet (no vacuum or analyze so far)"
+    return f"about {row[0]:,}"
+
+
+def _feed(connection: psycopg.Connection[Any]) -> str:
+    cursor = connection.execute("select f.* from evident.feed_status as f")
+    row = cursor.fetchone()
+    names = [column.name for column in cursor.description or ()]
+    pairs = zip(names, row or (), strict=False)
+    return ", ".join(f"{name} {value}" for name, value in pairs if value is not None)
