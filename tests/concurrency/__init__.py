@@ -1,0 +1,1 @@
+"""Tests with real connections, each with a broken twin that it must catch."""

@@ -1,0 +1,57 @@
+"""A login that appends and reads, and an observer beside it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import Database
+from support.seeds import random_source
+from support.store import LOGIN, Store
+from support.twins import install
+
+from harness.database import connect
+from harness.postgres import Server
+
+# A deadlock shows at once instead of after a second, and nothing waits for ever.
+LOGIN_SQL = f"""
+create role {LOGIN} login in role evident_writer, evident_reader;
+alter role {LOGIN} set deadlock_timeout = '20ms';
+alter role {LOGIN} set statement_timeout = '30s';
+alter role {LOGIN} set idle_in_transaction_session_timeout = '120s';
+"""
+
+
+@pytest.fixture(scope="session")
+def login(server: Server, template: str) -> Iterator[str]:
+    """Make an ordinary login role; the template has made the roles it needs."""
+    with connect(server.uri, autocommit=True) as connection:
+        connection.execute(LOGIN_SQL)
+        yield LOGIN
+
+
+@pytest.fixture
+def store(db: Database, login: str) -> Store:
+    """Give a fresh store, whose connections are closed with its database."""
+    return Store(db)
+
+
+@pytest.fixture
+def observer(db: Database) -> psycopg.Connection[Any]:
+    """Give a superuser's connection for what an ordinary login may not see."""
+    return db.connect(autocommit=True)
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Give a source of random numbers of this test's own, its seed printed."""
+    return random_source(request.node.name)
+
+
+@pytest.fixture
+def twin(observer: psycopg.Connection[Any]) -> Callable[[str], None]:
+    """Replace part of this test's own database by a deliberately broken variant."""
+    return lambda name: install(observer, name)

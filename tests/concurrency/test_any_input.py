@@ -1,0 +1,40 @@
+"""Promise 15: any input ends in success or in a documented error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from support.check_streams import stream_violations
+from support.seeds import SEED, random_source
+from support.store import Store
+from support.ugly_calls import ARGUMENTS, input_violations, listed_calls
+
+
+def test_each_ugly_value_in_each_place_is_stored_or_refused(store: Store) -> None:
+    violations = []
+    with store.connect() as connection:
+        for function, arguments in listed_calls():
+            violations += input_violations(connection, function, arguments)
+    assert violations == []
+    assert stream_violations(store.log()) == []
+
+
+@pytest.mark.parametrize("function", ARGUMENTS)
+def test_any_combination_is_answered_or_refused(store: Store, function: str) -> None:
+    random_source(function)
+    with store.connect() as connection:
+
+        @seed(SEED)
+        @settings(
+            max_examples=150,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(arguments=ARGUMENTS[function])
+        def check(arguments: tuple[Any, ...]) -> None:
+            assert input_violations(connection, function, arguments) == []
+
+        check()
+    assert stream_violations(store.log()) == []

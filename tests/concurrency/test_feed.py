@@ -1,0 +1,96 @@
+"""Promise 6: the feed neither skips nor reorders, whatever its writers do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from support.bounded import first_violations
+from support.check_feed import feed_violations
+from support.feed_work import Run, append_one, run_feed
+from support.seeds import FULL
+from support.store import Store
+
+Observer = psycopg.Connection[Any]
+
+EVENTS = 200_000 if FULL else 20_000
+
+
+def violations(run: Run) -> list[str]:
+    return [each for r in run.readers for each in feed_violations(r.seen, run.log)]
+
+
+def test_every_reader_sees_the_final_log(
+    store: Store, observer: Observer, rng: random.Random
+) -> None:
+    run = run_feed(store, observer, rng, events=EVENTS)
+    print(run.summary())
+    assert len(run.log) >= EVENTS
+    assert violations(run) == []
+
+
+@pytest.mark.parametrize("writers", [2, 12])
+def test_a_reader_may_take_its_time_between_the_statements(
+    store: Store,
+    observer: Observer,
+    rng: random.Random,
+    twin: Callable[[str], None],
+    writers: int,
+) -> None:
+    twin("slow_feed")
+    run = run_feed(store, observer, rng, events=1500, writers=writers)
+    assert violations(run) == []
+
+
+@pytest.mark.parametrize("name", ["naive_feed", "swapped_feed", "merged_feed"])
+def test_a_broken_feed_is_caught_skipping(
+    store: Store,
+    observer: Observer,
+    rng: random.Random,
+    twin: Callable[[str], None],
+    name: str,
+) -> None:
+    twin(name)
+
+    def check() -> list[str]:
+        # With few writers there are moments in which nobody holds the feed back.
+        run = run_feed(store, observer, rng, events=500, writers=2, with_holders=False)
+        return violations(run)
+
+    assert any("missed" in each for each in first_violations(check))
+
+
+def test_the_very_first_event_holds_back_the_second(store: Store) -> None:
+    """A sequence that was never called counts as one less."""
+    with store.connect() as late, store.connect() as early, store.connect() as reader:
+        late.execute("begin")
+        first = append_one(late)
+        second = append_one(early)
+        assert (first, second) == (1, 2)
+        read = "select id from evident.read_feed()"
+        assert reader.execute(read).fetchall() == []
+        late.execute("commit")
+        assert reader.execute(read).fetchall() == [(1,), (2,)]
+
+
+def test_an_empty_feed_is_at_position_zero(store: Store) -> None:
+    with store.connect() as reader:
+        assert reader.execute("select evident.safe_position()").fetchall() == [(0,)]
+        assert reader.execute("select * from evident.read_feed()").fetchall() == []
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_one_snapshot_for_the_whole_transaction_is_refused(
+    store: Store, level: str
+) -> None:
+    with store.connect() as reader:
+        for call in ("select evident.safe_position()", "table evident.feed_status"):
+            reader.execute(f"begin isolation level {level}")
+            with pytest.raises(psycopg.Error) as refused:
+                reader.execute(call)
+            reader.execute("rollback")
+            assert refused.value.sqlstate == "PT400"
+            assert refused.value.diag.message_hint

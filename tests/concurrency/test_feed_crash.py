@@ -1,0 +1,58 @@
+"""Promise 6, after a crash: readers go on from where they were."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from conftest import Database
+from support.check_feed import feed_violations
+from support.crashes import following_readers, prepare_one, write_until_crash
+from support.feed_work import check_held
+from support.store import Store
+
+from concurrency.conftest import LOGIN_SQL
+from harness.database import connect
+from harness.migrate import migrate
+from harness.postgres import Server
+from harness.server import ephemeral
+
+SETTINGS = {"fsync": "on", "max_prepared_transactions": "5"}
+
+
+@pytest.fixture
+def mortal(major: int) -> Iterator[Server]:
+    """Give a durable server of this test's own."""
+    with ephemeral(major, SETTINGS) as server:
+        migrate(server.uri)
+        with connect(server.uri, autocommit=True) as connection:
+            connection.execute(LOGIN_SQL)
+        yield server
+
+
+def test_readers_go_on_behind_their_last_event_after_a_crash(
+    mortal: Server, rng: random.Random
+) -> None:
+    database = Database("postgres", mortal)
+    store = Store(database)
+    try:
+        with following_readers(store, rng, 3) as readers:
+            for round_number in range(4):
+                seen = max(len(each.seen) for each in readers)
+                if round_number % 2:
+                    with store.connect() as connection:
+                        held = prepare_one(connection, "held")
+                write_until_crash(store, mortal, rng, events=300)
+                mortal.start()
+                if round_number % 2:
+                    with store.connect() as connection:
+                        check_held(connection, held)
+                        connection.execute("commit prepared 'held'")
+                else:
+                    assert max(len(each.seen) for each in readers) > seen
+        log = [event.id for event in store.log()]
+    finally:
+        database.close()
+    assert len(log) >= 1200
+    assert [v for r in readers for v in feed_violations(r.seen, log)] == []

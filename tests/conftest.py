@@ -1,0 +1,122 @@
+"""One server per test process, and a fresh copy of a migrated database per test."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from harness.database import connect
+from harness.migrate import migrate
+from harness.postgres import Server
+from harness.server import ephemeral
+
+TEMPLATE = "evident_template"
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_prepared_transactions": "20",
+    "max_connections": "200",
+}
+
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pg",
+        type=int,
+        default=int(os.environ.get("EVIDENT_PG", "18")),
+        metavar="MAJOR",
+        help="major version of PostgreSQL to test on (default: EVIDENT_PG or 18)",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"PostgreSQL {config.getoption('--pg')}"
+
+
+@dataclass
+class Database:
+    """A database of one test; it closes the connections that it gave out."""
+
+    name: str
+    server: Server
+    connections: list[psycopg.Connection[Any]] = field(default_factory=list)
+
+    @property
+    def dsn(self) -> str:
+        return self.server.uri_for(self.name)
+
+    def connect(self, **kwargs: Any) -> psycopg.Connection[Any]:
+        connection = connect(self.dsn, **kwargs)
+        self.connections.append(connection)
+        return connection
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
+
+@pytest.fixture(scope="session")
+def major(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--pg"))
+
+
+@pytest.fixture(scope="session")
+def server(major: int) -> Iterator[Server]:
+    with ephemeral(major, SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    """Name a database with the engine and the examples."""
+    _create(server, TEMPLATE, "template0")
+    migrate(server.uri_for(TEMPLATE), examples=True)
+    return TEMPLATE
+
+
+@pytest.fixture
+def db(server: Server, template: str) -> Iterator[Database]:
+    """Give a migrated database of its own to one test."""
+    with _database(server, template) as database:
+        yield database
+
+
+@pytest.fixture
+def empty_db(server: Server) -> Iterator[Database]:
+    """Give an empty database of its own to one test."""
+    with _database(server, "template0") as database:
+        yield database
+
+
+@contextlib.contextmanager
+def _database(server: Server, template: str) -> Iterator[Database]:
+    database = Database(f"evident_test_{next(_numbers)}", server)
+    _create(server, database.name, template)
+    try:
+        yield database
+    finally:
+        database.close()
+        statement = sql.SQL("drop database {} with (force)").format(
+            sql.Identifier(database.name)
+        )
+        with connect(server.uri, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _create(server: Server, name: str, template: str) -> None:
+    statement = sql.SQL("create database {} template {}").format(
+        sql.Identifier(name), sql.Identifier(template)
+    )
+    with connect(server.uri, autocommit=True) as connection:
+        connection.execute(statement)

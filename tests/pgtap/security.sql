@@ -1,0 +1,579 @@
+begin;
+select plan(38);
+
+-- The objects of both schemas, and what is granted on them.
+
+create temporary view routine as
+select
+    p.oid,
+    p.oid::regprocedure::text as signature,
+    n.nspname as schema_name,
+    p.proname as name,
+    p.proowner,
+    p.prolang,
+    p.prosecdef,
+    p.prokind,
+    p.proconfig,
+    p.prosqlbody,
+    p.prorettype,
+    coalesce(p.proacl, acldefault('f', p.proowner)) as acl
+from pg_proc as p
+inner join pg_namespace as n on p.pronamespace = n.oid
+where n.nspname in ('evident', 'shop');
+
+create temporary view relation as
+select
+    c.oid,
+    c.oid::regclass::text as name,
+    c.relkind,
+    c.relowner,
+    coalesce(
+        c.relacl,
+        acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)
+    ) as acl
+from pg_class as c
+inner join pg_namespace as n on c.relnamespace = n.oid
+where n.nspname in ('evident', 'shop');
+
+create temporary view granted as
+select
+    r.signature as name,
+    'function' as kind,
+    r.proowner as owner,
+    a.grantee,
+    a.privilege_type
+from routine as r
+cross join lateral aclexplode(r.acl) as a
+union all
+select
+    r.name,
+    case r.relkind when 'S' then 'sequence' else 'relation' end,
+    r.relowner,
+    a.grantee,
+    a.privilege_type
+from relation as r
+cross join lateral aclexplode(r.acl) as a
+where r.relkind in ('r', 'v', 'm', 'p', 'f', 'S')
+union all
+select
+    r.name || '.' || t.attname,
+    'column',
+    r.relowner,
+    a.grantee,
+    a.privilege_type
+from relation as r
+inner join pg_attribute as t on r.oid = t.attrelid
+cross join lateral aclexplode(t.attacl) as a
+union all
+select
+    n.nspname,
+    'schema',
+    n.nspowner,
+    a.grantee,
+    a.privilege_type
+from pg_namespace as n
+cross join lateral aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as a
+where n.nspname in ('evident', 'shop');
+
+-- Privileges.
+
+select is_empty(
+    $$ select g.name, g.privilege_type from granted as g where g.grantee = 0 $$,
+    'PUBLIC has no privilege on any function, table, sequence, view or schema'
+);
+select is_empty(
+    $$ select g.name, g.kind, g.grantee::regrole, g.privilege_type
+    from granted as g
+    where
+        g.grantee <> g.owner
+        and g.privilege_type <> case g.kind
+            when 'function' then 'EXECUTE'
+            when 'schema' then 'USAGE'
+            else 'SELECT'
+        end $$,
+    'nobody but the owner may do more than execute functions and select'
+);
+select is_empty(
+    $$ select r.name, p.privilege
+    from relation as r
+    cross join unnest(
+        array['insert', 'update', 'delete', 'truncate', 'trigger', 'references']
+    ) as p (privilege)
+    cross join unnest(array[
+        'evident_writer', 'evident_reader', 'evident_operator', 'evident_auditor'
+    ]) as o (role)
+    where
+        r.relkind in ('r', 'v', 'm', 'p', 'f')
+        and has_table_privilege(o.role, r.oid, p.privilege) $$,
+    'no role of the package can write to a table, by whatever membership'
+);
+select is_empty(
+    $$ select g.name, g.grantee::regrole
+    from granted as g
+    inner join routine as r on g.name = r.signature
+    where r.name like '\_%' and g.grantee <> g.owner $$,
+    'internal functions are granted to nobody'
+);
+select set_eq(
+    $$ select r.name, g.grantee::regrole::text
+    from granted as g
+    inner join routine as r on g.name = r.signature
+    where g.grantee <> g.owner $$,
+    $$ values
+    ('append_event'::name, 'evident_writer'),
+    ('append_events', 'evident_writer'),
+    ('append_batch', 'evident_writer'),
+    ('aggregate_version', 'evident_reader'),
+    ('read_aggregate', 'evident_reader'),
+    ('safe_position', 'evident_reader'),
+    ('read_feed', 'evident_reader'),
+    ('guard_status', 'evident_operator'),
+    ('guard_status', 'evident_auditor'),
+    ('version', 'evident_writer'),
+    ('version', 'evident_reader'),
+    ('version', 'evident_operator'),
+    ('version', 'evident_auditor') $$,
+    'each public function is granted to its roles, and to no others'
+);
+select set_eq(
+    $$ select g.name, g.grantee::regrole::text
+    from granted as g
+    where g.kind in ('relation', 'sequence', 'column') and g.grantee <> g.owner $$,
+    $$ values
+    ('evident.event_store', 'evident_reader'),
+    ('evident.event_store_id_seq', 'evident_reader'),
+    ('evident.feed_status', 'evident_reader'),
+    ('shop.orders_summary', 'evident_reader') $$,
+    'tables, views and sequences may be selected by readers, and by no others'
+);
+select set_eq(
+    $$ select g.name, g.grantee::regrole::text
+    from granted as g
+    where g.kind = 'schema' and g.grantee <> g.owner $$,
+    $$ values
+    ('evident', 'evident_writer'),
+    ('evident', 'evident_reader'),
+    ('evident', 'evident_operator'),
+    ('evident', 'evident_auditor'),
+    ('shop', 'evident_reader'),
+    ('shop', 'evident_operator') $$,
+    'each schema may be used by its roles, and by no others'
+);
+
+-- Roles.
+
+select is_empty(
+    $$ select r.name
+    from unnest(array[
+        'evident_owner', 'evident_writer', 'evident_reader', 'evident_operator',
+        'evident_auditor'
+    ]) as r (name)
+    left join pg_roles as o on r.name = o.rolname
+    where
+        o.rolname is null
+        or o.rolcanlogin
+        or o.rolsuper
+        or o.rolcreaterole
+        or o.rolcreatedb
+        or o.rolreplication
+        or o.rolbypassrls $$,
+    'the five roles exist, cannot log in and have no powers over the cluster'
+);
+select set_eq(
+    $$ select m.roleid::regrole::text, m.member::regrole::text
+    from pg_auth_members as m
+    where m.member::regrole::text like 'evident\_%' $$,
+    $$ values
+    ('evident_reader', 'evident_operator'), ('evident_reader', 'evident_auditor') $$,
+    'operators and auditors are readers, and no role has more from another one'
+);
+
+-- Owners.
+
+select is_empty(
+    $$ select o.name, o.owner::regrole
+    from (
+        select r.signature as name, r.proowner as owner
+        from routine as r
+        union all
+        select r.name, r.relowner
+        from relation as r
+        union all
+        select n.nspname, n.nspowner
+        from pg_namespace as n
+        where n.nspname in ('evident', 'shop')
+        union all
+        select t.oid::regtype::text, t.typowner
+        from pg_type as t
+        where t.typnamespace in ('evident'::regnamespace, 'shop'::regnamespace)
+    ) as o
+    where o.owner <> 'evident_owner'::regrole $$,
+    'each object is owned by evident_owner'
+);
+
+-- Functions.
+
+select is_empty(
+    $$ select r.signature, r.proconfig
+    from routine as r
+    where
+        r.prosecdef
+        and (
+            r.proowner <> 'evident_owner'::regrole
+            or r.proconfig is null
+            or 'search_path=pg_catalog, pg_temp' <> all (r.proconfig)
+        ) $$,
+    'each definer function belongs to evident_owner and pins its path'
+);
+select is_empty(
+    $$ select r.signature, r.proconfig
+    from routine as r
+    inner join pg_language as l on r.prolang = l.oid
+    where
+        (
+            r.schema_name = 'evident' and l.lanname = 'plpgsql'
+            or r.prorettype = 'trigger'::regtype
+        )
+        and coalesce('search_path=pg_catalog, pg_temp' <> all (r.proconfig), true) $$,
+    'each function in PL/pgSQL, and each trigger function, pins its path'
+);
+select is_empty(
+    $$ select r.signature, l.lanname
+    from routine as r
+    inner join pg_language as l on r.prolang = l.oid
+    where
+        r.prokind <> 'a'
+        and l.lanname <> 'plpgsql'
+        and (l.lanname <> 'sql' or r.prosqlbody is null) $$,
+    'each other function is in SQL with a body that was parsed when it was made'
+);
+
+-- Guards.
+
+select set_eq(
+    $$ select
+        t.tgrelid::regclass::text || '.' || t.tgname,
+        pg_get_triggerdef(t.oid),
+        t.tgenabled
+    from pg_trigger as t
+    where t.tgfoid = 'evident._refuse_change()'::regprocedure $$,
+    $$ values
+    (
+        'evident.event_store.event_store_history',
+        'CREATE TRIGGER event_store_history '
+        'BEFORE DELETE OR UPDATE OR TRUNCATE ON evident.event_store '
+        'FOR EACH STATEMENT EXECUTE FUNCTION evident._refuse_change()',
+        'A'::"char"
+    ),
+    (
+        'evident.event_store.event_store_history_rows',
+        'CREATE TRIGGER event_store_history_rows '
+        'BEFORE DELETE OR UPDATE ON evident.event_store '
+        'FOR EACH ROW EXECUTE FUNCTION evident._refuse_change()',
+        'A'
+    ) $$,
+    'the guards are for every change and enabled always'
+);
+
+-- Hijack. A caller puts a schema in front of pg_catalog, and has temporary objects,
+-- which are looked at before anything else. It holds a twin of each function that
+-- the package calls and of each operator that its types have, and each twin springs
+-- the trap. Whatever runs in the package's functions must not be one of them.
+
+create schema trap;
+grant usage on schema trap to public;
+
+create function trap.sprung()
+returns boolean
+language plpgsql
+as $function$
+begin
+    raise exception 'hijacked';
+end;
+$function$;
+
+do $do$
+declare
+    v_twin record;
+begin
+    for v_twin in
+        select
+            p.proname,
+            pg_get_function_identity_arguments(p.oid) as arguments,
+            pg_get_function_result(p.oid) as result
+        from pg_proc as p
+        where
+            p.pronamespace = 'pg_catalog'::regnamespace
+            and p.prokind in ('f', 'a')
+            and not p.proretset
+            and p.prorettype <> all (array['internal', 'trigger']::regtype[])
+            -- PL/pgSQL takes none of these.
+            and not p.proargtypes::oid[] && array['internal', '"any"', 'cstring']
+                ::regtype[]::oid[]
+            and p.prorettype <> 'cstring'::regtype
+            and p.proname in (
+                select w.word[1]
+                from routine as r
+                cross join lateral regexp_matches(
+                    case
+                        when r.prokind <> 'a' then pg_get_functiondef(r.oid)
+                    end,
+                    '([a-z0-9_]+)\(', 'g'
+                ) as w (word)
+            )
+        order by p.oid
+    loop
+        execute format(
+            'create function trap.%I(%s) returns %s language plpgsql as '
+            '$$ begin perform trap.sprung(); end; $$',
+            v_twin.proname,
+            -- An aggregate's arguments may read "ORDER BY ...".
+            regexp_replace(v_twin.arguments, ' ?ORDER BY ', ', '),
+            v_twin.result
+        );
+    end loop;
+
+    for v_twin in
+        select
+            o.oid,
+            o.oprname,
+            o.oprleft::regtype as left_type,
+            o.oprright::regtype as right_type,
+            o.oprresult::regtype as result
+        from pg_operator as o
+        where
+            o.oprnamespace = 'pg_catalog'::regnamespace
+            and o.oprleft = any (array[
+                'uuid', 'integer', 'bigint', 'text', 'jsonb', 'boolean', 'oid', 'xid',
+                'name', 'numeric', 'timestamptz', 'text[]', '"char"', 'regclass'
+            ]::regtype[])
+            and o.oprright <> all (array['internal', 'cstring']::regtype[])
+    loop
+        execute format(
+            'create function trap.%I(%s, %s) returns %s language plpgsql as '
+            '$$ begin perform trap.sprung(); end; $$',
+            'operator_' || v_twin.oid, v_twin.left_type, v_twin.right_type,
+            v_twin.result
+        );
+        execute format(
+            'create operator trap.%s '
+            '(leftarg = %s, rightarg = %s, function = trap.%I)',
+            v_twin.oprname, v_twin.left_type, v_twin.right_type,
+            'operator_' || v_twin.oid
+        );
+    end loop;
+end;
+$do$;
+
+-- Twins of functions that take "any".
+create function trap.format(p_format text, p_value integer)
+returns text
+language plpgsql
+as $function$ begin perform trap.sprung(); end; $function$;
+
+create function trap.jsonb_build_object(p_key text, p_value uuid)
+returns jsonb
+language plpgsql
+as $function$ begin perform trap.sprung(); end; $function$;
+
+-- The statement's outcome when a role runs it under the trap; always undone.
+create function trap.attempted(p_role text, p_statement text)
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform
+        set_config('role', p_role, true),
+        set_config('search_path', 'trap, pg_catalog', true);
+    execute p_statement;
+    raise exception using errcode = 'ZZ000', message = 'not hijacked';
+exception
+    when others then
+        return sqlerrm;
+end;
+$function$;
+
+create temporary table attempt (
+    role text,
+    name text,
+    statement text,
+    expected text default 'not hijacked',
+    outcome text
+);
+insert into attempt (role, name, statement)
+values
+(
+    'evident_writer', 'append_event(uuid,text,jsonb,integer,jsonb,uuid)',
+    $$ select
+        evident.append_event(
+            '01900000-0000-7000-8000-000000000011', 'OrderCreated',
+            '{"amount": 1}', 0, '{}', '01900000-0000-7000-9000-000000000011'
+        ),
+        evident.append_event(
+            '01900000-0000-7000-8000-000000000011', 'OrderCreated',
+            '{"amount": 1}', 0, '{}', '01900000-0000-7000-9000-000000000011'
+        ),
+        evident.append_event(
+            '01900000-0000-7000-8000-000000000011', 'ItemShipped', '{}', 1
+        ),
+        evident.append_event(
+            '01900000-0000-7000-8000-000000000011', 'PaymentProcessed',
+            '{"amount": 1}'
+        ) $$
+),
+(
+    'evident_writer', 'append_events(uuid,jsonb,integer)',
+    $$ select
+        evident.append_events(
+            '01900000-0000-7000-8000-000000000011',
+            '[
+                {"type": "OrderCreated", "payload": {"amount": 1}},
+                {"type": "ItemShipped", "payload": {}}
+            ]',
+            0
+        ),
+        evident.append_events(
+            '01900000-0000-7000-8000-000000000011',
+            '[{"type": "PaymentProcessed", "payload": {"amount": 1}}]', -1
+        ) $$
+),
+(
+    'evident_writer', 'append_batch(jsonb)',
+    $$ select *
+    from evident.append_batch('[
+        {
+            "aggregate_id": "01900000-0000-7000-8000-000000000011",
+            "expected_version": 0,
+            "events": [{"type": "OrderCreated", "payload": {"amount": 1}}]
+        }
+    ]') as a
+    cross join evident.append_batch('[
+        {
+            "aggregate_id": "01900000-0000-7000-8000-000000000011",
+            "events": [{"type": "ItemShipped", "payload": {}}]
+        },
+        {
+            "aggregate_id": "01900000-0000-7000-8000-000000000012",
+            "expected_version": 0
+        }
+    ]') as b $$
+),
+(
+    'evident_reader', 'aggregate_version(uuid)',
+    $$ select evident.aggregate_version('01900000-0000-7000-8000-000000000011') $$
+),
+(
+    'evident_reader', 'read_aggregate(uuid,integer,integer)',
+    $$ select * from evident.read_aggregate('01900000-0000-7000-8000-000000000011') $$
+),
+(
+    'evident_reader', 'safe_position()',
+    $$ select evident.safe_position() $$
+),
+(
+    'evident_reader', 'read_feed(bigint,integer,text[])',
+    $$ select * from evident.read_feed(0, 10, '{OrderCreated}') $$
+),
+(
+    'evident_reader', 'feed_status',
+    $$ select * from evident.feed_status $$
+),
+(
+    'evident_auditor', 'guard_status()',
+    $$ select * from evident.guard_status() $$
+),
+(
+    'evident_auditor', 'version()',
+    $$ select evident.version() $$
+);
+insert into attempt (role, name, statement, expected)
+values
+(
+    'evident_writer', 'the refusal of an argument',
+    $$ select evident.append_event(
+        '01900000-0000-7000-8000-000000000011', '', '{}'
+    ) $$,
+    'invalid argument p_event_type: not a text of 1 to 100 characters'
+),
+(
+    'evident_writer', 'the refusal of an event',
+    $$ select evident.append_events('01900000-0000-7000-8000-000000000011', '[1]') $$,
+    'invalid argument p_events[0]: not a JSON object'
+),
+(
+    'evident_writer', 'the refusal of an entry',
+    $$ select evident.append_batch('[1]') $$,
+    'invalid argument p_appends[0]: not a JSON object'
+),
+(
+    'evident_writer', 'the refusal of a version',
+    $$ select evident.append_event(
+        '01900000-0000-7000-8000-000000000011', 'OrderCreated', '{}', 7
+    ) $$,
+    'aggregate 01900000-0000-7000-8000-000000000011 is at version 0, expected 7'
+),
+(
+    'evident_reader', 'the refusal of a position',
+    $$ select evident.read_feed(null) $$,
+    'invalid argument p_after: null or below 0'
+),
+(
+    'evident_owner', 'the refusal of a change',
+    $$ delete from evident.event_store $$,
+    'DELETE of evident.event_store refused: history is immutable'
+),
+('none', 'a function', $$ select jsonb_typeof('{}') $$, 'hijacked'),
+('none', 'an aggregate', $$ select max(1) $$, 'hijacked'),
+('none', 'an operator', $$ select 1 = 1 $$, 'hijacked'),
+('none', 'a view', $$ select * from pg_locks $$, 'hijacked'),
+('none', 'a temporary view', $$ select * from pg_database $$, 'hijacked'),
+('none', 'a type', $$ select '{}'::jsonb $$, 'hijacked'),
+(
+    'none', 'a temporary type',
+    $$ select '01900000-0000-7000-8000-000000000011'::uuid $$,
+    'hijacked'
+);
+
+select set_eq(
+    $$ select 'evident.' || a.name from attempt as a where a.name like '%(%' $$,
+    $$ select r.signature
+    from routine as r
+    where
+        r.schema_name = 'evident'
+        and exists (
+            select from granted as g where g.name = r.signature and g.grantee <> g.owner
+        ) $$,
+    'each function that somebody may call is tried'
+);
+
+-- From here to the rollback nothing but the trap's own functions is of any use. What
+-- the attempts give is kept in a variable.
+savepoint unarmed;
+create view trap.pg_locks as select trap.sprung();
+create view trap.pg_database as select trap.sprung();
+create temporary view pg_database as select trap.sprung();
+create temporary view event_store as select trap.sprung();
+create domain trap.jsonb as pg_catalog.jsonb check (trap.sprung());
+create domain trap.uuid as pg_catalog.uuid check (trap.sprung());
+create domain pg_temp.uuid as pg_catalog.uuid check (trap.sprung());
+create domain pg_temp.text as pg_catalog.text check (trap.sprung());
+set local search_path = pg_catalog, pg_temp;
+update pg_temp.attempt as a
+set outcome = trap.attempted(a.role, a.statement);
+select json_object_agg(a.name, a.outcome) as outcomes
+from pg_temp.attempt as a \gset
+rollback to unarmed;
+
+select is(
+    :'outcomes'::jsonb ->> a.name,
+    a.expected,
+    a.name || case a.expected
+        when 'hijacked' then ' without a pinned path falls into the trap'
+        else ' runs nothing of its caller''s'
+    end
+)
+from attempt as a;
+
+select * from finish();
+rollback;

@@ -1,0 +1,1 @@
+"""Workloads, checkers and broken twins of the model and concurrency tests."""

@@ -1,0 +1,179 @@
+"""Statements that would change history, or how it is kept, if they were allowed."""
+
+from __future__ import annotations
+
+# Rewriting: refused to everybody, the owner and superusers included.
+REWRITES = [
+    "update evident.event_store set payload = '{}'",
+    "update evident.event_store set version = version + 1 where false",
+    "update only evident.event_store set occurred_at = now()",
+    "delete from evident.event_store",
+    "delete from evident.event_store where id = 1",
+    "delete from only evident.event_store where ctid = '(0,1)'",
+    "truncate evident.event_store",
+    "truncate evident.event_store restart identity cascade",
+    """
+    merge into evident.event_store as e
+    using (select 1 as id) as s on e.id = s.id
+    when matched then update set payload = '{}'
+    """,
+    """
+    merge into evident.event_store as e
+    using (select 1 as id) as s on e.id = s.id
+    when matched then delete
+    """,
+    """
+    insert into evident.event_store as e (
+        aggregate_id, version, event_type, payload
+    )
+    select aggregate_id, version, event_type, '{"forged": 1}'
+    from evident.event_store
+    on conflict (aggregate_id, version) do update set payload = excluded.payload
+    """,
+    "with x as (delete from evident.event_store returning *) select * from x",
+    """
+    with x as (update evident.event_store set metadata = '{}' returning id)
+    select * from x
+    """,
+]
+
+# Anything else that an ordinary login might try.
+INTRUSIONS = [
+    """
+    insert into evident.event_store (aggregate_id, version, event_type, payload)
+    values (gen_random_uuid(), 1, 'Forged', '{}')
+    """,
+    """
+    insert into evident.event_store (
+        id, aggregate_id, version, event_type, payload
+    )
+    overriding system value values (-1, gen_random_uuid(), 1, 'Forged', '{}')
+    """,
+    """
+    insert into evident.event_store (aggregate_id, version, event_type, payload)
+    values (gen_random_uuid(), 1, 'Forged', '{}') on conflict do nothing
+    """,
+    """
+    merge into evident.event_store as e
+    using (select gen_random_uuid() as a) as s on e.aggregate_id = s.a
+    when not matched then
+    insert (aggregate_id, version, event_type, payload) values (s.a, 1, 'F', '{}')
+    """,
+    "copy evident.event_store from stdin",
+    "copy evident.event_store from '/dev/null'",
+    "copy evident.event_store from program 'true'",
+    "select * from evident.event_store for update",
+    "select * from evident.event_store for key share",
+    "begin; lock table evident.event_store in share row exclusive mode",
+    "alter table evident.event_store disable trigger all",
+    "alter table evident.event_store disable trigger event_store_history",
+    "alter table evident.event_store enable replica trigger event_store_history",
+    "alter table evident.event_store drop column payload",
+    "alter table evident.event_store alter column payload type text",
+    "alter table evident.event_store drop constraint event_store_event_id_key",
+    "alter table evident.event_store rename to event_store_old",
+    "alter table evident.event_store set schema public",
+    "alter table evident.event_store owner to session_user",
+    "alter table evident.event_store set unlogged",
+    "alter table evident.event_store enable row level security",
+    "drop table evident.event_store cascade",
+    "drop trigger event_store_history on evident.event_store",
+    "drop schema evident cascade",
+    "drop sequence evident.event_store_id_seq cascade",
+    "drop owned by evident_owner cascade",
+    "reassign owned by evident_owner to session_user",
+    """
+    create rule forged as on insert to evident.event_store do instead nothing
+    """,
+    "create rule forged as on update to evident.event_store do instead nothing",
+    "create table public.forged () inherits (evident.event_store)",
+    "create temp table forged () inherits (evident.event_store)",
+    """
+    create trigger forged before insert on evident.event_store
+    for each row execute function suppress_redundant_updates_trigger()
+    """,
+    "create index forged on evident.event_store (event_type)",
+    "create policy forged on evident.event_store using (true)",
+    "create table public.forged (id bigint references evident.event_store (id))",
+    "create publication forged for table evident.event_store",
+    "set session_replication_role = replica",
+    "set local session_replication_role = replica",
+    "select set_config('session_replication_role', 'replica', false)",
+    "set role evident_owner",
+    "set session authorization evident_owner",
+    "grant evident_owner to session_user",
+    "alter default privileges for role evident_owner grant all on tables to public",
+    "alter role evident_owner login",
+    "select setval('evident.event_store_id_seq', 1)",
+    "select setval('evident.event_store_id_seq', 1000000000)",
+    "select nextval('evident.event_store_id_seq')",
+    "alter sequence evident.event_store_id_seq restart",
+    """
+    create or replace function evident.append_event(
+        uuid, text, jsonb, integer default null, jsonb default '{}',
+        uuid default null
+    )
+    returns bigint language sql as 'select 1::bigint'
+    """,
+    "create function evident.forged() returns integer language sql as 'select 1'",
+    "alter function evident.append_batch(jsonb) security invoker",
+    "alter function evident.append_batch(jsonb) reset search_path",
+    "alter function evident._refuse_change() owner to session_user",
+    "drop function evident._refuse_change() cascade",
+    "create table evident.forged (n integer)",
+    "comment on table evident.event_store is 'forged'",
+    "reindex table evident.event_store",
+    "cluster evident.event_store using event_store_id_pkey",
+    "alter view evident.feed_status rename to forged",
+    "create or replace view evident.feed_status as select 1 as head",
+    "select evident._lock_aggregate(gen_random_uuid())",
+    "select evident._announce_append()",
+    "select evident._insert_stream(gen_random_uuid(), 0, '[]', 1, 1)",
+    "select evident._append_stream(gen_random_uuid(), '[]', 7)",
+    "select evident._append_checked(gen_random_uuid(), '[]', 7)",
+    "select * from evident._append_together('[]')",
+    "select * from evident._append_in_turn('[]')",
+    """
+    select evident._append_event_fully(
+        gen_random_uuid(), 'Forged', '{}', 0, '{}', null
+    )
+    """,
+    "update pg_catalog.pg_trigger set tgenabled = 'D'",
+    "delete from pg_catalog.pg_trigger",
+    """
+    update pg_catalog.pg_class set relhastriggers = false
+    where oid = 'evident.event_store'::regclass
+    """,
+    """
+    do $do$ begin
+        delete from evident.event_store;
+        exception when sqlstate 'PT403' then null;
+    end $do$
+    """,
+]
+
+# The server only warns, and does nothing, or harms nobody.
+WITHOUT_EFFECT = [
+    "grant insert on evident.event_store to public",
+    "revoke select on evident.event_store from evident_reader",
+    "vacuum (full) evident.event_store",
+    "analyze evident.event_store",
+    "create table public.forged (like evident.event_store including all)",
+]
+
+# As an attacker who has come far: a view and a function of one's own.
+THROUGH_ONES_OWN = [
+    """
+    create temp view forged as select * from evident.event_store;
+    update forged set payload = '{}'
+    """,
+    """
+    create temp view forged as select * from evident.event_store;
+    delete from forged
+    """,
+    """
+    create function pg_temp.forged() returns void language sql security definer
+    as 'delete from evident.event_store';
+    select pg_temp.forged()
+    """,
+]

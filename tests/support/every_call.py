@@ -1,0 +1,79 @@
+"""Calls of every public function, on each of its paths."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import psycopg
+
+from support.calls import Connection
+
+KNOWN = uuid.UUID(int=7)
+EVENT_ID = uuid.UUID(int=77)
+
+
+def _batch(*entries: dict[str, object]) -> str:
+    return json.dumps([{"aggregate_id": str(KNOWN), **entry} for entry in entries])
+
+
+EVENTS = [{"type": "OrderCreated", "payload": {"amount": 1}}]
+WITH_ID = [{"type": "Noted", "payload": {}, "event_id": str(EVENT_ID)}]
+
+EVENT = "select evident.append_event(%s, %s, %s, %s, '{}', %s)"
+MANY = "select evident.append_events(%s, %s, %s)"
+BATCH = "select * from evident.append_batch(%s)"
+
+APPENDS: dict[str, list[tuple[str, list[object]]]] = {
+    "append_event": [
+        (EVENT, [KNOWN, "OrderCreated", "{}", 0, None]),
+        (EVENT, [KNOWN, "ItemShipped", "{}", 1, None]),
+        (EVENT, [KNOWN, "Noted", "{}", None, EVENT_ID]),
+        (EVENT, [KNOWN, "Noted", "{}", -1, EVENT_ID]),
+        (EVENT, [KNOWN, "Other", "{}", 0, EVENT_ID]),
+        (EVENT, [KNOWN, "Noted", "{}", 9, None]),
+        (EVENT, [uuid.UUID(int=8), "Noted", "{}", -1, None]),
+        (EVENT, [KNOWN, "", "{}", None, None]),
+        (EVENT, [None, "Noted", "{}", -7, None]),
+    ],
+    "append_events": [
+        (MANY, [KNOWN, json.dumps(EVENTS * 3), None]),
+        (MANY, [KNOWN, json.dumps(EVENTS), -1]),
+        (MANY, [KNOWN, json.dumps(WITH_ID), 0]),
+        (MANY, [KNOWN, json.dumps(WITH_ID * 2), 0]),
+        (MANY, [KNOWN, json.dumps(EVENTS), 99]),
+        (MANY, [KNOWN, "[3]", None]),
+    ],
+    "append_batch": [
+        (BATCH, [_batch({"expected_version": None, "events": EVENTS})]),
+        (BATCH, [_batch({"expected_version": 0, "events": WITH_ID})]),
+        (BATCH, [_batch({"expected_version": -1})]),
+        (BATCH, [_batch({"expected_version": 99, "events": EVENTS})]),
+        (BATCH, [_batch({}, {})]),
+        (BATCH, ["[]"]),
+    ],
+}
+
+READS: dict[str, list[tuple[str, list[object]]]] = {
+    "aggregate_version": [("select evident.aggregate_version(%s)", [KNOWN])],
+    "read_aggregate": [("select * from evident.read_aggregate(%s, 1, 9)", [KNOWN])],
+    "safe_position": [("select evident.safe_position()", [])],
+    "read_feed": [
+        ("select * from evident.read_feed(0, 10, '{Noted}')", []),
+        ("select * from evident.read_feed(-1)", []),
+    ],
+    "feed_status": [("select * from evident.feed_status", [])],
+    "guard_status": [("select * from evident.guard_status()", [])],
+    "version": [("select evident.version()", [])],
+}
+
+CALLS = {**APPENDS, **READS}
+
+
+def call_all(connection: Connection, calls: list[tuple[str, list[object]]]) -> None:
+    """Run calls one after the other, refusals included."""
+    for statement, parameters in calls:
+        try:
+            connection.execute(statement, parameters)
+        except psycopg.Error as error:
+            assert error.sqlstate is not None

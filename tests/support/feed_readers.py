@@ -1,0 +1,64 @@
+"""Readers that page through the feed by the id that they saw last."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+
+import psycopg
+
+from support.calls import Connection
+from support.store import Store
+
+
+@dataclass
+class Reader:
+    """What one reader saw, in the order in which it saw it."""
+
+    seen: list[int] = field(default_factory=list)
+    # When the event was seen first.
+    seen_at: dict[int, float] = field(default_factory=dict)
+
+    def read_page(self, connection: Connection, limit: int) -> int:
+        """Read behind the last event seen and give the size of the page."""
+        after = self.seen[-1] if self.seen else 0
+        rows = connection.execute(
+            "select id from evident.read_feed(p_after => %s, p_limit => %s)",
+            [after, limit],
+        ).fetchall()
+        now = time.monotonic()
+        for (number,) in rows:
+            self.seen.append(number)
+            self.seen_at.setdefault(number, now)
+        return len(rows)
+
+    def follow(self, store: Store, seed: int, over: threading.Event) -> None:
+        """Read until an empty page after the end of all writing.
+
+        Goes on behind the last event when the connection is lost.
+        """
+        rng = random.Random(seed)
+        failures = 0
+        while True:
+            try:
+                with store.connect() as connection:
+                    return self._follow(connection, rng, over)
+            except psycopg.OperationalError:
+                # The server is down, but not for ever.
+                failures += 1
+                if failures > 500:
+                    raise
+                time.sleep(0.05)
+
+    def _follow(
+        self, connection: Connection, rng: random.Random, over: threading.Event
+    ) -> None:
+        while True:
+            is_over = over.is_set()
+            size = self.read_page(connection, rng.choice([1, 10, 100, 1000]))
+            if not size and is_over:
+                return
+            if not size:
+                over.wait(rng.random() * 0.005)

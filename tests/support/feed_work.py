@@ -1,0 +1,115 @@
+"""Adversarial writers and paging readers at the same time, and what came of it."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+
+from support.calls import Connection, Entry, append_event, events_of
+from support.feed_readers import Reader
+from support.feed_writers import Progress, write
+from support.store import Store
+from support.waiting import Background
+
+
+@dataclass
+class Run:
+    """The final log by id, what each reader saw, and how long it took."""
+
+    log: list[int]
+    readers: list[Reader]
+    seconds: float
+    transactions: int
+
+    def summary(self) -> str:
+        return (
+            f"{len(self.log)} events by {self.transactions} transactions in"
+            f" {self.seconds:.1f} s, {self.log[-1] - len(self.log)} ids drawn in vain;"
+            " readers saw"
+            f" {', '.join(str(len(each.seen)) for each in self.readers)}"
+        )
+
+
+def run_feed(
+    store: Store,
+    observer: Connection,
+    rng: random.Random,
+    *,
+    events: int,
+    writers: int = 12,
+    readers: int = 3,
+    with_holders: bool = True,
+) -> Run:
+    """Write at least so many events while readers page, then drain and compare."""
+    progress = Progress(events)
+    over = threading.Event()
+    started = time.monotonic()
+    every = [Reader() for _ in range(readers)]
+    reading = [
+        Background(lambda r=each, s=seed: r.follow(store, s, over))
+        for each, seed in zip(every, seeds_of(rng, readers), strict=True)
+    ]
+    try:
+        writing = [
+            Background(lambda s=seed: write(store, s, progress))
+            for seed in seeds_of(rng, writers)
+        ]
+        if with_holders:
+            hold_back(store, progress)
+        transactions = sum(each.result(1200) for each in writing)
+    finally:
+        progress.stop()
+        over.set()
+    for each in reading:
+        each.result()
+    seconds = time.monotonic() - started
+    query = "select id from evident.event_store order by id"
+    log = [row[0] for row in observer.execute(query)]
+    return Run(log, every, seconds, transactions)
+
+
+def seeds_of(rng: random.Random, count: int) -> list[int]:
+    return [rng.getrandbits(32) for _ in range(count)]
+
+
+def hold_back(store: Store, progress: Progress) -> None:
+    """Hold the feed back for a while, in each way that lasts."""
+    for number, ending in enumerate(["commit prepared", "rollback prepared"]):
+        progress.wait_for(0.1 + 0.2 * number)
+        with store.connect() as connection:
+            connection.execute("begin")
+            held = append_one(connection)
+            connection.execute(f"prepare transaction 'held {number}'")
+        progress.wait_for(0.2 + 0.2 * number)
+        with store.connect() as connection:
+            check_held(connection, held)
+            connection.execute(f"{ending} 'held {number}'")
+    progress.wait_for(0.5)
+    with store.connect() as idle:
+        idle.execute("begin")
+        held = append_one(idle)
+        progress.wait_for(0.6)
+        with store.connect() as connection:
+            check_held(connection, held)
+        idle.execute("commit")
+
+
+def append_one(connection: Connection) -> int:
+    """Append one event and give its id, which its own transaction sees."""
+    aggregate = uuid.uuid4()
+    append_event(connection, [Entry(aggregate, 0, events_of("held", 1))])
+    row = connection.execute(
+        "select id from evident.event_store where aggregate_id = %s", [aggregate]
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def check_held(connection: Connection, held: int) -> None:
+    """Check that the position stands before an event that is not decided yet."""
+    row = connection.execute("select evident.safe_position()").fetchone()
+    assert row is not None
+    assert row[0] < held

@@ -1,0 +1,19 @@
+"""Run psql scripts as a DBA would."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from harness.postgres import Server
+
+
+def run_psql(
+    server: Server, dsn: str, path: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one file in one transaction, stopping at the first error."""
+    command = [
+        str(server.bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1",
+        *words, "-d", dsn, "-f", str(path),
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, check=False)

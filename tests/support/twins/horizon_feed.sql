@@ -1,0 +1,19 @@
+-- Reads up to the oldest transaction that is still running, whatever it does.
+
+create or replace function evident.read_feed(
+    p_after bigint default 0,
+    p_limit integer default 1000,
+    p_event_types text[] default null
+)
+returns setof evident.event_store
+language sql
+as $function$
+    select e.*
+    from evident.event_store as e
+    where
+        e.id > p_after
+        and e.xmin::text::bigint
+        < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    order by e.id
+    limit p_limit;
+$function$;

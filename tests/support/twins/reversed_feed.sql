@@ -1,0 +1,16 @@
+-- Pages through the feed from its other end.
+
+create or replace function evident.read_feed(
+    p_after bigint default 0,
+    p_limit integer default 1000,
+    p_event_types text[] default null
+)
+returns setof evident.event_store
+language sql
+as $function$
+    select e.*
+    from evident.event_store as e
+    where e.id > p_after
+    order by e.id desc
+    limit p_limit;
+$function$;

@@ -1,0 +1,5 @@
+-- Guards as `create trigger` leaves them: silent while session_replication_role is
+-- replica.
+
+alter table evident.event_store enable trigger event_store_history;
+alter table evident.event_store enable trigger event_store_history_rows;

@@ -1,0 +1,142 @@
+"""The public functions, called with whatever text a test comes up with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import hypothesis.strategies as st
+import psycopg
+
+from support.calls import Connection
+from support.errors import CONTRACT, SERVER
+from support.ugly import (
+    NAMES,
+    VALUES,
+    aggregate_names,
+    batches,
+    event_arrays,
+    integers,
+    json_values,
+    names,
+    payloads,
+)
+
+AGGREGATE = "00000000-0000-0000-0000-000000000001"
+
+STATEMENTS = {
+    "append_event": "select evident.append_event("
+    "%s::uuid, %s, %s::jsonb, %s::integer, %s::jsonb, %s::uuid)",
+    "append_events": "select evident.append_events(%s::uuid, %s::jsonb, %s::integer)",
+    "append_batch": "select * from evident.append_batch(%s::jsonb)",
+    "aggregate_version": "select evident.aggregate_version(%s::uuid)",
+    "read_aggregate": "select count(*)"
+    " from evident.read_aggregate(%s::uuid, %s::integer, %s::integer)",
+    "read_feed": "select count(*)"
+    " from evident.read_feed(%s::bigint, %s::integer, %s::text[])",
+}
+
+# The arguments' casts alone, without the function.
+CASTS = {
+    "append_event": "select %s::uuid, %s::text, %s::jsonb, %s::integer, %s::jsonb,"
+    " %s::uuid",
+    "append_events": "select %s::uuid, %s::jsonb, %s::integer",
+    "append_batch": "select %s::jsonb",
+    "aggregate_version": "select %s::uuid",
+    "read_aggregate": "select %s::uuid, %s::integer, %s::integer",
+    "read_feed": "select %s::bigint, %s::integer, %s::text[]",
+}
+
+_integers = st.one_of(st.none(), integers)
+_metadata = st.one_of(st.just("{}"), st.none(), json_values)
+_event_ids = st.one_of(st.none(), aggregate_names)
+_types = st.one_of(st.none(), st.lists(st.one_of(names, st.none()), max_size=3))
+
+ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
+    "append_event": st.tuples(
+        aggregate_names, names, payloads, _integers, _metadata, _event_ids
+    ),
+    "append_events": st.tuples(aggregate_names, event_arrays, _integers),
+    "append_batch": st.tuples(batches),
+    "aggregate_version": st.tuples(aggregate_names),
+    "read_aggregate": st.tuples(aggregate_names, _integers, _integers),
+    "read_feed": st.tuples(_integers, _integers, _types),
+}
+
+
+def listed_calls() -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Put each listed value and name into each place of each append function."""
+    for value in VALUES:
+        yield "append_event", (AGGREGATE, "Noted", value, None, "{}", None)
+        yield "append_event", (AGGREGATE, "Noted", f'{{"a": {value}}}', 0, "{}", None)
+        yield "append_event", (AGGREGATE, "Noted", "{}", None, value, None)
+        yield "append_events", (AGGREGATE, value, None)
+        yield "append_events", (AGGREGATE, f"[{value}]", None)
+        yield "append_batch", (value,)
+        yield "append_batch", (f"[{value}]",)
+        for key in ("type", "payload", "metadata", "event_id", "unknown"):
+            event = event_with(key, value)
+            yield "append_events", (AGGREGATE, f"[{event}]", None)
+            yield "append_batch", (f"[{entry_with('events', f'[{event}]')}]",)
+        for key in ("aggregate_id", "expected_version", "events", "unknown"):
+            yield "append_batch", (f"[{entry_with(key, value)}]",)
+    for name in NAMES:
+        yield "append_event", (AGGREGATE, name, "{}", None, "{}", None)
+        yield "append_event", (name, "Noted", "{}", None, "{}", name)
+        yield "read_feed", ("0", "10", [name])
+        event = event_with("type", json.dumps(name))
+        yield "append_events", (AGGREGATE, f"[{event}]", None)
+        event = event_with("payload", json.dumps({name: name}))
+        yield "append_batch", (f"[{entry_with('events', f'[{event}]')}]",)
+
+
+def event_with(key: str, value: str) -> str:
+    members = {"type": '"Noted"', "payload": "{}", key: value}
+    return "{" + ", ".join(f'"{k}": {v}' for k, v in members.items()) + "}"
+
+
+def entry_with(key: str, value: str) -> str:
+    events = '[{"type": "Noted", "payload": {}}]'
+    members = {"aggregate_id": f'"{AGGREGATE}"', "events": events, key: value}
+    return "{" + ", ".join(f'"{k}": {v}' for k, v in members.items()) + "}"
+
+
+def rows(connection: Connection) -> int:
+    row = connection.execute("select count(*) from evident.event_store").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def code_of(connection: Connection, statement: str, arguments: Sequence[Any]) -> str:
+    try:
+        connection.execute(statement, arguments)
+    except psycopg.Error as error:
+        return error.sqlstate or "connection lost"
+    return "ok"
+
+
+def input_violations(
+    connection: Connection, function: str, arguments: Sequence[Any]
+) -> list[str]:
+    """Call once; name an undocumented error, or rows that a refusal left behind."""
+    before = rows(connection)
+    code = code_of(connection, STATEMENTS[function], arguments)
+    stored = rows(connection) - before
+    call = f"{function}{str(arguments)[:200]}: {code}"
+    found = []
+    if code in SERVER:
+        if code_of(connection, CASTS[function], arguments) != code:
+            found.append(f"{call}, but its arguments are fine")
+    elif code not in CONTRACT and code != "ok":
+        found.append(call)
+    if stored and (code != "ok" or not function.startswith("append")):
+        found.append(f"{call}, and {stored} rows")
+    if function == "append_event" and stored > 1:
+        found.append(f"{call}, and {stored} rows")
+    if function == "append_events" and stored:
+        query = "select jsonb_array_length(%s)"
+        expected = connection.execute(query, [arguments[1]]).fetchone()
+        if expected != (stored,):
+            found.append(f"{call}, and {stored} of {expected} events")
+    return found

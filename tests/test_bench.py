@@ -1,0 +1,74 @@
+"""Every verb of `evident bench` runs and shows each of its candidates.
+
+Figures are never asserted: they belong to a machine at a moment.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+READ = "bare SELECT"
+CANDIDATES = {
+    "append": ["raw INSERT", "the article's function", "evident.append_event"],
+    "batch": [
+        "COPY",
+        "evident.append_events",
+        "evident.append_batch, 500 x 2",
+        "INSERT of 1,000 rows",
+        "INSERT from the JSON document",
+    ],
+    "hot": ["1 connection", "4 connections"],
+    "feed": [READ, "evident.read_feed", READ, "evident.read_aggregate"],
+}
+
+
+def bench(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "bench", verb, *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("verb", CANDIDATES)
+def test_a_verb_measures_and_shows_each_candidate(
+    verb: str, major: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "figures.json"
+    words = [f"--pg={major}", "--rounds=1", "--seconds=1", "--events=1000"]
+    if verb in ("append", "hot"):
+        words.append("--clients=4")
+
+    done = bench(verb, *words, f"--json={file}")
+
+    assert done.returncode == 0, done.stderr
+    for name in CANDIDATES[verb]:
+        assert f"{name} " in done.stdout
+    assert f"PostgreSQL {major}." in done.stdout
+    assert "fsync on, synchronous_commit on" in done.stdout
+    assert "round 1 of 1" in done.stderr
+
+    figures = json.loads(file.read_text())
+    assert figures["verb"] == verb
+    found = [each for load in figures["workloads"] for each in load["candidates"]]
+    repeats = 2 if verb == "append" else 1
+    assert [each["name"] for each in found] == CANDIDATES[verb] * repeats
+    for each in found:
+        assert each["failures"] == 0
+        assert each["versions_dense"] is (None if verb == "feed" else True)
+        assert len(each["rates"]) == len(each["ratios"]) == len(each["others"]) == 1
+        assert each["median_rate"] > 0
+    for load in figures["workloads"]:
+        assert load["candidates"][0]["median_ratio"] == 1
+
+
+def test_a_verb_that_does_not_exist_is_not_understood() -> None:
+    done = bench("everything")
+    assert done.returncode == 2
+    assert done.stdout == ""
