@@ -588,6 +588,37 @@ comment on function evident._event_problem(jsonb) is
 
 revoke all on function evident._event_problem(jsonb) from public;
 -- [end sql/functions/_event_problem.sql]
+-- [begin sql/functions/_is_event.sql]
+-- evident._is_event: true when one event's arguments can be stored as they are.
+--
+-- The quick look of the hot path, as few and small operators as will do; what is
+-- wrong with a refused one is found by _event_problem. Null counts as refused in
+-- a condition. Inlined by the planner.
+
+create or replace function evident._is_event(
+    p_aggregate_id uuid,
+    p_event_type text,
+    p_payload jsonb,
+    p_metadata jsonb
+)
+returns boolean
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        p_aggregate_id is not null
+        and p_event_type <> ''
+        and char_length(p_event_type) <= 100
+        and p_payload @> '{}'
+        and p_metadata @> '{}';
+end;
+
+comment on function evident._is_event(uuid, text, jsonb, jsonb) is
+'True when the arguments make an event; false or null otherwise.';
+
+revoke all on function evident._is_event(uuid, text, jsonb, jsonb) from public;
+-- [end sql/functions/_is_event.sql]
 -- [begin sql/functions/_append_entries.sql]
 -- evident._append_entries: the entries of one append document as rows.
 --
@@ -990,8 +1021,9 @@ from public;
 -- aggregate is not as expected.
 --
 -- An exact version is only looked for: that nothing follows it yet is decided by
--- the unique key. For any version the caller first queues for the aggregate,
--- and what the one before it appended is visible to the statement after.
+-- the unique key. Why the look-up has a limit: see append_event. For any version
+-- the caller first queues for the aggregate, and what the one before it appended
+-- is visible to the statement after.
 --
 -- Locks: the aggregate, when p_expected_version is null or -1.
 
@@ -1019,6 +1051,8 @@ begin
             where
                 e.aggregate_id = p_aggregate_id
                 and e.version = p_expected_version
+            order by e.version
+            limit 1
         );
     end if;
 
@@ -1529,16 +1563,24 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- [begin sql/functions/append_event.sql]
 -- evident.append_event: append one event to one aggregate.
 --
--- The short path below is the hot one: few and small expressions, since PL/pgSQL
--- prepares each of them, with every function in it, again in each transaction.
--- The two usual calls have a statement each. An exact version is found and followed
--- in one, since the unique key alone would let a writer leave a gap; the insert
--- claims its version by the unique key, and inserts nothing when a rival has
--- it. Only an event_id that the caller gave can collide, so only the general
--- statement watches all keys, which costs more. Whatever is unusual ends in
--- _append_event_fully, which finds out what it was.
+-- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
+-- with every function in it, again in each transaction. So the two usual calls have
+-- a statement each, which checks its arguments, announces the append, looks for the
+-- version before and claims the next one; `found` is all that is asked of it.
+-- An exact version is looked for, since the unique key alone would let a writer
+-- leave a gap; the key decides who of two rivals gets the next one, and the other
+-- inserts nothing. Only an event_id that the caller gave can collide, so only the
+-- general statement watches all keys, which costs more. Whatever is unusual ends
+-- in _append_event_fully, which finds out what it was.
 --
--- With no expected version, or -1, callers queue on the aggregate's lock.
+-- The look-up must stay one by the key whatever the table's statistics say.
+-- Sequential scans are off, since a plan made and kept while the table was small
+-- would be one. And it is limited to the one row there can be: statistics
+-- that are older than the table's growth let the planner expect many, think a plan for
+-- known values cheaper, and plan each call anew, which halved the throughput.
+--
+-- With no expected version, or -1, callers queue on the aggregate's lock, and
+-- announce themselves only once they have it.
 -- With an exact version a caller waits for nobody but a rival that is about to
 -- commit the very same version.
 --
@@ -1564,54 +1606,57 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $function$
 declare
     v_base integer;
-    v_version bigint;
 begin
-    if p_aggregate_id is not null
-        and p_event_type <> ''
-        and char_length(p_event_type) <= 100
-        and p_payload @> '{}'
-        and p_metadata @> '{}'
-        and evident._announce_append()
-    then
-        if p_expected_version > 0 and p_event_id is null then
-            insert into evident.event_store as e (
-                aggregate_id, version, event_type, payload, metadata
+    if p_expected_version > 0 and p_event_id is null then
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata
+        )
+        select
+            p_aggregate_id, p_expected_version + 1, p_event_type, p_payload, p_metadata
+        where
+            p_expected_version = (
+                select b.version
+                from evident.event_store as b
+                where
+                    b.aggregate_id = p_aggregate_id
+                    and b.version = p_expected_version
+                order by b.version
+                limit 1
             )
-            select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
-            from evident.event_store as b
-            where
-                b.aggregate_id = p_aggregate_id
-                and b.version = p_expected_version
-            on conflict (aggregate_id, version) do nothing
-            returning e.version into v_version;
-        elsif p_expected_version = 0 and p_event_id is null then
-            insert into evident.event_store as e (
-                aggregate_id, version, event_type, payload, metadata
-            )
-            values (p_aggregate_id, 1, p_event_type, p_payload, p_metadata)
-            on conflict (aggregate_id, version) do nothing
-            returning e.version into v_version;
-        else
-            v_base := evident._base_version(p_aggregate_id, p_expected_version);
-            insert into evident.event_store as e (
-                aggregate_id, version, event_type, payload, metadata, event_id
-            )
-            select
-                p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
-                coalesce(p_event_id, evident._uuid_v7())
-            where v_base is not null
-            on conflict do nothing
-            returning e.version into v_version;
-        end if;
-
-        if v_version is not null then
-            return v_version;
-        end if;
+            and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
+            and evident._announce_append()
+        on conflict (aggregate_id, version) do nothing;
+    elsif p_expected_version = 0 and p_event_id is null then
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata
+        )
+        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        where
+            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
+            and evident._announce_append()
+        on conflict (aggregate_id, version) do nothing;
+    else
+        v_base := evident._base_version(p_aggregate_id, p_expected_version);
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata, event_id
+        )
+        select
+            p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
+            coalesce(p_event_id, evident._uuid_v7())
+        where
+            v_base is not null
+            and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
+            and evident._announce_append()
+        on conflict do nothing;
     end if;
 
+    if found then
+        return coalesce(v_base, p_expected_version) + 1::bigint;
+    end if;
     return evident._append_event_fully(
         p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
         p_event_id
@@ -1639,8 +1684,7 @@ to evident_writer;
 -- evident.append_events: append many events to one aggregate, all or none.
 --
 -- Sequential scans are off, since a plan made and kept while the table was small
--- would be one until the next analyze. append_event has no such setting, since
--- each costs throughput on every call there.
+-- would be one until the next analyze.
 --
 -- Locks: as append_event.
 -- Errors: PT400, PT404, PT409, PT422

@@ -2,8 +2,9 @@
 -- aggregate is not as expected.
 --
 -- An exact version is only looked for: that nothing follows it yet is decided by
--- the unique key. For any version the caller first queues for the aggregate,
--- and what the one before it appended is visible to the statement after.
+-- the unique key. Why the look-up has a limit: see append_event. For any version
+-- the caller first queues for the aggregate, and what the one before it appended
+-- is visible to the statement after.
 --
 -- Locks: the aggregate, when p_expected_version is null or -1.
 
@@ -31,6 +32,8 @@ begin
             where
                 e.aggregate_id = p_aggregate_id
                 and e.version = p_expected_version
+            order by e.version
+            limit 1
         );
     end if;
 

@@ -1,8 +1,7 @@
 -- evident.append_events: append many events to one aggregate, all or none.
 --
 -- Sequential scans are off, since a plan made and kept while the table was small
--- would be one until the next analyze. append_event has no such setting, since
--- each costs throughput on every call there.
+-- would be one until the next analyze.
 --
 -- Locks: as append_event.
 -- Errors: PT400, PT404, PT409, PT422
