@@ -64,6 +64,7 @@ def test_a_killed_batch_leaves_all_or_nothing(
     log = store.log()
     assert history_violations(operations, log, REFUSALS) == []
     outcomes = refusals_of(operations)
+    print(f"{kills} kills: {dict(outcomes)}")
     assert outcomes["unknown"] > 0
     assert kills > 0
     assert outcomes["ok"] > 50

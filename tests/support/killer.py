@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -15,6 +16,7 @@ from support.history import Operation, perform_alone
 from support.store import LOGIN, Store
 from support.waiting import Background, together
 
+ANSWERS_PER_KILL = 4
 VICTIM = """
 select pg_terminate_backend(a.pid)
 from (
@@ -42,12 +44,13 @@ def run_under_kills(
     """Run batches of all kinds while backends are killed; count the kills."""
     shared = [uuid.UUID(int=rng.getrandbits(128)) for _ in range(aggregates)]
     over = threading.Event()
-    killer = Background(lambda: kill(observer, over))
+    answers = Answers()
+    killer = Background(lambda: kill(observer, answers, over))
     seeds = [rng.getrandbits(32) for _ in range(clients)]
     try:
         done = together(
             [
-                lambda n=n, s=s: client(store, n, s, rounds, shared)
+                lambda n=n, s=s: client(store, n, s, rounds, shared, answers)
                 for n, s in enumerate(seeds)
             ]
         )
@@ -57,16 +60,38 @@ def run_under_kills(
     return [operation for operations in done for operation in operations], kills
 
 
-def kill(observer: Connection, over: threading.Event) -> int:
-    """Kill one working backend after the other, a few milliseconds apart."""
+@dataclass
+class Answers:
+    """How many calls were answered, whatever the answer was."""
+
+    count: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self) -> None:
+        with self._lock:
+            self.count += 1
+
+
+def kill(observer: Connection, answers: Answers, over: threading.Event) -> int:
+    """Kill a working backend each time that some more calls were answered.
+
+    By answers, not by time: on a slow machine a killer that keeps to the clock would
+    leave nobody to succeed.
+    """
     kills = 0
-    while not over.wait(0.005):
-        kills += observer.execute(VICTIM, [LOGIN]).rowcount
+    while not over.wait(0.001):
+        if answers.count >= kills * ANSWERS_PER_KILL:
+            kills += observer.execute(VICTIM, [LOGIN]).rowcount
     return kills
 
 
 def client(
-    store: Store, number: int, seed: int, rounds: int, shared: Sequence[uuid.UUID]
+    store: Store,
+    number: int,
+    seed: int,
+    rounds: int,
+    shared: Sequence[uuid.UUID],
+    answers: Answers,
 ) -> list[Operation]:
     """Send batches; after a lost connection go on with a new one."""
     rng = random.Random(seed)
@@ -78,6 +103,7 @@ def client(
         operations.append(operation)
         try:
             perform_alone(connection, operation)
+            answers.add()
             learn(guess, operation)
         except psycopg.OperationalError:
             connection.close()
