@@ -1615,19 +1615,18 @@ begin
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
-        select
-            p_aggregate_id, p_expected_version + 1, p_event_type, p_payload, p_metadata
+        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        from (
+            select k.version
+            from evident.event_store as k
+            where
+                k.aggregate_id = p_aggregate_id
+                and k.version = p_expected_version
+            order by k.version
+            limit 1
+        ) as b
         where
-            p_expected_version = (
-                select b.version
-                from evident.event_store as b
-                where
-                    b.aggregate_id = p_aggregate_id
-                    and b.version = p_expected_version
-                order by b.version
-                limit 1
-            )
-            and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
+            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
             and evident._announce_append()
         on conflict (aggregate_id, version) do nothing;
     elsif p_expected_version = 0 and p_event_id is null then

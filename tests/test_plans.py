@@ -20,6 +20,17 @@ select md5((i.number %% 100)::text)::uuid, i.number / 100 + 1, 'Counted', '{}'
 from generate_series(%s::integer, %s::integer - 1) as i (number)
 """
 SCANS = "select pg_stat_get_xact_numscans('evident.event_store'::regclass)"
+LAST_VERSION = [
+    f"select evident.{each}"
+    for each in (
+        "append_event(gen_random_uuid(), 'Counted', '{}', 2147483647)",
+        "append_events(gen_random_uuid(),"
+        """ '[{"type": "Counted", "payload": {}}]', 2147483647)""",
+        """append_batch('[{"aggregate_id": "01900000-0000-7000-8000-000000000001","""
+        """ "expected_version": 2147483647,"""
+        """ "events": [{"type": "Counted", "payload": {}}]}]')""",
+    )
+]
 EXPECTED = {"known": 1, "new": 0, "any": None, "existing": -1}
 
 
@@ -93,3 +104,16 @@ def test_a_probe_without_a_limit_is_caught_planning_each_call(db: Database) -> N
     connection = db.connect(autocommit=True)
     install(connection, "unlimited_probe")
     assert plans_made(connection, 1) >= 5
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("call", LAST_VERSION)
+def test_the_last_version_there_can_be_is_refused_in_every_kind_of_plan(
+    db: Database, mode: str, call: str
+) -> None:
+    """A plan for known values computes with them, before it knows of any row."""
+    connection = db.connect(autocommit=True)
+    connection.execute(f"set plan_cache_mode = {mode}")
+    with pytest.raises(psycopg.Error) as refused:
+        connection.execute(call)
+    assert refused.value.sqlstate == "PT409"

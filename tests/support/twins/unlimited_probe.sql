@@ -7,7 +7,7 @@ declare
         'evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)'::regprocedure
     );
     v_broken constant text := regexp_replace(
-        v_source, 'order by b\.version\s+limit 1', ''
+        v_source, 'order by k\.version\s+limit 1', ''
     );
 begin
     assert v_broken <> v_source, 'the limit is not where this twin looks for it';
