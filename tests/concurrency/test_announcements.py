@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from support.calls import Entry, append_batch, append_event, append_events, events_of
 from support.store import Store
-from support.waiting import is_true
+from support.waiting import Background, is_true, wait_until_blocked
 
 Observer = psycopg.Connection[Any]
 
@@ -113,3 +114,30 @@ def test_many_appends_of_one_transaction_take_few_locks(
     # One before the first write, and one for all that follow it.
     assert row is not None
     assert 1 <= row[0] <= 2
+
+
+def is_announced_in_the_queue(store: Store, observer: Observer) -> bool:
+    """Let one append queue behind another one; say whether it is announced by then."""
+    wanted = entries()
+    with store.connect() as first, store.connect() as queued:
+        first.execute("begin")
+        append_event(first, wanted)
+        waiting = Background(lambda: append_event(queued, wanted))
+        wait_until_blocked(observer, queued)
+        announced = is_true(observer, ANNOUNCED, queued.info.backend_pid)
+        first.execute("commit")
+        assert waiting.result() == (2,)
+    return announced
+
+
+def test_an_append_that_queues_does_not_hold_the_feed_back(
+    store: Store, observer: Observer
+) -> None:
+    assert not is_announced_in_the_queue(store, observer)
+
+
+def test_an_early_announcement_is_caught_in_the_queue(
+    store: Store, observer: Observer, twin: Callable[[str], None]
+) -> None:
+    twin("early_announcement")
+    assert is_announced_in_the_queue(store, observer)
