@@ -1283,8 +1283,10 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 --
 -- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
 -- with every function in it, again in each transaction. So the two usual calls have
--- a statement each, which checks its arguments, announces the append, looks for the
--- version before and claims the next one; `found` is all that is asked of it.
+-- a statement each, which looks for the version before, checks its arguments,
+-- announces the append and claims the next version; `found` is all that is asked
+-- of it. A row draws its id, a column default, only once it has passed the `where`,
+-- and so after the announcement there, as the feed demands.
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the

@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import psycopg
 
@@ -44,13 +43,13 @@ def run_under_kills(
     """Run batches of all kinds while backends are killed; count the kills."""
     shared = [uuid.UUID(int=rng.getrandbits(128)) for _ in range(aggregates)]
     over = threading.Event()
-    answers = Answers()
-    killer = Background(lambda: kill(observer, answers, over))
+    answered: list[str] = []
+    killer = Background(lambda: kill(observer, answered, over))
     seeds = [rng.getrandbits(32) for _ in range(clients)]
     try:
         done = together(
             [
-                lambda n=n, s=s: client(store, n, s, rounds, shared, answers)
+                lambda n=n, s=s: client(store, n, s, rounds, shared, answered)
                 for n, s in enumerate(seeds)
             ]
         )
@@ -60,19 +59,7 @@ def run_under_kills(
     return [operation for operations in done for operation in operations], kills
 
 
-@dataclass
-class Answers:
-    """How many calls were answered, whatever the answer was."""
-
-    count: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self) -> None:
-        with self._lock:
-            self.count += 1
-
-
-def kill(observer: Connection, answers: Answers, over: threading.Event) -> int:
+def kill(observer: Connection, answered: Sequence[str], over: threading.Event) -> int:
     """Kill a working backend each time that some more calls were answered.
 
     By answers, not by time: on a slow machine a killer that keeps to the clock would
@@ -80,7 +67,7 @@ def kill(observer: Connection, answers: Answers, over: threading.Event) -> int:
     """
     kills = 0
     while not over.wait(0.001):
-        if answers.count >= kills * ANSWERS_PER_KILL:
+        if len(answered) >= kills * ANSWERS_PER_KILL:
             kills += observer.execute(VICTIM, [LOGIN]).rowcount
     return kills
 
@@ -91,9 +78,9 @@ def client(
     seed: int,
     rounds: int,
     shared: Sequence[uuid.UUID],
-    answers: Answers,
+    answered: list[str],
 ) -> list[Operation]:
-    """Send batches; after a lost connection go on with a new one."""
+    """Send batches and name those answered; after a lost connection go on anew."""
     rng = random.Random(seed)
     operations: list[Operation] = []
     guess = dict.fromkeys(shared, 0)
@@ -103,7 +90,7 @@ def client(
         operations.append(operation)
         try:
             perform_alone(connection, operation)
-            answers.add()
+            answered.append(operation.name)
             learn(guess, operation)
         except psycopg.OperationalError:
             connection.close()
