@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import FlakyFailure
 from support.check_feed import feed_violations
 from support.check_history import history_violations
 from support.feed_readers import Reader
@@ -54,7 +55,7 @@ def interleaving_violations(
     connections = [store.connect() for _ in range(SESSIONS)]
     try:
         run = Interleaving(
-            [Session(each) for each in connections], observer, Reader([row[0]])
+            [Session(each) for each in connections], observer, Reader(start=row[0])
         )
         run.run(program)
     finally:
@@ -62,7 +63,7 @@ def interleaving_violations(
             each.close()
     log: list[Logged] = [e for e in store.log() if e.id > row[0]]
     found = run.found + history_violations(run.operations(), log, REFUSALS)
-    return found + feed_violations(run.reader.seen[1:], [event.id for event in log])
+    return found + feed_violations(run.reader.seen, [event.id for event in log])
 
 
 def check_programs(
@@ -96,5 +97,9 @@ def test_a_broken_store_is_caught_by_some_interleaving(
 ) -> None:
     random_source("interleavings")
     twin(name)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, FlakyFailure)) as caught:
         check_programs(store, observer, 400, [Phase.generate])
+    # Hypothesis runs what it has found again, and no two runs are the same to
+    # the microsecond. What failed once has been caught.
+    if isinstance(caught.value, FlakyFailure):
+        assert caught.group_contains(AssertionError)

@@ -18,12 +18,14 @@ class Reader:
     """What one reader saw, in the order in which it saw it."""
 
     seen: list[int] = field(default_factory=list)
+    # Where it begins: the id of the last event that is not its business.
+    start: int = 0
     # When the event was seen first.
     seen_at: dict[int, float] = field(default_factory=dict)
 
     def read_page(self, connection: Connection, limit: int) -> int:
         """Read behind the last event seen and give the size of the page."""
-        after = self.seen[-1] if self.seen else 0
+        after = self.seen[-1] if self.seen else self.start
         rows = connection.execute(
             "select id from evident.read_feed(p_after => %s, p_limit => %s)",
             [after, limit],
