@@ -3,6 +3,9 @@
 -- One row. The holder is the session, or the prepared transaction, whose
 -- announcement is the smallest; it is looked up after the position and may be gone
 -- by then. holder_started_at of other users' sessions needs pg_read_all_stats.
+--
+-- On a standby the position is the newest stamp, nobody on this server holds it back,
+-- and the head is the newest event: the log has the sequence up to 32 ids ahead.
 
 create or replace view evident.feed_status as
 select
@@ -16,7 +19,12 @@ from (
     select
         s.safe_position,
         coalesce(
-            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+            case
+                when pg_is_in_recovery()
+                    then (select max(e.id) from evident.event_store as e)
+                else pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+            end,
+            0
         ) as head
     from evident.safe_position() as s (safe_position)
 ) as p
@@ -58,12 +66,13 @@ left join lateral (
         ((l.classid::bigint & 65535) << 32) | l.objid::bigint,
         started_at
     limit 1
-) as h on p.head > p.safe_position;
+) as h on p.head > p.safe_position and not pg_is_in_recovery();
 
 comment on view evident.feed_status is
 'One row: head (last id drawn), safe_position (complete up to here), lag (ids
 between them), and who holds the feed back: holder_pid, holder_name
-(application or prepared transaction), holder_started_at. Readable at READ COMMITTED.';
+(application or prepared transaction), holder_started_at. On a standby: the newest
+event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to evident_reader;

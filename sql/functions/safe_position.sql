@@ -16,8 +16,11 @@
 --
 -- Only transactions that append hold it back, no matter how long others run.
 --
--- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, and on a standby, which does
--- not see the primary's announcements
+-- A standby does not see the primary's announcements. There the position is the
+-- newest stamp (stamp_position): whatever is at or below it was committed before
+-- the stamp, and a standby makes commits visible in the order of the log.
+--
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE
 
 create or replace function evident.safe_position()
 returns bigint
@@ -47,14 +50,7 @@ begin
             hint = 'read the feed at READ COMMITTED';
     end if;
     if pg_is_in_recovery() then
-        raise exception using
-            errcode = 'PT400',
-            message = 'the feed cannot be read on a standby',
-            detail = jsonb_build_object(
-                'argument', 'server',
-                'reason', 'a standby does not see the writers of its primary'
-            )::text,
-            hint = 'read the feed on the primary';
+        return coalesce((select s.position from evident.feed_stamp as s), 0);
     end if;
 
     v_last := coalesce(
@@ -82,8 +78,9 @@ $function$;
 
 comment on function evident.safe_position() is
 'The id up to which the event store is complete: each event at or below it is
-visible to the next statement or will never exist. Errors: PT400 at REPEATABLE
-READ and SERIALIZABLE, and on a standby.';
+visible to the next statement or will never exist. On a standby it is the newest
+position that stamp_position has stored, 0 without one. Errors: PT400 at REPEATABLE
+READ and SERIALIZABLE.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to evident_reader;

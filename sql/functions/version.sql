@@ -10,7 +10,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select '0005_guards'::text;
+    select '0006_consumers'::text;
 end;
 
 comment on function evident.version() is

@@ -1,0 +1,107 @@
+-- evident.create_consumer: name a consumer outside the database.
+--
+-- Each partition has a position of its own, beginning before the first event. The
+-- number of partitions is fixed: with another one, aggregates would change places
+-- between positions. So a repeated call with the same definition does nothing, and one
+-- with another is refused.
+--
+-- Errors: PT400
+
+create or replace function evident.create_consumer(
+    p_consumer text,
+    p_partitions integer default 1,
+    p_event_types text[] default null
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_event_types text[];
+    v_existing record;
+begin
+    if p_consumer is null or char_length(p_consumer) not between 1 and 100 then
+        perform evident._refuse_argument(
+            'p_consumer',
+            'not a text of 1 to 100 characters',
+            'name the consumer after what it does with the events'
+        );
+    end if;
+    if p_partitions is null or p_partitions not between 1 and 1024 then
+        perform evident._refuse_argument(
+            'p_partitions',
+            'not between 1 and 1024',
+            'pass how many workers may be at work at the same time'
+        );
+    end if;
+
+    -- In one order and each once, so that equal sets are equal definitions.
+    select array_agg(distinct t.event_type order by t.event_type)
+    into v_event_types
+    from unnest(p_event_types) as t (event_type);
+
+    if p_event_types is not null and not coalesce((
+        select bool_and(coalesce(char_length(t.event_type) between 1 and 100, false))
+        from unnest(p_event_types) as t (event_type)
+    ), false)
+    then
+        perform evident._refuse_argument(
+            'p_event_types',
+            'not an array of texts of 1 to 100 characters',
+            'list the types that the consumer wants, or pass null for all'
+        );
+    end if;
+
+    loop
+        insert into evident.consumer as c (name, partitions, event_types)
+        values (p_consumer, p_partitions, v_event_types)
+        on conflict (name) do nothing;
+
+        if found then
+            insert into evident.consumer_partition as p (consumer, partition)
+            select p_consumer, n.number
+            from generate_series(0, p_partitions - 1) as n (number);
+            return;
+        end if;
+
+        select
+            c.partitions,
+            c.event_types
+        into v_existing
+        from evident.consumer as c
+        where c.name = p_consumer;
+
+        -- Unless it was dropped in between.
+        exit when found;
+    end loop;
+
+    if v_existing.partitions <> p_partitions then
+        perform evident._refuse_argument(
+            'p_partitions',
+            format('consumer %s has %s', p_consumer, v_existing.partitions),
+            'drop_consumer first; the new one begins before the first event'
+        );
+    end if;
+    if v_existing.event_types is distinct from v_event_types then
+        perform evident._refuse_argument(
+            'p_event_types',
+            format('consumer %s has others', p_consumer),
+            'drop_consumer first; the new one begins before the first event'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident.create_consumer(text, integer, text[]) is
+'Makes a consumer outside the database: p_consumer, its name of 1 to 100 characters;
+p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, or null
+for all. Begins before the first event. The same call again does nothing. Errors: PT400
+invalid argument, or a consumer of that name with another definition.';
+
+revoke all on function evident.create_consumer(text, integer, text[]) from public;
+grant execute on function evident.create_consumer(text, integer, text[])
+to evident_operator;
