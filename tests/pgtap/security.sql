@@ -1,5 +1,5 @@
 begin;
-select plan(38);
+select plan(48);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -127,6 +127,12 @@ select set_eq(
     ('read_aggregate', 'evident_reader'),
     ('safe_position', 'evident_reader'),
     ('read_feed', 'evident_reader'),
+    ('stamp_position', 'evident_operator'),
+    ('create_consumer', 'evident_operator'),
+    ('drop_consumer', 'evident_operator'),
+    ('claim_events', 'evident_operator'),
+    ('confirm_events', 'evident_operator'),
+    ('release_events', 'evident_operator'),
     ('guard_status', 'evident_operator'),
     ('guard_status', 'evident_auditor'),
     ('version', 'evident_writer'),
@@ -143,6 +149,8 @@ select set_eq(
     ('evident.event_store', 'evident_reader'),
     ('evident.event_store_id_seq', 'evident_reader'),
     ('evident.feed_status', 'evident_reader'),
+    ('evident.feed_stamp', 'evident_reader'),
+    ('evident.consumer_status', 'evident_reader'),
     ('shop.orders_summary', 'evident_reader') $$,
     'tables, views and sequences may be selected by readers, and by no others'
 );
@@ -345,7 +353,8 @@ begin
             o.oprnamespace = 'pg_catalog'::regnamespace
             and o.oprleft = any (array[
                 'uuid', 'integer', 'bigint', 'text', 'jsonb', 'boolean', 'oid', 'xid',
-                'name', 'numeric', 'timestamptz', 'text[]', '"char"', 'regclass'
+                'name', 'numeric', 'timestamptz', 'interval', 'text[]', '"char"',
+                'regclass'
             ]::regtype[])
             and o.oprright <> all (array['internal', 'cstring']::regtype[])
     loop
@@ -393,6 +402,13 @@ exception
         return sqlerrm;
 end;
 $function$;
+
+-- A consumer with two events before it.
+select evident.create_consumer('kept');
+insert into evident.event_store (aggregate_id, version, event_type, payload)
+values
+('01900000-0000-7000-8000-000000000010', 1, 'OrderCreated', '{"amount": 1}'),
+('01900000-0000-7000-8000-000000000010', 2, 'ItemShipped', '{}');
 
 create temporary table attempt (
     role text,
@@ -480,6 +496,40 @@ values
     $$ select * from evident.feed_status $$
 ),
 (
+    'evident_operator', 'stamp_position(boolean)',
+    $$ select evident.stamp_position(true) $$
+),
+(
+    'evident_operator', 'create_consumer(text,integer,text[])',
+    $$ select
+        evident.create_consumer('trapped', 3, '{OrderCreated,ItemShipped}'),
+        evident.create_consumer('trapped', 3, '{ItemShipped,OrderCreated}') $$
+),
+(
+    'evident_operator', 'claim_events(text,text,integer,interval)',
+    $$ select
+        evident.create_consumer('trapped'),
+        evident.claim_events('trapped', 'w', 10, '1 hour') $$
+),
+(
+    'evident_operator', 'confirm_events(text,integer,bigint,bigint)',
+    $$ select evident.confirm_events('kept', c.partition, c.epoch, c.id)
+    from evident.claim_events('kept', 'w', 2) as c $$
+),
+(
+    'evident_operator', 'release_events(text,integer,bigint)',
+    $$ select evident.release_events('kept', c.partition, c.epoch)
+    from evident.claim_events('kept', 'w', 2) as c $$
+),
+(
+    'evident_operator', 'drop_consumer(text)',
+    $$ select evident.drop_consumer('kept') $$
+),
+(
+    'evident_reader', 'consumer_status',
+    $$ select * from evident.consumer_status $$
+),
+(
     'evident_auditor', 'guard_status()',
     $$ select * from evident.guard_status() $$
 ),
@@ -519,6 +569,21 @@ values
     'invalid argument p_after: null or below 0'
 ),
 (
+    'evident_operator', 'the refusal of a consumer',
+    $$ select evident.create_consumer('kept', 9) $$,
+    'invalid argument p_partitions: consumer kept has 1'
+),
+(
+    'evident_operator', 'the refusal of a name',
+    $$ select evident.drop_consumer('nobody') $$,
+    'consumer nobody does not exist'
+),
+(
+    'evident_operator', 'the refusal of an epoch',
+    $$ select evident.confirm_events('kept', 0, 7, 7) $$,
+    'partition 0 of consumer kept is at epoch 0, not 7'
+),
+(
     'evident_owner', 'the refusal of a change',
     $$ delete from evident.event_store $$,
     'DELETE of evident.event_store refused: history is immutable'
@@ -554,6 +619,9 @@ create view trap.pg_locks as select trap.sprung();
 create view trap.pg_database as select trap.sprung();
 create temporary view pg_database as select trap.sprung();
 create temporary view event_store as select trap.sprung();
+create temporary view consumer as select trap.sprung();
+create temporary view consumer_partition as select trap.sprung();
+create temporary view feed_stamp as select trap.sprung();
 create domain trap.jsonb as pg_catalog.jsonb check (trap.sprung());
 create domain trap.uuid as pg_catalog.uuid check (trap.sprung());
 create domain pg_temp.uuid as pg_catalog.uuid check (trap.sprung());

@@ -138,6 +138,20 @@ INTRUSIONS = [
         gen_random_uuid(), 'Forged', '{}', 0, '{}', null
     )
     """,
+    "update evident.feed_stamp set position = 1000000000",
+    "delete from evident.feed_stamp",
+    "insert into evident.feed_stamp (is_only, position) values (true, 7)",
+    "insert into evident.consumer (name, partitions) values ('forged', 1)",
+    "select * from evident.consumer",
+    "select * from evident.consumer_partition for update",
+    "update evident.consumer_partition set position = 1000000000",
+    "truncate evident.consumer cascade",
+    "drop table evident.consumer_partition",
+    "select nextval('evident.consumer_epoch_seq')",
+    "select evident._lock_lease('relay', 0, 1)",
+    "select evident._partition_of(gen_random_uuid(), 7)",
+    "select evident._refuse_consumer('relay')",
+    "alter function evident.claim_events(text, text, integer, interval) reset all",
     "update pg_catalog.pg_trigger set tgenabled = 'D'",
     "delete from pg_catalog.pg_trigger",
     """

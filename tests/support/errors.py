@@ -5,9 +5,10 @@ from __future__ import annotations
 # The package's own.
 CONTRACT = {
     "PT400": "invalid argument",
-    "PT404": "no such aggregate",
+    "PT404": "no such aggregate, no such consumer",
     "PT409": "version conflict",
     "PT422": "event_id used for other content",
+    "PT423": "claimed by another since",
 }
 
 # The server's, for text that never becomes an argument: the cast alone fails.
@@ -15,6 +16,8 @@ SERVER = {
     "22P02": "not JSON, not a UUID, not an integer; half a surrogate pair",
     "22P05": "\\u0000 in a JSON string",
     "22003": "a number too large for its type: integer, bigint, numeric",
+    "22007": "not an interval",
+    "22008": "an interval beyond its limits",
     "22030": "the same key twice, where the server is asked to mind",
     "54000": "a JSON string, array or object beyond the server's limits",
     "54001": "JSON nested deeper than the server's stack",

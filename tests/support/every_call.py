@@ -63,11 +63,45 @@ READS: dict[str, list[tuple[str, list[object]]]] = {
         ("select * from evident.read_feed(-1)", []),
     ],
     "feed_status": [("select * from evident.feed_status", [])],
+    "consumer_status": [("select * from evident.consumer_status", [])],
     "guard_status": [("select * from evident.guard_status()", [])],
     "version": [("select evident.version()", [])],
 }
 
-CALLS = {**APPENDS, **READS}
+CREATE = "select evident.create_consumer(%s, %s, %s)"
+CLAIM = "select * from evident.claim_events(%s, 'worker', 2, '1 hour')"
+# Of a fresh store: the first claim has epoch 1. No operator, for it is the caller's.
+CONFIRM = "select evident.confirm_events('relay', 0, 1, %s)"
+RELEASE = "select evident.release_events('relay', 0, 1)"
+
+CONSUMERS: dict[str, list[tuple[str, list[object]]]] = {
+    "stamp_position": [("select evident.stamp_position(true)", [])],
+    "create_consumer": [
+        (CREATE, ["relay", 1, None]),
+        (CREATE, ["relay", 1, None]),
+        (CREATE, ["relay", 4, None]),
+        (CREATE, ["search", 1, ["Noted", "OrderCreated"]]),
+        (CREATE, ["", 1, None]),
+    ],
+    "claim_events": [(CLAIM, ["relay"]), (CLAIM, ["search"]), (CLAIM, ["nobody"])],
+    "confirm_events": [
+        (CONFIRM, [0]),
+        (CONFIRM, [1]),
+        (CONFIRM, [10**9]),
+        ("select evident.confirm_events('relay', 0, 7, 1)", []),
+        ("select evident.confirm_events('nobody', 0, 1, 1)", []),
+    ],
+    "release_events": [
+        (RELEASE, []),
+        ("select evident.release_events('relay', 0, 7)", []),
+    ],
+    "drop_consumer": [
+        ("select evident.drop_consumer('search')", []),
+        ("select evident.drop_consumer('nobody')", []),
+    ],
+}
+
+CALLS = {**APPENDS, **CONSUMERS, **READS}
 
 
 def call_all(connection: Connection, calls: list[tuple[str, list[object]]]) -> None:

@@ -35,6 +35,13 @@ STATEMENTS = {
     " from evident.read_aggregate(%s::uuid, %s::integer, %s::integer)",
     "read_feed": "select count(*)"
     " from evident.read_feed(%s::bigint, %s::integer, %s::text[])",
+    "create_consumer": "select evident.create_consumer(%s, %s::integer, %s::text[])",
+    "drop_consumer": "select evident.drop_consumer(%s)",
+    "claim_events": "select count(*)"
+    " from evident.claim_events(%s, %s, %s::integer, %s::interval)",
+    "confirm_events": "select"
+    " evident.confirm_events(%s, %s::integer, %s::bigint, %s::bigint)",
+    "release_events": "select evident.release_events(%s, %s::integer, %s::bigint)",
 }
 
 # The arguments' casts alone, without the function.
@@ -46,11 +53,20 @@ CASTS = {
     "aggregate_version": "select %s::uuid",
     "read_aggregate": "select %s::uuid, %s::integer, %s::integer",
     "read_feed": "select %s::bigint, %s::integer, %s::text[]",
+    "create_consumer": "select %s::text, %s::integer, %s::text[]",
+    "drop_consumer": "select %s::text",
+    "claim_events": "select %s::text, %s::text, %s::integer, %s::interval",
+    "confirm_events": "select %s::text, %s::integer, %s::bigint, %s::bigint",
+    "release_events": "select %s::text, %s::integer, %s::bigint",
 }
 
 _integers = st.one_of(st.none(), integers)
 _metadata = st.one_of(st.just("{}"), st.none(), json_values)
 _event_ids = st.one_of(st.none(), aggregate_names)
+_consumers = st.one_of(st.none(), st.just("relay"), names)
+_leases = st.sampled_from(
+    [None, "1 second", "0", "-1 s", "1 day", "1 month -29 days", "178000000 years", "x"]
+)
 _types = st.one_of(st.none(), st.lists(st.one_of(names, st.none()), max_size=3))
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
@@ -62,6 +78,11 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "aggregate_version": st.tuples(aggregate_names),
     "read_aggregate": st.tuples(aggregate_names, _integers, _integers),
     "read_feed": st.tuples(_integers, _integers, _types),
+    "create_consumer": st.tuples(_consumers, _integers, _types),
+    "drop_consumer": st.tuples(_consumers),
+    "claim_events": st.tuples(_consumers, _consumers, _integers, _leases),
+    "confirm_events": st.tuples(_consumers, _integers, _integers, _integers),
+    "release_events": st.tuples(_consumers, _integers, _integers),
 }
 
 
@@ -85,6 +106,11 @@ def listed_calls() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "append_event", (AGGREGATE, name, "{}", None, "{}", None)
         yield "append_event", (name, "Noted", "{}", None, "{}", name)
         yield "read_feed", ("0", "10", [name])
+        yield "create_consumer", (name, 2, [name])
+        yield "claim_events", (name, name, 10, "1 s")
+        yield "confirm_events", (name, 0, 1, 1)
+        yield "release_events", (name, 0, 1)
+        yield "drop_consumer", (name,)
         event = event_with("type", json.dumps(name))
         yield "append_events", (AGGREGATE, f"[{event}]", None)
         event = event_with("payload", json.dumps({name: name}))
