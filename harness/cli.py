@@ -200,6 +200,51 @@ def import_file(
 
 
 @app.command()
+def relay(
+    name: Annotated[str, typer.Argument(help="The consumer.")],
+    dsn: Dsn = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Append to this file, each position exactly once."),
+    ] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option("--worker", help="Its name in consumer_status."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10000, help="Events in one claim.")
+    ] = 1000,
+    lease: Annotated[
+        float,
+        typer.Option("--lease", min=0.001, max=86400, help="Seconds for one claim."),
+    ] = 30.0,
+    partitions: Annotated[
+        int | None,
+        typer.Option(
+            "--partitions", min=1, max=1024, help="Make the consumer with so many."
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when nothing is left.")
+    ] = False,
+) -> None:
+    """Forward a consumer's events as lines of JSON, until SIGTERM.
+
+    With --out the file has each position exactly once, also after kill -9 and a new
+    start; a consumer with such a file has one relay. To standard output an event may
+    come again after a restart: leave out each position that is not above the last
+    one of its partition.
+    """
+    from harness import relay as relays
+
+    given = relays.Relay(
+        name, worker or relays.worker_name(out), limit, lease, partitions
+    )
+    count = relays.run(resolve_dsn(dsn), given, out, once=once, report=_say)
+    _say(f"{count} events")
+
+
+@app.command()
 def freeze() -> None:
     """Paste sources into migrations, write checksums and install scripts."""
     from harness.freeze import FreezeError

@@ -1,0 +1,134 @@
+"""The file that a relay appends to: it says itself which events it has."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from harness.database import Failure
+
+_BLOCK = 1 << 16
+
+
+class RelayFile:
+    """One process's own while it is open; lines in it are whole and on the disk.
+
+    Raises Failure when another process has it, or when its lines are not a relay's of
+    as many partitions: the last position of a partition would mean something else.
+    """
+
+    def __init__(self, path: Path, partitions: int) -> None:
+        is_new = not path.exists()
+        self._file: BinaryIO = path.open("a+b", buffering=0)
+        try:
+            self._lock(path)
+            self._heal()
+            self.last = _last_positions(self._file, path, partitions)
+            if is_new:
+                _sync_folder(path)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> RelayFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def append(self, partition: int, lines: Sequence[tuple[int, str]]) -> int:
+        """Append those lines whose position is not there yet, and count them."""
+        last = self.last.get(partition, 0)
+        new = [line for position, line in lines if position > last]
+        if new:
+            _write(self._file, "".join(f"{line}\n" for line in new).encode())
+            os.fsync(self._file.fileno())
+            self.last[partition] = lines[-1][0]
+        return len(new)
+
+    def _lock(self, path: Path) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"another relay writes to {path}") from None
+
+    def _heal(self) -> None:
+        """Cut off a last line that is not whole: its event was never confirmed.
+
+        What is whole may not be on the disk yet, and is about to be taken as done.
+        """
+        end = self._file.seek(0, os.SEEK_END)
+        whole = next((at + 1 for at in _newlines(self._file, end)), 0)
+        if whole < end:
+            self._file.truncate(whole)
+        os.fsync(self._file.fileno())
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _newlines(file: BinaryIO, end: int) -> Iterator[int]:
+    """Give the places of the line ends, the last one first."""
+    while end:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        block = file.read(end - start)
+        at = block.rfind(b"\n")
+        while at >= 0:
+            yield start + at
+            at = block.rfind(b"\n", 0, at)
+        end = start
+
+
+def _last_positions(file: BinaryIO, path: Path, partitions: int) -> dict[int, int]:
+    """Read the newest position of each partition, from the end of the file."""
+    found: dict[int, int] = {}
+    end = file.seek(0, os.SEEK_END)
+    places = _newlines(file, end)
+    stop = next(places, None)
+    while stop is not None and len(found) < partitions:
+        before = next(places, None)
+        start = 0 if before is None else before + 1
+        file.seek(start)
+        partition, position = _parse(file.read(stop - start), path, partitions)
+        found.setdefault(partition, position)
+        stop = before
+    return found
+
+
+def _parse(line: bytes, path: Path, partitions: int) -> tuple[int, int]:
+    try:
+        values = json.loads(line)
+        partition, position = int(values["partition"]), int(values["position"])
+        count = int(values["partitions"])
+    except (ValueError, TypeError, KeyError):
+        raise Failure(
+            f"{path} has a line that is no event of a relay", "name another file"
+        ) from None
+    if count != partitions:
+        raise Failure(
+            f"{path} was written for {count} partitions, the consumer has {partitions}",
+            "name another file",
+        )
+    return partition, position
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.resolve().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
