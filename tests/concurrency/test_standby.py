@@ -1,0 +1,271 @@
+"""A streaming standby reads aggregates, read models, and the feed up to the stamp."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from conftest import Database
+from support.bounded import first_violations
+from support.calls import Connection, Entry, append_events, events_of
+from support.check_feed import feed_violations
+from support.feed_readers import Reader
+from support.feed_work import append_one, ids_behind, seeds_of
+from support.feed_writers import Progress, write
+from support.seeds import FULL
+from support.standby import SETTINGS, standby_of, wait_for_replay
+from support.store import Store
+from support.twins import install
+from support.waiting import Background
+
+from concurrency.conftest import LOGIN_SQL
+from harness.database import connect
+from harness.migrate import migrate
+from harness.postgres import Server
+from harness.server import ephemeral
+
+EVENTS = 50_000 if FULL else 5_000
+FEED = "select f.id from evident.read_feed() as f"
+STATUS = "select f.* from evident.feed_status as f"
+NOBODY = (None, None, None)
+ORDER = uuid.UUID(int=7)
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Pair:
+    """One database, as the primary and as the standby have it."""
+
+    here: Database
+    there: Database
+
+    def follow(self) -> None:
+        wait_for_replay(self.here.server, self.there.server)
+
+
+@contextlib.contextmanager
+def primary_and_standby(major: int) -> Iterator[tuple[Server, Server]]:
+    with ephemeral(major, SETTINGS) as primary, standby_of(primary) as standby:
+        with connect(primary.uri, autocommit=True) as connection:
+            connection.execute("create database evident_template template template0")
+        migrate(primary.uri_for("evident_template"), examples=True)
+        with connect(primary.uri, autocommit=True) as connection:
+            connection.execute(LOGIN_SQL)
+        yield primary, standby
+
+
+@pytest.fixture(scope="module")
+def servers(major: int) -> Iterator[tuple[Server, Server]]:
+    with primary_and_standby(major) as both:
+        yield both
+
+
+@pytest.fixture
+def pair(servers: tuple[Server, Server]) -> Iterator[Pair]:
+    """Give a migrated database of this test's own."""
+    name = f"evident_pair_{next(_numbers)}"
+    pair = make_pair(servers, name)
+    try:
+        yield pair
+    finally:
+        pair.there.close()
+        pair.here.close()
+        with connect(servers[0].uri, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def mortal_pair(major: int) -> Iterator[Pair]:
+    """Give a database on two servers of this test's own."""
+    with primary_and_standby(major) as both:
+        pair = make_pair(both, "evident_pair")
+        try:
+            yield pair
+        finally:
+            pair.there.close()
+            pair.here.close()
+
+
+def make_pair(servers: tuple[Server, Server], name: str) -> Pair:
+    with connect(servers[0].uri, autocommit=True) as connection:
+        connection.execute(f"create database {name} template evident_template".encode())
+    pair = Pair(Database(name, servers[0]), Database(name, servers[1]))
+    pair.follow()
+    return pair
+
+
+def stamp(connection: Connection) -> int:
+    row = connection.execute("select evident.stamp_position()").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_what_a_reader_reads_is_there(pair: Pair) -> None:
+    here = Store(pair.here).connect()
+    document = (
+        '[{"type": "OrderCreated", "payload": {"customer_id": "4", "amount": 29.33}},'
+        ' {"type": "PaymentProcessed", "payload": {"amount": 29.33}}]'
+    )
+    here.execute("select evident.append_events(%s, %s, 0)", [ORDER, document])
+    here.execute("select evident.create_consumer('relay', 2)")
+    here.execute("select * from evident.claim_events('relay', 'w')")
+    assert stamp(here) == 2
+    pair.follow()
+    there = Store(pair.there).connect()
+    for query, is_empty in [
+        ("select * from evident.read_aggregate(%s)", False),
+        ("select evident.aggregate_version(%s)", False),
+        ("select * from shop.orders_summary where aggregate_id = %s", False),
+        ("select * from evident.read_feed(0, 10) where %s is not null", False),
+        ("select * from evident.read_feed(2, 10) where %s is not null", True),
+        ("select * from evident.feed_status where %s is not null", False),
+        ("select * from evident.consumer_status where %s is not null", False),
+        ("select evident.version(), %s::uuid", False),
+        ("select * from evident.guard_status() where %s is not null", False),
+    ]:
+        primary = here.execute(query, [ORDER]).fetchall()
+        assert there.execute(query, [ORDER]).fetchall() == primary, query
+        assert bool(primary) != is_empty
+    assert there.execute(STATUS).fetchone() == (2, 2, 0, *NOBODY)
+
+
+def test_the_feed_ends_at_the_stamp(pair: Pair) -> None:
+    here, there = Store(pair.here).connect(), Store(pair.there).connect()
+    assert there.execute(FEED).fetchall() == []
+    assert there.execute(STATUS).fetchone() == (0, 0, 0, *NOBODY)
+
+    append_one(here)
+    pair.follow()
+    assert there.execute(FEED).fetchall() == []
+    assert there.execute(STATUS).fetchone() == (1, 0, 1, *NOBODY)
+
+    assert stamp(here) == 1
+    pair.follow()
+    assert there.execute(FEED).fetchall() == [(1,)]
+
+    late, early = Store(pair.here).connect(), here
+    late.execute("begin")
+    append_one(late)
+    append_one(early)
+    assert stamp(here) == 1
+    pair.follow()
+    assert there.execute(FEED).fetchall() == [(1,)]
+    assert there.execute(STATUS).fetchone() == (3, 1, 2, *NOBODY)
+
+    late.execute("commit")
+    assert stamp(here) == 3
+    pair.follow()
+    assert there.execute(FEED).fetchall() == [(1,), (2,), (3,)]
+
+
+def test_a_standby_refuses_what_writes_and_what_has_one_snapshot(pair: Pair) -> None:
+    here, there = Store(pair.here).connect(), Store(pair.there).connect()
+    here.execute("select evident.create_consumer('relay')")
+    append_one(here)
+    stamp(here)
+    pair.follow()
+    for call in (
+        "evident.append_event(gen_random_uuid(), 'Noted', '{}')",
+        "evident.stamp_position()",
+        "evident.claim_events('relay', 'w')",
+        "evident.confirm_events('relay', 0, 1, 1)",
+        "evident.create_consumer('other')",
+    ):
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            there.execute(f"select {call}".encode())
+    there.execute("begin isolation level repeatable read")
+    with pytest.raises(psycopg.Error) as refused:
+        there.execute(FEED)
+    assert refused.value.sqlstate == "PT400"
+    there.execute("rollback")
+
+
+def follow_under_load(pair: Pair, rng: random.Random, events: int) -> list[str]:
+    """Append and stamp on the primary while readers follow the standby's feed."""
+    here, there = Store(pair.here), Store(pair.there)
+    observer = pair.here.connect(autocommit=True)
+    start = max(ids_behind(observer, 0), default=0)
+    progress, over, read = Progress(events), threading.Event(), threading.Event()
+
+    def stamp_on() -> int:
+        stamps = set()
+        with here.connect() as connection:
+            while not over.is_set():
+                stamps.add(stamp(connection))
+        return len(stamps)
+
+    readers = [Reader(start=start) for _ in range(2)]
+    reading = [
+        Background(lambda r=each, s=seed: r.follow(there, s, read))
+        for each, seed in zip(readers, seeds_of(rng, 2), strict=True)
+    ]
+    stamping = Background(stamp_on)
+    try:
+        writing = [
+            Background(lambda s=seed: write(here, s, progress))
+            for seed in seeds_of(rng, 6)
+        ]
+        for each in writing:
+            each.result(600)
+        over.set()
+        stamps = stamping.result()
+        stamp(observer)
+        pair.follow()
+    finally:
+        progress.stop()
+        over.set()
+        read.set()
+    for task in reading:
+        task.result()
+    log = ids_behind(observer, start)
+    print(f"{len(log)} events, {stamps} stamps")
+    return [each for reader in readers for each in feed_violations(reader.seen, log)]
+
+
+def test_no_writer_in_flight_is_ever_skipped(pair: Pair, rng: random.Random) -> None:
+    assert follow_under_load(pair, rng, EVENTS) == []
+
+
+def test_a_stamp_of_the_last_id_is_caught(pair: Pair, rng: random.Random) -> None:
+    install(pair.here.connect(autocommit=True), "head_stamp")
+
+    def check() -> list[str]:
+        return follow_under_load(pair, rng, 500)
+
+    assert any("missed" in each for each in first_violations(check))
+
+
+def test_a_promoted_standby_goes_on_where_the_feed_was(mortal_pair: Pair) -> None:
+    here, there = Store(mortal_pair.here), Store(mortal_pair.there)
+    connection = here.connect()
+    for _ in range(5):
+        append_events(connection, [Entry(uuid.uuid4(), 0, events_of("p", 3))])
+    assert stamp(connection) == 15
+    append_one(connection)
+    connection.execute("begin")
+    append_one(connection)
+    mortal_pair.follow()
+    reader = Reader()
+    with there.connect() as replica:
+        assert reader.read_page(replica, 1000) == 15
+
+    mortal_pair.here.server.crash()
+    with mortal_pair.there.connect(autocommit=True) as observer:
+        assert observer.execute("select pg_promote()").fetchone() == (True,)
+    with there.connect() as promoted:
+        assert reader.read_page(promoted, 1000) == 1
+        new = append_one(promoted)
+        # The log had the sequence further than the ids that were drawn.
+        assert new > 17
+        assert stamp(promoted) == new
+        assert reader.read_page(promoted, 1000) == 1
+    log = [event.id for event in there.log()]
+    assert feed_violations(reader.seen, log) == []

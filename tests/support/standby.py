@@ -1,0 +1,64 @@
+"""A streaming standby of a server on this machine, made with pg_basebackup."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.database import connect
+from harness.postgres import Server
+from harness.system import hand_over, run
+
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_prepared_transactions": "20",
+    "max_connections": "100",
+    # The standby waits for no reader, and tells at once how far it is.
+    "wal_receiver_status_interval": "1s",
+    "wal_writer_delay": "10ms",
+}
+
+
+@contextlib.contextmanager
+def standby_of(primary: Server) -> Iterator[Server]:
+    """Run a hot standby until the block ends, then remove it."""
+    directory = Path(tempfile.mkdtemp(prefix="evident-"))
+    hand_over(directory)
+    standby = Server(directory / "data", major=primary.major)
+    try:
+        words = ["-h", str(primary.sockets), "-p", str(primary.port), "-U", "postgres"]
+        copy = [str(primary.bindir / "pg_basebackup"), "-D", str(standby.data_dir)]
+        how = ["-R", "-X", "stream", "--checkpoint=fast", "--no-sync"]
+        done = run([*primary.run_as, *copy, *words, *how])
+        assert done.returncode == 0, done.stdout
+        # The primary's socket and log are in its data directory, and came along.
+        (standby.data_dir / f".s.PGSQL.{primary.port}.lock").unlink()
+        standby.log.unlink()
+        with (standby.data_dir / "postgresql.conf").open("a") as file:
+            file.write(f"unix_socket_directories = '{standby.sockets}'\n")
+        standby.start()
+        yield standby
+    finally:
+        standby.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def wait_for_replay(primary: Server, standby: Server) -> None:
+    """Wait until the standby shows what the primary has committed by now."""
+    with connect(primary.uri, autocommit=True) as here:
+        row = here.execute("select pg_current_wal_insert_lsn()").fetchone()
+        # Asynchronous commits reach the log's files a little later.
+        here.execute("select pg_switch_wal()")
+    assert row is not None
+    deadline = time.monotonic() + 60
+    with connect(standby.uri, autocommit=True) as there:
+        query = "select pg_last_wal_replay_lsn() >= %s::pg_lsn"
+        while there.execute(query, row).fetchone() != (True,):
+            assert time.monotonic() < deadline, "the standby does not follow"
+            time.sleep(0.002)
