@@ -85,6 +85,8 @@ def run(
     stop = _stop_on_signals()
     with connect(dsn, autocommit=True) as connection:
         connection.execute("set timezone = 'UTC'")
+        # A claim is a commit behind those of its events: what it gives is on the disk.
+        connection.execute("set synchronous_commit = on")
         if relay.partitions is not None:
             connection.execute(
                 "select evident.create_consumer(%s, %s)",
