@@ -81,13 +81,15 @@ def file_violations(path: Path, log: Sequence[Logged]) -> list[str]:
 def _violations(path: Path, log: Sequence[Logged]) -> Iterator[str]:
     positions: list[int] = []
     versions: dict[uuid.UUID, int] = {}
-    for number, line in enumerate(path.read_text().splitlines(keepends=True), start=1):
+    # As bytes: text would also end its lines at U+2028, which JSON may hold.
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
         try:
             event = json.loads(line)
         except ValueError:
             yield f"line {number} is no JSON"
             continue
-        if not line.endswith("\n"):
+        if not line.endswith(b"\n"):
             yield f"line {number} has no end"
         positions.append(event["position"])
         aggregate = uuid.UUID(event["aggregate_id"])
