@@ -62,9 +62,9 @@ class Relay:
 
     consumer: str
     worker: str
-    limit: int = 1000
-    lease: float = 30.0
-    partitions: int | None = None
+    limit: int
+    lease: float
+    partitions: int | None
 
 
 def run(

@@ -80,7 +80,7 @@ def server(major: int) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def template(server: Server) -> str:
     """Name a database with the engine and the examples."""
-    _create(server, TEMPLATE, "template0")
+    create_database(server, TEMPLATE, "template0")
     migrate(server.uri_for(TEMPLATE), examples=True)
     return TEMPLATE
 
@@ -88,21 +88,22 @@ def template(server: Server) -> str:
 @pytest.fixture
 def db(server: Server, template: str) -> Iterator[Database]:
     """Give a migrated database of its own to one test."""
-    with _database(server, template) as database:
+    with fresh_database(server, template) as database:
         yield database
 
 
 @pytest.fixture
 def empty_db(server: Server) -> Iterator[Database]:
     """Give an empty database of its own to one test."""
-    with _database(server, "template0") as database:
+    with fresh_database(server, "template0") as database:
         yield database
 
 
 @contextlib.contextmanager
-def _database(server: Server, template: str) -> Iterator[Database]:
+def fresh_database(server: Server, template: str) -> Iterator[Database]:
+    """Make a database of its own from a template, and drop it at the end."""
     database = Database(f"evident_test_{next(_numbers)}", server)
-    _create(server, database.name, template)
+    create_database(server, database.name, template)
     try:
         yield database
     finally:
@@ -114,7 +115,7 @@ def _database(server: Server, template: str) -> Iterator[Database]:
             connection.execute(statement)
 
 
-def _create(server: Server, name: str, template: str) -> None:
+def create_database(server: Server, name: str, template: str) -> None:
     statement = sql.SQL("create database {} template {}").format(
         sql.Identifier(name), sql.Identifier(template)
     )

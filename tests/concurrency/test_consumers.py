@@ -15,7 +15,7 @@ from support.bounded import first_violations
 from support.calls import Entry, append_event, events_of
 from support.consumer_work import run_consumer
 from support.consumer_workers import CLAIM, CONFIRM, CONSUMER
-from support.feed_work import seeds_of
+from support.feed_work import in_background
 from support.feed_writers import Progress, write
 from support.seeds import FULL
 from support.store import Store
@@ -178,10 +178,7 @@ def test_the_stamp_never_goes_back_and_stampers_never_wait(
     stamping = [Background(stamp) for _ in range(3)]
     watching = Background(watch)
     try:
-        writing = [
-            Background(lambda s=seed: write(store, s, progress))
-            for seed in seeds_of(rng, 4)
-        ]
+        writing = in_background(lambda s: write(store, s, progress), rng, 4)
         for each in writing:
             each.result()
     finally:

@@ -16,12 +16,12 @@ from typing import Any
 import psycopg
 import pytest
 from support.calls import Entry, append_events, events_of
-from support.feed_work import seeds_of
+from support.feed_work import in_background
 from support.feed_writers import Progress, write
 from support.relays import file_violations, finish, run, run_until_killed, start
 from support.seeds import FULL
 from support.store import Store
-from support.waiting import Background, wait_for
+from support.waiting import wait_for
 
 Observer = psycopg.Connection[Any]
 
@@ -66,10 +66,7 @@ def append_some(store: Store, count: int) -> None:
 def writing(store: Store, rng: random.Random) -> Iterator[None]:
     """Append in the background until the block ends."""
     progress = Progress(1_000_000)
-    tasks = [
-        Background(lambda s=seed: write(store, s, progress))
-        for seed in seeds_of(rng, 2)
-    ]
+    tasks = in_background(lambda s: write(store, s, progress), rng, 2)
     try:
         yield
     finally:

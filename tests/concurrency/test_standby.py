@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import random
 import threading
 import uuid
@@ -12,15 +11,14 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from conftest import Database
+from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations
 from support.feed_readers import Reader
-from support.feed_work import append_one, ids_behind, seeds_of
-from support.feed_writers import Progress, write
+from support.feed_work import append_one, run_feed
 from support.seeds import FULL
-from support.standby import SETTINGS, standby_of, wait_for_replay
+from support.standby import PROMPT, standby_of, wait_for_replay
 from support.store import Store
 from support.twins import install
 from support.waiting import Background
@@ -37,8 +35,6 @@ STATUS = "select f.* from evident.feed_status as f"
 NOBODY = (None, None, None)
 ORDER = uuid.UUID(int=7)
 
-_numbers = itertools.count(1)
-
 
 @dataclass
 class Pair:
@@ -53,10 +49,9 @@ class Pair:
 
 @contextlib.contextmanager
 def primary_and_standby(major: int) -> Iterator[tuple[Server, Server]]:
-    with ephemeral(major, SETTINGS) as primary, standby_of(primary) as standby:
-        with connect(primary.uri, autocommit=True) as connection:
-            connection.execute("create database evident_template template template0")
-        migrate(primary.uri_for("evident_template"), examples=True)
+    with ephemeral(major, SETTINGS | PROMPT) as primary, standby_of(primary) as standby:
+        create_database(primary, TEMPLATE, "template0")
+        migrate(primary.uri_for(TEMPLATE), examples=True)
         with connect(primary.uri, autocommit=True) as connection:
             connection.execute(LOGIN_SQL)
         yield primary, standby
@@ -71,35 +66,27 @@ def servers(major: int) -> Iterator[tuple[Server, Server]]:
 @pytest.fixture
 def pair(servers: tuple[Server, Server]) -> Iterator[Pair]:
     """Give a migrated database of this test's own."""
-    name = f"evident_pair_{next(_numbers)}"
-    pair = make_pair(servers, name)
-    try:
-        yield pair
-    finally:
-        pair.there.close()
-        pair.here.close()
-        with connect(servers[0].uri, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)".encode())
+    primary, standby = servers
+    with fresh_database(primary, TEMPLATE) as here:
+        pair = Pair(here, Database(here.name, standby))
+        pair.follow()
+        try:
+            yield pair
+        finally:
+            pair.there.close()
 
 
 @pytest.fixture
 def mortal_pair(major: int) -> Iterator[Pair]:
-    """Give a database on two servers of this test's own."""
+    """Give the template itself, on two servers of this test's own."""
     with primary_and_standby(major) as both:
-        pair = make_pair(both, "evident_pair")
+        pair = Pair(*(Database(TEMPLATE, server) for server in both))
+        pair.follow()
         try:
             yield pair
         finally:
             pair.there.close()
             pair.here.close()
-
-
-def make_pair(servers: tuple[Server, Server], name: str) -> Pair:
-    with connect(servers[0].uri, autocommit=True) as connection:
-        connection.execute(f"create database {name} template evident_template".encode())
-    pair = Pair(Database(name, servers[0]), Database(name, servers[1]))
-    pair.follow()
-    return pair
 
 
 def stamp(connection: Connection) -> int:
@@ -192,42 +179,37 @@ def follow_under_load(pair: Pair, rng: random.Random, events: int) -> list[str]:
     """Append and stamp on the primary while readers follow the standby's feed."""
     here, there = Store(pair.here), Store(pair.there)
     observer = pair.here.connect(autocommit=True)
-    start = max(ids_behind(observer, 0), default=0)
-    progress, over, read = Progress(events), threading.Event(), threading.Event()
+    written, stamps = threading.Event(), set[int]()
 
-    def stamp_on() -> int:
-        stamps = set()
+    def stamp_on() -> None:
         with here.connect() as connection:
-            while not over.is_set():
+            while not written.is_set():
                 stamps.add(stamp(connection))
-        return len(stamps)
 
-    readers = [Reader(start=start) for _ in range(2)]
-    reading = [
-        Background(lambda r=each, s=seed: r.follow(there, s, read))
-        for each, seed in zip(readers, seeds_of(rng, 2), strict=True)
-    ]
     stamping = Background(stamp_on)
-    try:
-        writing = [
-            Background(lambda s=seed: write(here, s, progress))
-            for seed in seeds_of(rng, 6)
-        ]
-        for each in writing:
-            each.result(600)
-        over.set()
-        stamps = stamping.result()
+
+    def stamp_the_end() -> None:
+        written.set()
+        stamping.result()
         stamp(observer)
         pair.follow()
+
+    try:
+        run = run_feed(
+            here,
+            observer,
+            rng,
+            events=events,
+            writers=6,
+            readers=2,
+            with_holders=False,
+            reading_from=there,
+            before_the_end=stamp_the_end,
+        )
     finally:
-        progress.stop()
-        over.set()
-        read.set()
-    for task in reading:
-        task.result()
-    log = ids_behind(observer, start)
-    print(f"{len(log)} events, {stamps} stamps")
-    return [each for reader in readers for each in feed_violations(reader.seen, log)]
+        written.set()
+    print(f"{run.summary()}; {len(stamps)} stamps")
+    return [v for each in run.readers for v in feed_violations(each.seen, run.log)]
 
 
 def test_no_writer_in_flight_is_ever_skipped(pair: Pair, rng: random.Random) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from support.calls import Connection
 from support.check_consumers import consumer_violations
 from support.consumer_workers import CONSUMER, Claim, Worker, kill_workers
-from support.feed_work import seeds_of
+from support.feed_work import in_background, seeds_of
 from support.feed_writers import Progress, write
 from support.store import Logged, Store
 from support.waiting import Background
@@ -71,10 +71,7 @@ def run_consumer(
     working = [Background(lambda w=each: w.run(over)) for each in every]
     killing = Background(lambda: kill_workers(observer, over))
     try:
-        writing = [
-            Background(lambda s=seed: write(store, s, progress))
-            for seed in seeds_of(rng, writers)
-        ]
+        writing = in_background(lambda s: write(store, s, progress), rng, writers)
         for each in writing:
             each.result(600)
     finally:

@@ -14,7 +14,7 @@ import psycopg
 from harness.postgres import Server
 from support.calls import Connection
 from support.feed_readers import Reader
-from support.feed_work import append_one, seeds_of
+from support.feed_work import append_one, in_background, seeds_of
 from support.feed_writers import Progress, write
 from support.store import Store
 from support.waiting import Background
@@ -32,10 +32,7 @@ def write_until_crash(
 ) -> None:
     """Let writers go until so many events are there, and kill the server then."""
     progress = Progress(events * 100)
-    writing = [
-        Background(lambda s=seed: write_while_it_lives(store, s, progress))
-        for seed in seeds_of(rng, 6)
-    ]
+    writing = in_background(lambda s: write_while_it_lives(store, s, progress), rng, 6)
     progress.wait_for(0.01)
     crash(server)
     for each in writing:

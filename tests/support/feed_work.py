@@ -6,13 +6,17 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from support.calls import Connection, Entry, append_event, events_of
 from support.feed_readers import Reader
 from support.feed_writers import Progress, write
 from support.store import Store
 from support.waiting import Background
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -43,11 +47,14 @@ def run_feed(
     writers: int = 12,
     readers: int = 3,
     with_holders: bool = True,
+    reading_from: Store | None = None,
+    before_the_end: Callable[[], None] = lambda: None,
 ) -> Run:
     """Write at least so many events while readers page, then drain and compare.
 
     Readers begin behind what is stored already, for who catches up with old events
-    is not there when new ones commit late.
+    is not there when new ones commit late. They may read from another server;
+    `before_the_end` then brings it up to date, when all is written.
     """
     progress = Progress(events)
     start = max(ids_behind(observer, 0), default=0)
@@ -55,17 +62,15 @@ def run_feed(
     started = time.monotonic()
     every = [Reader(start=start) for _ in range(readers)]
     reading = [
-        Background(lambda r=each, s=seed: r.follow(store, s, over))
+        Background(lambda r=each, s=seed: r.follow(reading_from or store, s, over))
         for each, seed in zip(every, seeds_of(rng, readers), strict=True)
     ]
     try:
-        writing = [
-            Background(lambda s=seed: write(store, s, progress))
-            for seed in seeds_of(rng, writers)
-        ]
+        writing = in_background(lambda s: write(store, s, progress), rng, writers)
         if with_holders:
             hold_back(store, progress)
         transactions = sum(each.result(1200) for each in writing)
+        before_the_end()
     finally:
         progress.stop()
         over.set()
@@ -83,6 +88,13 @@ def ids_behind(observer: Connection, position: int) -> list[int]:
 
 def seeds_of(rng: random.Random, count: int) -> list[int]:
     return [rng.getrandbits(32) for _ in range(count)]
+
+
+def in_background(
+    action: Callable[[int], T], rng: random.Random, count: int
+) -> list[Background[T]]:
+    """Run an action in so many threads, each with a seed of its own."""
+    return [Background(lambda s=seed: action(s)) for seed in seeds_of(rng, count)]
 
 
 def hold_back(store: Store, progress: Progress) -> None:

@@ -13,13 +13,8 @@ from harness.database import connect
 from harness.postgres import Server
 from harness.system import hand_over, run
 
-SETTINGS = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "max_prepared_transactions": "20",
-    "max_connections": "100",
-    # The standby waits for no reader, and tells at once how far it is.
+# The primary's settings for a standby that tells at once how far it is.
+PROMPT = {
     "wal_receiver_status_interval": "1s",
     "wal_writer_delay": "10ms",
 }

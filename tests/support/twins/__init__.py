@@ -10,5 +10,6 @@ import psycopg
 
 def install(connection: psycopg.Connection[Any], name: str) -> None:
     """Run one file of this folder as superuser."""
-    text = (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
-    connection.execute(text.encode())
+    for each in ("spoil", name):
+        text = (Path(__file__).parent / f"{each}.sql").read_text(encoding="utf-8")
+        connection.execute(text.encode())
