@@ -79,7 +79,7 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it accepts connections; raises Failure with the log."""
-        self._forget_zombie()
+        self._forget_dead()
         if self.tcp and self.port == 5432:
             self._take_port()
         for attempts_left in (4, 3, 2, 1, 0):
@@ -128,17 +128,18 @@ class Server:
                     found.append(int(entry.name))
         return sorted(found, key=lambda pid: pid != self.pid)
 
-    def _forget_zombie(self) -> None:
-        """Remove the lock files of a killed postmaster that nobody has reaped.
+    def _forget_dead(self) -> None:
+        """Remove the lock files of a killed postmaster that is no server any more.
 
-        The first process of a container often reaps no orphans, and PostgreSQL
-        takes a process id that still exists for a running server.
+        PostgreSQL takes a process id that still exists for a running server: one that
+        is about to end, or that nobody reaps, as the first process of a container
+        often does not. Neither has a working directory, which goes after the memory.
         """
+        if self.pid is None or self.pid in self._processes():
+            return
         with contextlib.suppress(OSError):
-            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2]
-            if state.split()[0] == "Z":
-                (self.data_dir / "postmaster.pid").unlink()
-                (self.sockets / f".s.PGSQL.{self.port}.lock").unlink()
+            (self.data_dir / "postmaster.pid").unlink()
+            (self.sockets / f".s.PGSQL.{self.port}.lock").unlink()
 
     def _take_port(self) -> None:
         with socket.socket() as probe:

@@ -19,11 +19,13 @@ from harness import server
 from harness.database import Failure, connect, resolve_dsn
 from harness.postgres import Server
 
-# Under nohup the tests' own SIGHUP is ignored, and a child would inherit that.
+# Under nohup, or in the background of a shell, the tests' own signals are ignored, and
+# a child would inherit that.
 HOLDER = """
 import signal
 import sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from harness.server import ephemeral
 with ephemeral(int(sys.argv[1]), {"fsync": "off"}) as running:
     print(running.data_dir, flush=True)

@@ -103,6 +103,9 @@ def _answers(operation: Operation, placed: Placed, streams: Streams) -> Iterable
         yield f"{operation.name}: {len(versions)} answers"
         return
     for entry, version in zip(operation.entries, versions, strict=True):
+        if version is None:
+            yield f"{operation.name}: answered without a version"
+            continue
         if entry.events:
             actual = placed[operation.name, entry.aggregate][-1].version
         else:
