@@ -13,6 +13,9 @@
 -- The base is compared with a subselect, not by exists, since that one cannot
 -- become a join or a hash over the whole table, whatever the plan was made for.
 --
+-- evident.is_batch tells the triggers of synchronous projections to fold the
+-- events together (_make_keep_batch).
+--
 -- The caller has checked the document, and announced the append.
 -- Errors: PT422
 
@@ -33,6 +36,7 @@ declare
     v_ids bigint[];
     v_missed jsonb;
 begin
+    perform set_config('evident.is_batch', 'on', true);
     with entry as materialized (
         select
             n.aggregate_id,
@@ -84,6 +88,7 @@ begin
             where n.has_base is not true
         )
     into v_ids, v_missed;
+    perform set_config('evident.is_batch', 'off', true);
 
     return query
     with own as (

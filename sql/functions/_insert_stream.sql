@@ -5,6 +5,9 @@
 -- caller sees from the count that this happened. The first element claims its
 -- version; behind it nothing but a given event_id can collide, and without one
 -- the rest goes in unwatched, which is a sixth quicker.
+--
+-- evident.is_batch tells the triggers of synchronous projections to fold the
+-- events together (_make_keep_batch).
 
 create or replace function evident._insert_stream(
     p_aggregate_id uuid,
@@ -22,6 +25,7 @@ as $function$
 declare
     v_count integer;
 begin
+    perform set_config('evident.is_batch', 'on', true);
     if p_first > 1 and not jsonb_path_exists(p_events, '$[*].event_id') then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
@@ -53,6 +57,7 @@ begin
     end if;
 
     get diagnostics v_count = row_count;
+    perform set_config('evident.is_batch', 'off', true);
     return v_count;
 end;
 $function$;

@@ -10,7 +10,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select '0006_consumers'::text;
+    select '0007_projections'::text;
 end;
 
 comment on function evident.version() is

@@ -1,0 +1,3439 @@
+-- depends: 0006_consumers
+-- Projections: read models folded from events.
+--
+-- Locks: none on existing tables; functions of batch appends are replaced. Rollback
+-- is refused with PT403 while a projection is registered: drop_projection them
+-- first. No events are lost.
+
+set local role evident_owner;
+set local search_path = pg_catalog, pg_temp;
+set local lock_timeout = '5s';
+
+create table evident.projection (
+    name text not null
+    constraint projection_name_pkey primary key,
+    number integer generated always as identity,
+    apply text not null,
+    keys text,
+    key_column text not null,
+    key_type text not null,
+    event_types text [],
+    mode text not null,
+    state text not null,
+    position bigint not null default 0,
+    definition text,
+    created_at timestamptz not null default evident._now(),
+    constraint projection_number_key unique (number),
+    constraint projection_mode_check check (mode in ('sync', 'async')),
+    constraint projection_state_check
+    check (state in ('running', 'catching_up', 'paused'))
+)
+-- The position moves with every run, and is in no index: room for it on the page.
+with (fillfactor = 50);
+
+comment on table evident.projection is
+'Registered projections; see create_projection and projection_status.';
+comment on column evident.projection.name is
+'The read model, schema included, quoted where needed.';
+comment on column evident.projection.number is
+'Stands for the projection in the keys of advisory locks.';
+comment on column evident.projection.apply is
+'The fold step, with its argument types. Text, since pg_upgrade refuses regprocedure.';
+comment on column evident.projection.keys is
+'The function that tells an event''s keys; null: the aggregate.';
+comment on column evident.projection.event_types is
+'What is folded, sorted; null: every type.';
+comment on column evident.projection.state is
+'running; catching_up: folded by run_projection until it is close enough to be kept in
+the appends'' transactions; paused.';
+comment on column evident.projection.position is
+'Every event at or below it is folded or parked. Of no meaning while a synchronous
+projection is running.';
+comment on column evident.projection.definition is
+'Fingerprint of what the rows were folded with; see _projection_definition.';
+
+create table evident.projection_failure (
+    projection text not null,
+    key text not null,
+    position bigint not null,
+    code text not null,
+    message text not null,
+    attempts integer not null default 1,
+    failed_at timestamptz not null default evident._now(),
+    constraint projection_failure_projection_key_pkey primary key (projection, key),
+    constraint projection_failure_projection_fkey
+    foreign key (projection) references evident.projection (name) on delete cascade
+);
+
+comment on table evident.projection_failure is
+'Parked keys: the event that could not be folded. Later events of the key wait behind
+it; see retry_failure and skip_failure.';
+comment on column evident.projection_failure.key is
+'The key; empty when the keys of the event could not be told: then everything waits.';
+comment on column evident.projection_failure.position is
+'The id of the event.';
+comment on column evident.projection_failure.code is
+'SQLSTATE of the newest attempt.';
+
+create table evident.projection_skip (
+    projection text not null,
+    key text not null,
+    position bigint not null,
+    actor text not null,
+    reason text not null,
+    code text not null,
+    message text not null,
+    recorded_by text not null default session_user,
+    skipped_at timestamptz not null default evident._now(),
+    constraint projection_skip_projection_position_key_pkey
+    primary key (projection, position, key),
+    constraint projection_skip_projection_fkey
+    foreign key (projection) references evident.projection (name) on delete cascade
+);
+
+comment on table evident.projection_skip is
+'Events that a projection leaves out, who decided it, and why; see skip_failure.';
+comment on column evident.projection_skip.key is
+'The key for which the event is left out; empty: for all.';
+comment on column evident.projection_skip.position is
+'The id of the event.';
+
+create table evident.projection_rebuild (
+    projection text not null,
+    slice integer not null,
+    slices integer not null,
+    definition text not null,
+    events_until bigint not null,
+    rows_written bigint not null,
+    lock_time interval not null,
+    rebuilt_at timestamptz not null default evident._now(),
+    constraint projection_rebuild_projection_slice_pkey
+    primary key (projection, slice),
+    constraint projection_rebuild_projection_fkey
+    foreign key (projection) references evident.projection (name) on delete cascade
+);
+
+comment on table evident.projection_rebuild is
+'The newest rebuild of each projection, slice by slice; see rebuild_projection.';
+comment on column evident.projection_rebuild.definition is
+'Fingerprint of what the slice was folded with.';
+comment on column evident.projection_rebuild.events_until is
+'The id up to which events were folded before the lock was taken.';
+comment on column evident.projection_rebuild.lock_time is
+'How long other writers of the read model may have waited for the slice.';
+
+-- project, aggregate_at and projection_status read these with their caller's rights.
+grant select on table
+evident.projection, evident.projection_failure, evident.projection_skip,
+evident.projection_rebuild
+to evident_reader;
+
+-- [begin sql/functions/_insert_stream.sql]
+-- evident._insert_stream: insert a slice of an events document behind p_base.
+--
+-- Element i of the document gets version p_base + i; elements p_first to p_last
+-- go in. An event whose version or event_id is taken is left out, and the
+-- caller sees from the count that this happened. The first element claims its
+-- version; behind it nothing but a given event_id can collide, and without one
+-- the rest goes in unwatched, which is a sixth quicker.
+--
+-- evident.is_batch tells the triggers of synchronous projections to fold the
+-- events together (_make_keep_batch).
+
+create or replace function evident._insert_stream(
+    p_aggregate_id uuid,
+    p_base integer,
+    p_events jsonb,
+    p_first integer,
+    p_last integer
+)
+returns integer
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_count integer;
+begin
+    perform set_config('evident.is_batch', 'on', true);
+    if p_first > 1 and not jsonb_path_exists(p_events, '$[*].event_id') then
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata
+        )
+        select
+            p_aggregate_id,
+            p_base + v.ordinality::integer,
+            v.value ->> 'type',
+            v.value -> 'payload',
+            coalesce(v.value -> 'metadata', '{}')
+        from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
+        where v.ordinality between p_first and p_last
+        order by v.ordinality;
+    else
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata, event_id
+        )
+        select
+            p_aggregate_id,
+            p_base + v.ordinality::integer,
+            v.value ->> 'type',
+            v.value -> 'payload',
+            coalesce(v.value -> 'metadata', '{}'),
+            coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
+        from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
+        where v.ordinality between p_first and p_last
+        order by v.ordinality
+        on conflict do nothing;
+    end if;
+
+    get diagnostics v_count = row_count;
+    perform set_config('evident.is_batch', 'off', true);
+    return v_count;
+end;
+$function$;
+
+comment on function
+evident._insert_stream(uuid, integer, jsonb, integer, integer) is
+'Inserts elements p_first to p_last of an events document, element i as version
+p_base + i; gives how many went in.';
+
+revoke all on function
+evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
+-- [end sql/functions/_insert_stream.sql]
+-- [begin sql/functions/_append_together.sql]
+-- evident._append_together: append entries that all name an exact version, with
+-- one statement.
+--
+-- An event stays out when the version it follows does not exist, or when its
+-- version or its event_id is taken. Rows go in by aggregate and version, so
+-- that two calls that wait for each other's keys meet them in one order and
+-- cannot deadlock. Entries that did not go in whole are explained afterwards:
+-- a repeated append has its first version, anything else has none.
+--
+-- An entry whose base was not there is told the version of that same snapshot: its
+-- base may have come while the insert waited for somebody else.
+--
+-- The base is compared with a subselect, not by exists, since that one cannot
+-- become a join or a hash over the whole table, whatever the plan was made for.
+--
+-- evident.is_batch tells the triggers of synchronous projections to fold the
+-- events together (_make_keep_batch).
+--
+-- The caller has checked the document, and announced the append.
+-- Errors: PT422
+
+create or replace function evident._append_together(p_appends jsonb)
+returns table (
+    ordinality bigint,
+    aggregate_id uuid,
+    expected integer,
+    version bigint,
+    actual integer
+)
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_ids bigint[];
+    v_missed jsonb;
+begin
+    perform set_config('evident.is_batch', 'on', true);
+    with entry as materialized (
+        select
+            n.aggregate_id,
+            n.expected,
+            n.events,
+            n.expected = 0 or n.expected = (
+                select e.version
+                from evident.event_store as e
+                where
+                    e.aggregate_id = n.aggregate_id
+                    and e.version = n.expected
+            ) as has_base
+        from evident._append_entries(p_appends) as n
+    ),
+
+    inserted as (
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata, event_id
+        )
+        select
+            n.aggregate_id,
+            n.expected + v.ordinality::integer,
+            v.value ->> 'type',
+            v.value -> 'payload',
+            coalesce(v.value -> 'metadata', '{}'),
+            coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
+        from entry as n
+        cross join lateral
+            jsonb_array_elements(n.events) with ordinality as v (value, ordinality)
+        where n.has_base
+        order by n.aggregate_id, v.ordinality
+        on conflict do nothing
+        returning e.id
+    )
+
+    select
+        (select array_agg(i.id) from inserted as i),
+        (
+            select
+                jsonb_object_agg(
+                    n.aggregate_id,
+                    (
+                        select coalesce(max(e.version), 0)
+                        from evident.event_store as e
+                        where e.aggregate_id = n.aggregate_id
+                    )
+                )
+            from entry as n
+            where n.has_base is not true
+        )
+    into v_ids, v_missed;
+    perform set_config('evident.is_batch', 'off', true);
+
+    return query
+    with own as (
+        select
+            e.aggregate_id,
+            count(*) as event_count,
+            min(e.version) as first_version
+        from evident.event_store as e
+        where e.id = any (v_ids)
+        group by e.aggregate_id
+    )
+
+    select
+        n.ordinality,
+        n.aggregate_id,
+        n.expected,
+        case
+            when o.event_count = n.event_count then n.expected + o.event_count
+            else evident._replayed_version(
+                n.aggregate_id, n.events, coalesce(v_ids, '{}')
+            )
+        end,
+        coalesce(
+            o.first_version - 1,
+            (v_missed ->> n.aggregate_id::text)::integer,
+            (
+                select coalesce(max(e.version), 0)
+                from evident.event_store as e
+                where e.aggregate_id = n.aggregate_id
+            )
+        )
+    from evident._append_entries(p_appends) as n
+    left join own as o on n.aggregate_id = o.aggregate_id;
+end;
+$function$;
+
+comment on function evident._append_together(jsonb) is
+'Appends entries that name exact versions. One row for each: version of the last
+event, also of an earlier run of the same append; null when actual, the
+aggregate''s version before, is not as expected.';
+
+revoke all on function evident._append_together(jsonb) from public;
+-- [end sql/functions/_append_together.sql]
+-- [begin sql/functions/_projection.sql]
+-- evident._projection: the registered projection of a name.
+--
+-- Errors: PT404
+
+create or replace function evident._projection(p_name text)
+returns evident.projection
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection;
+begin
+    select p.*
+    into v_projection
+    from evident.projection as p
+    where p.name = p_name;
+
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format('no such projection: %s', coalesce(p_name, 'null')),
+            detail = jsonb_build_object('name', p_name)::text,
+            hint = 'a projection has the name of its read model, schema included;'
+                ' see evident.projection_status';
+    end if;
+    return v_projection;
+end;
+$function$;
+
+comment on function evident._projection(text) is
+'The registered projection of a name. Errors: PT404 no such projection.';
+
+revoke all on function evident._projection(text) from public;
+-- [end sql/functions/_projection.sql]
+-- [begin sql/functions/_lock_projection.sql]
+-- evident._lock_projection: be the only one to run or change a projection.
+--
+-- Held to the end of the transaction by run_projection (which only tries), by
+-- the last step of a rebuild, and by whatever changes the registration.
+--
+-- Locks: an exclusive transaction-level advisory lock; key: 17752 in the
+-- upper 16 bits, the projection's number below. Inlined by the planner.
+
+create or replace function evident._lock_projection(p_number integer)
+returns boolean
+language sql
+volatile
+parallel unsafe
+begin atomic
+    select pg_advisory_xact_lock((17752::bigint << 48) | p_number) is not null;
+end;
+
+comment on function evident._lock_projection(integer) is
+'Waits for and takes the projection''s runner lock until the transaction ends.';
+
+revoke all on function evident._lock_projection(integer) from public;
+-- [end sql/functions/_lock_projection.sql]
+-- [begin sql/functions/_lock_keys.sql]
+-- evident._lock_keys: queue for keys of a synchronous projection across aggregates.
+--
+-- Taken in the order of the lock numbers, so that two appends that touch the same
+-- keys never wait for each other in a circle.
+--
+-- Locks: exclusive transaction-level advisory locks; key: 17754 in the upper 16
+-- bits, a 48-bit hash of projection and key below.
+
+create or replace function evident._lock_keys(p_number integer, p_keys text[])
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_lock bigint;
+begin
+    for v_lock in
+        select distinct
+            (17754::bigint << 48)
+            | (hashtextextended(k.key, p_number) & ((1::bigint << 48) - 1)) as lock
+        from unnest(p_keys) as k (key)
+        order by lock
+    loop
+        perform pg_advisory_xact_lock(v_lock);
+    end loop;
+end;
+$function$;
+
+comment on function evident._lock_keys(integer, text[]) is
+'Waits for and takes the advisory locks of keys, in one order for all.';
+
+revoke all on function evident._lock_keys(integer, text[]) from public;
+-- [end sql/functions/_lock_keys.sql]
+-- [begin sql/functions/_is_fold_error.sql]
+-- evident._is_fold_error: whether an error is the fold's own doing.
+--
+-- Lost connections, conflicts between transactions, a full disk, cancels and
+-- timeouts say nothing about an event: trying again may help, so no key is parked
+-- and no projection blamed for them.
+
+create or replace function evident._is_fold_error(p_sqlstate text)
+returns boolean
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
+end;
+
+comment on function evident._is_fold_error(text) is
+'False for SQLSTATEs of the server, the session or other transactions.';
+
+revoke all on function evident._is_fold_error(text) from public;
+-- [end sql/functions/_is_fold_error.sql]
+-- [begin sql/functions/_refuse_fold.sql]
+-- evident._refuse_fold: raise a fold's error again, with the projection's name.
+--
+-- The code, message and detail stay the fold's; the message gets the name in front
+-- and the hint tells the way out.
+--
+-- Errors: the given one, always.
+
+create or replace function evident._refuse_fold(
+    p_name text,
+    p_sqlstate text,
+    p_message text,
+    p_detail text
+)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = p_sqlstate,
+        message = format('projection %s: %s', p_name, p_message),
+        detail = coalesce(p_detail, ''),
+        hint = format(
+            'repair the fold of %s, or pause_projection(%L) to go on without it',
+            p_name, p_name
+        );
+end;
+$function$;
+
+comment on function evident._refuse_fold(text, text, text, text) is
+'Raises a fold''s error with the projection''s name and a hint.';
+
+revoke all on function evident._refuse_fold(text, text, text, text) from public;
+-- [end sql/functions/_refuse_fold.sql]
+-- [begin sql/functions/_projection_object.sql]
+-- evident._projection_object: the qualified name of an object made for a projection.
+--
+-- p_form is a format() string that gets the read model's name: fold_%s. All of
+-- them live in the read model's schema. Made from the name alone, so that it can
+-- be told also when the read model is gone.
+
+create or replace function evident._projection_object(
+    p_projection evident.projection,
+    p_form text
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select format(
+        '%I.%I',
+        (parse_ident(p_projection.name))[1],
+        format(p_form, (parse_ident(p_projection.name))[2])
+    );
+end;
+
+comment on function evident._projection_object(evident.projection, text) is
+'The qualified name of an object made for the projection; p_form names it.';
+
+revoke all on function evident._projection_object(evident.projection, text)
+from public;
+-- [end sql/functions/_projection_object.sql]
+-- [begin sql/functions/_projection_trigger.sql]
+-- evident._projection_trigger: the name of a projection's trigger on the event store.
+--
+-- The one for batches has the ending _batch.
+
+create or replace function evident._projection_trigger(
+    p_projection evident.projection
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select 'event_store_' || array_to_string(parse_ident(p_projection.name), '_');
+end;
+
+comment on function evident._projection_trigger(evident.projection) is
+'The name, not quoted, of the trigger that keeps a synchronous projection.';
+
+revoke all on function evident._projection_trigger(evident.projection) from public;
+-- [end sql/functions/_projection_trigger.sql]
+-- [begin sql/functions/_projection_columns.sql]
+-- evident._projection_columns: lists of a read model's columns, as SQL.
+--
+-- p_form is a format() string that gets each column's quoted name, once or more:
+-- %1$s. p_key takes the place of the key column's; an empty one leaves it out.
+
+create or replace function evident._projection_columns(
+    p_projection evident.projection,
+    p_form text,
+    p_key text default null
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select string_agg(
+        case
+            when a.attname = p_projection.key_column and p_key is not null then p_key
+            else format(p_form, quote_ident(a.attname))
+        end,
+        ', ' order by a.attnum
+    )
+    from pg_attribute as a
+    where
+        a.attrelid = to_regclass(p_projection.name)
+        and a.attnum > 0
+        and not a.attisdropped
+        and (a.attname <> p_projection.key_column or p_key <> '' or p_key is null);
+end;
+
+comment on function
+evident._projection_columns(evident.projection, text, text) is
+'The read model''s columns in order, each put through format(p_form), comma between.';
+
+revoke all on function
+evident._projection_columns(evident.projection, text, text) from public;
+-- [end sql/functions/_projection_columns.sql]
+-- [begin sql/functions/_projection_blank.sql]
+-- evident._projection_blank: SQL for a row of the read model with only its key set.
+--
+-- p_key is the SQL of the key. It is what the first event of a key meets.
+
+create or replace function evident._projection_blank(
+    p_projection evident.projection,
+    p_key text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select format(
+        'row(%s)::%s',
+        evident._projection_columns(p_projection, 'null', p_key),
+        p_projection.name
+    );
+end;
+
+comment on function evident._projection_blank(evident.projection, text) is
+'SQL for a row of the read model with only its key set; p_key is the key''s SQL.';
+
+revoke all on function evident._projection_blank(evident.projection, text) from public;
+-- [end sql/functions/_projection_blank.sql]
+-- [begin sql/functions/_projection_next.sql]
+-- evident._projection_next: SQL for the rows that some events lead to, by key.
+--
+-- Columns: key, next_row. p_events is SQL that gives key, event and position;
+-- p_stored is SQL for the row that k.key has before the first of them, null when it
+-- has none. A key's first event gets that row, the others a blank one: the fold
+-- looks at it only when there is no row, and one that an event removed
+-- must not come back as it was stored.
+
+create or replace function evident._projection_next(
+    p_projection evident.projection,
+    p_events text,
+    p_stored text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select format(
+        $sql$
+        select
+            k.key,
+            %1$s(
+                case when k.is_first then coalesce(%2$s, %3$s) else %3$s end,
+                k.event
+                order by k.position
+            ) as next_row
+        from (
+            select
+                v.key,
+                v.event,
+                v.position,
+                row_number() over (partition by v.key order by v.position) = 1
+                    as is_first
+            from (%4$s) as v
+        ) as k
+        group by k.key
+        $sql$,
+        evident._projection_object(p_projection, 'fold_%s'),
+        p_stored,
+        evident._projection_blank(p_projection, 'k.key'),
+        p_events
+    );
+end;
+
+comment on function evident._projection_next(evident.projection, text, text) is
+'SQL that folds the events of p_events (key, event, position) onto the rows of
+p_stored, and gives key and next_row.';
+
+revoke all on function evident._projection_next(evident.projection, text, text)
+from public;
+-- [end sql/functions/_projection_next.sql]
+-- [begin sql/functions/_projection_write.sql]
+-- evident._projection_write: SQL that writes rows into the read model.
+--
+-- p_rows is SQL that gives key and next_row, one per key. A row without a key
+-- removes the key's stored row. It gives one row, with the number of rows given.
+
+create or replace function evident._projection_write(
+    p_projection evident.projection,
+    p_rows text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select format(
+        $sql$
+        with given as materialized (%1$s),
+
+        removed as (
+            delete from %2$s as t
+            using given as g
+            where t.%3$I = g.key and (g.next_row).%3$I is null
+        ),
+
+        kept as (
+            insert into %2$s as t (%4$s)
+            select %5$s
+            from given as g
+            where (g.next_row).%3$I is not null
+            on conflict (%3$I) do %6$s
+        )
+
+        select count(*) from given
+        $sql$,
+        p_rows,
+        p_projection.name,
+        p_projection.key_column,
+        evident._projection_columns(p_projection, '%1$s'),
+        evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
+        coalesce(
+            'update set '
+            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+            'nothing'
+        )
+    );
+end;
+
+comment on function evident._projection_write(evident.projection, text) is
+'SQL that upserts and deletes rows of the read model; p_rows gives key and next_row.';
+
+revoke all on function evident._projection_write(evident.projection, text) from public;
+-- [end sql/functions/_projection_write.sql]
+-- [begin sql/functions/_projection_differs.sql]
+-- evident._projection_differs: SQL that tells whether stored and folded row differ.
+--
+-- t is the read model, p_row the SQL of the folded row; either may have none for the
+-- key. Compared byte for byte (*<>), which works for all types.
+
+create or replace function evident._projection_differs(
+    p_projection evident.projection,
+    p_row text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select format(
+        '((t.%1$I is null) <> ((%2$s).%1$I is null)'
+        ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
+        p_projection.key_column,
+        p_row,
+        evident._projection_columns(
+            p_projection, '(' || p_row || ').%1$s',
+            format('t.%I', p_projection.key_column)
+        ),
+        p_projection.name
+    );
+end;
+
+comment on function evident._projection_differs(evident.projection, text) is
+'SQL that is true where row t of the read model and the folded row p_row differ.';
+
+revoke all on function evident._projection_differs(evident.projection, text)
+from public;
+-- [end sql/functions/_projection_differs.sql]
+-- [begin sql/functions/_projection_refusal.sql]
+-- evident._projection_refusal: SQL that ends a block around a fold, for its errors.
+--
+-- The block is around the fold alone, and writes nothing: such a block takes no
+-- transaction id, which on the append path would be dear. What is not the fold's
+-- doing passes as it is.
+
+create or replace function evident._projection_refusal(
+    p_projection evident.projection
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select format(
+        $sql$
+        exception when others then
+            get stacked diagnostics
+                v_message = message_text,
+                v_detail = pg_exception_detail;
+            if not evident._is_fold_error(sqlstate) then
+                raise;
+            end if;
+            perform evident._refuse_fold(%L, sqlstate, v_message, v_detail);
+        end;
+        $sql$,
+        p_projection.name
+    );
+end;
+
+comment on function evident._projection_refusal(evident.projection) is
+'SQL for the end of a block: raises a fold''s error with the projection''s name. It
+uses the variables v_message and v_detail.';
+
+revoke all on function evident._projection_refusal(evident.projection) from public;
+-- [end sql/functions/_projection_refusal.sql]
+-- [begin sql/functions/_projection_definition.sql]
+-- evident._projection_definition: a fingerprint of what each projection is made of.
+--
+-- The fold, the function that tells the keys, the event types and the columns of the
+-- read model. The registration keeps the fingerprint of what its rows were folded
+-- with; where they differ, the projection is stale. What a fold calls is not
+-- looked into. Null when something is missing; the types of the arguments are looked
+-- up only while the read model is there, since their absence would be an error.
+
+create or replace view evident._projection_definition as
+select
+    r.name,
+    case
+        when
+            pg_get_functiondef(r.apply) is not null
+            and (r.has_keys = (r.keys is not null))
+            then encode(
+                sha256(
+                    convert_to(
+                        jsonb_build_array(
+                            pg_get_functiondef(r.apply),
+                            pg_get_functiondef(r.keys),
+                            r.event_types,
+                            (
+                                select
+                                    jsonb_agg(
+                                        jsonb_build_array(
+                                            a.attname,
+                                            format_type(a.atttypid, a.atttypmod)
+                                        )
+                                        order by a.attnum
+                                    )
+                                from pg_attribute as a
+                                where
+                                    a.attrelid = r.model
+                                    and a.attnum > 0
+                                    and not a.attisdropped
+                            )
+                        )::text,
+                        'UTF8'
+                    )
+                ),
+                'hex'
+            )
+    end as definition
+from (
+    select
+        p.name,
+        p.event_types,
+        p.keys is not null as has_keys,
+        to_regclass(p.name) as model,
+        case
+            when to_regclass(p.name) is not null then to_regprocedure(p.apply)
+        end as apply,
+        case
+            when to_regclass(p.name) is not null then to_regprocedure(p.keys)
+        end as keys
+    from evident.projection as p
+) as r;
+
+comment on view evident._projection_definition is
+'The fingerprint of each projection''s fold, keys, event types and columns, as they
+are now; null when one of them is missing.';
+
+revoke all on table evident._projection_definition from public;
+-- [end sql/functions/_projection_definition.sql]
+-- [begin sql/functions/_check_projection.sql]
+-- evident._check_projection: refuse a projection that cannot work, or is not safe.
+--
+-- A fold runs with the store's rights, inside append functions and background runs.
+-- So it, and the read model, must belong to evident_owner: who may register
+-- projections could otherwise run code of his own as the owner. And nobody else
+-- may write the read model, or it would not be what the events say.
+--
+-- Errors: PT400
+
+create or replace function evident._check_projection(p_projection evident.projection)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_model constant regclass := to_regclass(p_projection.name);
+    v_apply constant regprocedure := to_regprocedure(p_projection.apply);
+    v_keys constant regprocedure := to_regprocedure(p_projection.keys);
+    v_problem record;
+begin
+    select r.argument, r.reason, r.hint
+    into v_problem
+    from (
+        select
+            1 as rank,
+            'p_read_model' as argument,
+            'not a table' as reason,
+            'make the read model a table' as hint
+        from pg_class as c
+        where c.oid = v_model and c.relkind not in ('r', 'p')
+        union all
+        select
+            2, 'p_read_model', 'in schema evident',
+            'give read models a schema of their own'
+        from pg_class as c
+        where c.oid = v_model and c.relnamespace = 'evident'::regnamespace
+        union all
+        select
+            3, 'p_read_model', 'the name is longer than 40 bytes',
+            'what is made for it is named after it; choose a shorter name'
+        where octet_length(p_projection.name) > 40
+        union all
+        select
+            4, 'p_read_model', 'no primary key of one column',
+            'the primary key of a read model is the key of its projection'
+        where p_projection.key_column is null
+        union all
+        select
+            5, 'p_read_model', 'the key is not a uuid, as aggregates are',
+            'name a function that tells the keys: p_keys'
+        where p_projection.keys is null and p_projection.key_type <> 'uuid'
+        union all
+        select
+            6, 'p_read_model', format('column %s fills itself', a.attname),
+            'a fold sets every column: no identity, no generated column'
+        from pg_attribute as a
+        where
+            a.attrelid = v_model
+            and a.attnum > 0
+            and (a.attidentity <> '' or a.attgenerated <> '')
+        union all
+        select
+            7, o.argument,
+            format('owned by %s', pg_get_userbyid(o.owner)),
+            'it runs with the store''s rights: alter ... owner to evident_owner'
+        from (
+            select 'p_read_model' as argument, c.relowner as owner
+            from pg_class as c
+            where c.oid = v_model
+            union all
+            select
+                case when p.oid = v_apply then 'p_apply' else 'p_keys' end,
+                p.proowner
+            from pg_proc as p
+            where p.oid in (v_apply, v_keys)
+        ) as o
+        where o.owner <> 'evident_owner'::regrole
+        union all
+        select
+            8, 'p_read_model',
+            format(
+                '%s may %s',
+                coalesce(nullif(a.grantee, 0)::regrole::text, 'public'),
+                a.privilege_type
+            ),
+            'only the store writes a read model: revoke that'
+        from pg_class as c
+        cross join lateral aclexplode(c.relacl) as a
+        where
+            c.oid = v_model
+            and a.grantee <> c.relowner
+            and a.privilege_type in (
+                'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'
+            )
+        union all
+        select
+            9, 'p_read_model', 'evident_owner may not create in its schema',
+            format(
+                'grant create on schema %I to evident_owner', n.nspname
+            )
+        from pg_class as c
+        inner join pg_namespace as n on c.relnamespace = n.oid
+        where
+            c.oid = v_model
+            and not has_schema_privilege('evident_owner', n.oid, 'create')
+        union all
+        select
+            10, 'p_apply',
+            format(
+                'not a function (%s, evident.event_store) returns %1$s',
+                p_projection.name
+            ),
+            'the fold step takes the row so far and an event, and gives the next row'
+        where not exists (
+            select
+            from pg_proc as p
+            inner join pg_type as t on p.prorettype = t.oid
+            where
+                p.oid = v_apply
+                and p.prokind = 'f'
+                and not p.proretset
+                and t.typrelid = v_model
+                and p.pronargs = 2
+                and p.proargtypes[0] = t.oid
+                and p.proargtypes[1] = 'evident.event_store'::regtype
+        )
+        union all
+        select
+            11,
+            case when p.oid = v_apply then 'p_apply' else 'p_keys' end,
+            'volatile',
+            'a fold is pure, the same whenever it runs: declare it immutable or stable'
+        from pg_proc as p
+        where p.oid in (v_apply, v_keys) and p.provolatile = 'v'
+        union all
+        select
+            12, 'p_keys',
+            'not a function (evident.event_store) that returns text or uuid',
+            'it gives the keys that an event touches, none, one or several'
+        where
+            p_projection.keys is not null
+            and not exists (
+                select
+                from pg_proc as p
+                where
+                    p.oid = v_keys
+                    and p.prokind = 'f'
+                    and p.prorettype in ('text'::regtype, 'uuid'::regtype)
+                    and p.pronargs = 1
+                    and p.proargtypes[0] = 'evident.event_store'::regtype
+            )
+        union all
+        select
+            13, 'p_event_types', 'empty, or with an element that is null or no type',
+            'list types of 1 to 100 characters; null means all'
+        where
+            cardinality(p_projection.event_types) = 0
+            or exists (
+                select
+                from unnest(p_projection.event_types) as t (event_type)
+                where coalesce(char_length(t.event_type), 0) not between 1 and 100
+            )
+        union all
+        select
+            14, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            'choose ''sync'' (in the append''s transaction) or ''async'''
+        where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
+    ) as r
+    order by r.rank, r.argument, r.reason
+    limit 1;
+
+    if found then
+        perform evident._refuse_argument(
+            v_problem.argument, v_problem.reason, v_problem.hint
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._check_projection(evident.projection) is
+'Raises PT400 for the first thing that is wrong with a registration.';
+
+revoke all on function evident._check_projection(evident.projection) from public;
+-- [end sql/functions/_check_projection.sql]
+-- [begin sql/functions/_make_fold.sql]
+-- evident._make_fold: create what folds a projection's events.
+--
+-- events_of_<read model>: the events that it is made of, once for each of their keys.
+-- Every path reads them here, so types, keys and what was skipped are settled once.
+-- What was skipped as a whole (key '') must not reach the function that tells the
+-- keys: `offset 0` keeps the planner from changing that order.
+--
+-- fold_<read model>(key, event) folds from nothing; a row comes into being with only
+-- its key set, and does so again after a fold gave null, which removes it.
+-- fold_<read model>(row, event) goes on from a row, which is looked at only while
+-- there is none.
+--
+-- All are plain catalog objects, of use by hand too: with "order by" the position.
+
+create or replace function evident._make_fold(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    execute format(
+        $sql$
+        create or replace view %1$s
+        with (security_invoker = on) as
+        select
+            k.key,
+            e as event,
+            e.id as position
+        from evident.event_store as e
+        %2$s
+        where
+            %3$s
+            and not exists (
+                select
+                from evident.projection_skip as s
+                where
+                    s.projection = %4$L
+                    and s.position = e.id
+                    and s.key = k.key::text
+            );
+
+        comment on view %1$s is
+        'Made by create_projection: the events of the projection, once for each key.';
+
+        revoke all on table %1$s from public;
+        grant select on table %1$s to evident_reader;
+        $sql$,
+        evident._projection_object(p_projection, 'events_of_%s'),
+        case
+            when p_projection.keys is null
+                then 'cross join lateral (select e.aggregate_id) as k (key)'
+            else format(
+                $sql$
+                cross join lateral (
+                    select e as event
+                    where not exists (
+                        select
+                        from evident.projection_skip as s
+                        where
+                            s.projection = %L
+                            and s.position = e.id
+                            and s.key = ''
+                    )
+                    offset 0
+                ) as l
+                cross join lateral (
+                    select distinct r.key::%s as key
+                    from %s(l.event) as r (key)
+                    where r.key is not null
+                ) as k
+                $sql$,
+                p_projection.name,
+                p_projection.key_type,
+                to_regprocedure(p_projection.keys)::oid::regproc
+            )
+        end,
+        case
+            when p_projection.event_types is null then 'true'
+            else format('e.event_type = any (%L::text[])', p_projection.event_types)
+        end,
+        p_projection.name
+    );
+
+    execute format(
+        $sql$
+        create or replace function %1$s(
+            p_state %3$s, p_key %4$s, p_event evident.event_store
+        )
+        returns %3$s
+        language plpgsql
+        immutable
+        parallel safe
+        as $step$
+        begin
+            p_state.%5$I := p_key;
+            return %6$s(p_state, p_event);
+        end;
+        $step$;
+
+        create or replace function %1$s(
+            p_state %3$s, p_start %3$s, p_event evident.event_store
+        )
+        returns %3$s
+        language plpgsql
+        immutable
+        parallel safe
+        as $step$
+        begin
+            if p_state.%5$I is null then
+                p_state := p_start;
+            end if;
+            return %6$s(p_state, p_event);
+        end;
+        $step$;
+
+        create or replace aggregate %2$s(%4$s, evident.event_store) (
+            sfunc = %1$s,
+            stype = %3$s,
+            parallel = safe
+        );
+
+        create or replace aggregate %2$s(%3$s, evident.event_store) (
+            sfunc = %1$s,
+            stype = %3$s,
+            parallel = safe
+        );
+
+        comment on function %1$s(%3$s, %4$s, evident.event_store) is
+        'Made by create_projection: the row so far, its key set, and an event.';
+        comment on function %1$s(%3$s, %3$s, evident.event_store) is
+        'Made by create_projection: as the fold step, from p_start at first.';
+        comment on aggregate %2$s(%4$s, evident.event_store) is
+        'Made by create_projection: folds events, in the order given by "order by",
+into the row of a key.';
+        comment on aggregate %2$s(%3$s, evident.event_store) is
+        'Made by create_projection: folds events, in the order given by "order by",
+onto an existing row.';
+
+        revoke all on function %1$s(%3$s, %4$s, evident.event_store) from public;
+        revoke all on function %1$s(%3$s, %3$s, evident.event_store) from public;
+        revoke all on function %2$s(%4$s, evident.event_store) from public;
+        revoke all on function %2$s(%3$s, evident.event_store) from public;
+        grant execute on function
+        %1$s(%3$s, %4$s, evident.event_store),
+        %1$s(%3$s, %3$s, evident.event_store),
+        %2$s(%4$s, evident.event_store),
+        %2$s(%3$s, evident.event_store),
+        %7$s
+        to evident_reader;
+        $sql$,
+        evident._projection_object(p_projection, 'fold_%s_step'),
+        evident._projection_object(p_projection, 'fold_%s'),
+        p_projection.name,
+        p_projection.key_type,
+        p_projection.key_column,
+        to_regprocedure(p_projection.apply)::oid::regproc,
+        concat_ws(
+            ', ',
+            to_regprocedure(p_projection.apply), to_regprocedure(p_projection.keys)
+        )
+    );
+end;
+$function$;
+
+comment on function evident._make_fold(evident.projection) is
+'Creates or replaces the view of a projection''s events, and its aggregates.';
+
+revoke all on function evident._make_fold(evident.projection) from public;
+-- [end sql/functions/_make_fold.sql]
+-- [begin sql/functions/_make_keep.sql]
+-- evident._make_keep: write the trigger for one event of a synchronous projection.
+--
+-- keep_<read model>, for each row, is the short way where the key is the aggregate.
+-- Functions that insert many events set evident.is_batch, and the trigger of
+-- _make_keep_batch folds those. Either is right for any number of events, so the
+-- setting is only about speed, and exactly one of the two acts.
+--
+-- The first version of an aggregate has no row to look for. For others, reading the
+-- row and writing it are one statement, which has its lock on the table before its
+-- snapshot. The last step of a rebuild stops writers of the read model with such
+-- a lock; so nothing is ever folded onto a row that it is about to change.
+--
+-- Errors of the fold are caught around the fold alone, by next_<read model>.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+
+create or replace function evident._make_keep(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_keep constant text := evident._projection_object(p_projection, 'keep_%s');
+    v_next constant text := evident._projection_object(p_projection, 'next_%s');
+begin
+    execute format(
+        $sql$
+        create or replace function %1$s(
+            p_row %2$s, p_event evident.event_store
+        )
+        returns %2$s
+        language plpgsql
+        stable
+        parallel safe
+        as $next$
+        declare
+            v_message text;
+            v_detail text;
+        begin
+            return %3$s(p_row, p_event);
+        %4$s
+        $next$;
+
+        comment on function %1$s(%2$s, evident.event_store) is
+        'Made by create_projection: the fold step, naming the projection in errors.';
+
+        revoke all on function %1$s(%2$s, evident.event_store) from public;
+        $sql$,
+        v_next,
+        p_projection.name,
+        to_regprocedure(p_projection.apply)::oid::regproc,
+        evident._projection_refusal(p_projection)
+    );
+
+    execute format(
+        $sql$
+        create or replace function %1$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        as $keep$
+        declare
+            v_row %2$s;
+        begin
+            if not (%3$s)
+                or current_setting('evident.is_batch', true) is not distinct from 'on'
+            then
+                return null;
+            end if;
+
+            if new.version = 1 then
+                v_row.%4$I := new.aggregate_id;
+                v_row := %5$s(v_row, new);
+                if v_row.%4$I is null then
+                    return null;
+                end if;
+                insert into %2$s as t (%6$s)
+                values (%7$s)
+                on conflict (%4$I) do %8$s;
+                return null;
+            end if;
+
+            insert into %2$s as t (%6$s)
+            select %9$s
+            from (
+                select
+                    %5$s(
+                        coalesce(
+                            (
+                                select s
+                                from %2$s as s
+                                where s.%4$I = new.aggregate_id
+                            ),
+                            %10$s
+                        ),
+                        new
+                    ) as next_row
+                offset 0
+            ) as f
+            where (f.next_row).%4$I is not null
+            on conflict (%4$I) do %8$s;
+
+            if not found then
+                delete from %2$s as t
+                where t.%4$I = new.aggregate_id;
+            end if;
+            return null;
+        end;
+        $keep$;
+
+        comment on function %1$s() is
+        'Made by create_projection: folds one event into the read model.';
+
+        revoke all on function %1$s() from public;
+
+        create or replace trigger %11$I
+        after insert on evident.event_store
+        for each row execute function %1$s();
+
+        alter table evident.event_store disable trigger %11$I;
+        $sql$,
+        v_keep,
+        p_projection.name,
+        case
+            when p_projection.event_types is null then 'true'
+            else format('new.event_type = any (%L::text[])', p_projection.event_types)
+        end,
+        p_projection.key_column,
+        v_next,
+        evident._projection_columns(p_projection, '%1$s'),
+        evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
+        coalesce(
+            'update set '
+            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+            'nothing'
+        ),
+        evident._projection_columns(
+            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+        ),
+        evident._projection_blank(p_projection, 'new.aggregate_id'),
+        evident._projection_trigger(p_projection)
+    );
+end;
+$function$;
+
+comment on function evident._make_keep(evident.projection) is
+'Creates or replaces the trigger for single events; disabled.';
+
+revoke all on function evident._make_keep(evident.projection) from public;
+-- [end sql/functions/_make_keep.sql]
+-- [begin sql/functions/_make_keep_batch.sql]
+-- evident._make_keep_batch: write the trigger for many events of a synchronous
+-- projection.
+--
+-- keep_<read model>_batch folds the events of a statement by key, with one fold and
+-- one write. Where the key is the aggregate it leaves the statements that are no
+-- batch to keep_<read model> (_make_keep).
+--
+-- The lock on the read model comes before the rows are read: the last step of
+-- a rebuild stops its writers there.
+--
+-- Where keys cross aggregates, two appends may meet in one row. They queue on the
+-- key's lock; but the later id may get there first. Rows would then differ from a
+-- replay, so the earlier one is refused with 40001, and its retry has a new id.
+-- One snapshot per transaction could not see the other: PT400 there.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+
+create or replace function evident._make_keep_batch(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_keep constant text := evident._projection_object(p_projection, 'keep_%s_batch');
+    v_events constant text := format(
+        $sql$
+            select
+                k.key,
+                e.event,
+                e.id as position
+            from (
+                select
+                    row(
+                        n.id, n.aggregate_id, n.version, n.event_type, n.payload,
+                        n.metadata, n.event_id, n.occurred_at, n.recorded_by
+                    )::evident.event_store as event,
+                    n.id
+                from new_events as n
+                where %s
+                offset 0
+            ) as e
+            cross join lateral (%s) as k (key)
+        $sql$,
+        case
+            when p_projection.event_types is null then 'true'
+            else format('n.event_type = any (%L::text[])', p_projection.event_types)
+        end,
+        case
+            when p_projection.keys is null then 'select (e.event).aggregate_id'
+            else format(
+                'select distinct r.key::%s from %s(e.event) as r (key)'
+                ' where r.key is not null',
+                p_projection.key_type,
+                to_regprocedure(p_projection.keys)::oid::regproc
+            )
+        end
+    );
+    v_queue text := '';
+begin
+    if p_projection.keys is not null then
+        v_queue := format(
+            $sql$
+            if current_setting('transaction_isolation')
+                in ('repeatable read', 'serializable')
+            then
+                perform evident._refuse_argument(
+                    'transaction_isolation',
+                    current_setting('transaction_isolation')
+                    || ' cannot see what others fold into the rows of ' || %1$L,
+                    'append at READ COMMITTED'
+                );
+            end if;
+
+            begin
+                select
+                    array_agg(distinct v.key::text),
+                    min(v.position)
+                into v_queue, v_first
+                from (%2$s) as v;
+            %3$s
+
+            perform evident._lock_keys(%4$s, v_queue);
+            if exists (
+                select
+                from %5$s as v
+                where
+                    v.position > v_first
+                    and v.key::text = any (v_queue)
+                    and not exists (
+                        select
+                        from new_events as n
+                        where n.id = v.position
+                    )
+            ) then
+                raise exception using
+                    errcode = 'serialization_failure',
+                    message = 'could not fold into ' || %1$L || ' in the order of the'
+                        ' feed: a later event of the same key was there first',
+                    detail = jsonb_build_object('projection', %1$L::text)::text,
+                    hint = 'append again';
+            end if;
+            $sql$,
+            p_projection.name,
+            v_events,
+            evident._projection_refusal(p_projection),
+            p_projection.number,
+            evident._projection_object(p_projection, 'events_of_%s')
+        );
+    end if;
+
+    execute format(
+        $sql$
+        create or replace function %1$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        set enable_seqscan = off
+        as $keep$
+        declare
+            v_message text;
+            v_detail text;
+            v_queue text[];
+            v_first bigint;
+            v_count bigint;
+            v_keys %2$s[];
+            v_rows %3$s[];
+        begin
+            %4$s
+            lock table %3$s in row exclusive mode;
+            begin
+                select
+                    array_agg(f.key),
+                    array_agg(f.next_row)
+                into v_keys, v_rows
+                from (%5$s) as f;
+            %6$s
+            if v_keys is not null then
+                %7$s into v_count;
+            end if;
+            return null;
+        end;
+        $keep$;
+
+        comment on function %1$s() is
+        'Made by create_projection: folds the events of a statement, by key.';
+
+        revoke all on function %1$s() from public;
+
+        create or replace trigger %8$I
+        after insert on evident.event_store
+        referencing new table as new_events
+        for each statement %9$s execute function %1$s();
+
+        alter table evident.event_store disable trigger %8$I;
+        $sql$,
+        v_keep,
+        p_projection.key_type,
+        p_projection.name,
+        v_queue,
+        evident._projection_next(
+            p_projection,
+            v_events,
+            format(
+                '(select s from %s as s where s.%I = k.key)',
+                p_projection.name, p_projection.key_column
+            )
+        ),
+        evident._projection_refusal(p_projection),
+        evident._projection_write(
+            p_projection, 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
+        ),
+        evident._projection_trigger(p_projection) || '_batch',
+        case
+            when p_projection.keys is null
+                then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
+            else ''
+        end
+    );
+end;
+$function$;
+
+comment on function evident._make_keep_batch(evident.projection) is
+'Creates or replaces the trigger for many events; disabled.';
+
+revoke all on function evident._make_keep_batch(evident.projection) from public;
+-- [end sql/functions/_make_keep_batch.sql]
+-- [begin sql/functions/_switch_triggers.sql]
+-- evident._switch_triggers: enable or disable the triggers of a projection.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store: no transaction has appended
+-- events that are not decided yet, and readers go on.
+
+create or replace function evident._switch_triggers(
+    p_projection evident.projection,
+    p_must_keep boolean
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_name text;
+begin
+    for v_name in
+        select t.tgname
+        from pg_trigger as t
+        where
+            t.tgrelid = 'evident.event_store'::regclass
+            and t.tgname in (
+                evident._projection_trigger(p_projection),
+                evident._projection_trigger(p_projection) || '_batch'
+            )
+        order by t.tgname
+    loop
+        execute format(
+            'alter table evident.event_store %s trigger %I',
+            case when p_must_keep then 'enable' else 'disable' end, v_name
+        );
+    end loop;
+end;
+$function$;
+
+comment on function evident._switch_triggers(evident.projection, boolean) is
+'Enables or disables the triggers that keep a synchronous projection.';
+
+revoke all on function evident._switch_triggers(evident.projection, boolean)
+from public;
+-- [end sql/functions/_switch_triggers.sql]
+-- [begin sql/functions/_fold_slice.sql]
+-- evident._fold_slice: fold a slice of the log into the read model, by key.
+--
+-- Events above p_after, up to p_until, in the order of their ids: one fold and one
+-- write for all of them. With p_key only that key's events; without, those of all keys
+-- that are not parked.
+--
+-- The caller sees to it that nobody else folds (_lock_projection).
+-- Errors: those of the fold; then nothing is written.
+
+create or replace function evident._fold_slice(
+    p_projection evident.projection,
+    p_after bigint,
+    p_until bigint,
+    p_key text default null
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_condition text := '';
+begin
+    if p_key is not null then
+        v_condition := format('and v.key = %L::%s', p_key, p_projection.key_type);
+    elsif exists (
+        select
+        from evident.projection_failure as f
+        where f.projection = p_projection.name
+    ) then
+        v_condition := format(
+            'and not exists (select from evident.projection_failure as f'
+            ' where f.projection = %L and f.key = v.key::text)',
+            p_projection.name
+        );
+    end if;
+
+    execute evident._projection_write(
+        p_projection,
+        evident._projection_next(
+            p_projection,
+            format(
+                'select v.key, v.event, v.position from %s as v'
+                ' where v.position > %s and v.position <= %s %s',
+                evident._projection_object(p_projection, 'events_of_%s'),
+                p_after, p_until, v_condition
+            ),
+            format(
+                '(select s from %s as s where s.%I = k.key)',
+                p_projection.name, p_projection.key_column
+            )
+        )
+    );
+end;
+$function$;
+
+comment on function evident._fold_slice(evident.projection, bigint, bigint, text) is
+'Folds events above p_after up to p_until into the read model, of one key or of all
+that are not parked.';
+
+revoke all on function
+evident._fold_slice(evident.projection, bigint, bigint, text) from public;
+-- [end sql/functions/_fold_slice.sql]
+-- [begin sql/functions/_note_failure.sql]
+-- evident._note_failure: park a key behind the event that could not be folded.
+--
+-- Only for what is the event's and the fold's doing. An error of the server, of
+-- another transaction, or of a fold that is not there at all is raised again: it
+-- says nothing about this event, and parking every key would not help.
+--
+-- Errors: the given one.
+
+create or replace function evident._note_failure(
+    p_projection evident.projection,
+    p_key text,
+    p_position bigint,
+    p_sqlstate text,
+    p_message text
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if not evident._is_fold_error(p_sqlstate) or left(p_sqlstate, 2) = '42' then
+        perform evident._refuse_fold(p_projection.name, p_sqlstate, p_message, null);
+    end if;
+
+    insert into evident.projection_failure as f (
+        projection, key, position, code, message
+    )
+    values (p_projection.name, p_key, p_position, p_sqlstate, p_message)
+    on conflict (projection, key) do update
+    set
+        position = excluded.position,
+        code = excluded.code,
+        message = excluded.message,
+        attempts = case
+            when f.position = excluded.position then f.attempts + 1
+            else 1
+        end,
+        failed_at = excluded.failed_at;
+end;
+$function$;
+
+comment on function
+evident._note_failure(evident.projection, text, bigint, text, text) is
+'Parks a key behind an event, or raises an error that is not the event''s doing.';
+
+revoke all on function
+evident._note_failure(evident.projection, text, bigint, text, text) from public;
+-- [end sql/functions/_note_failure.sql]
+-- [begin sql/functions/_park_event.sql]
+-- evident._park_event: fold one event key by key, and park the keys that fail.
+--
+-- A parked key keeps its row as it is before the event; its later events wait. When
+-- the function that tells the keys fails, nobody knows which keys would have to wait,
+-- so everything does: the failure is noted with the key '' and false comes back.
+
+create or replace function evident._park_event(
+    p_projection evident.projection,
+    p_position bigint
+)
+returns boolean
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_keys text[];
+    v_key text := '';
+    v_message text;
+begin
+    begin
+        execute format(
+            'select coalesce(array_agg(v.key::text order by v.key::text), ''{}'')'
+            ' from %s as v where v.position = %s'
+            ' and not exists (select from evident.projection_failure as f'
+            ' where f.projection = %L and f.key = v.key::text)',
+            evident._projection_object(p_projection, 'events_of_%s'),
+            p_position,
+            p_projection.name
+        )
+        into v_keys;
+    exception when others then
+        get stacked diagnostics v_message = message_text;
+        perform evident._note_failure(
+            p_projection, '', p_position, sqlstate, v_message
+        );
+        return false;
+    end;
+
+    foreach v_key in array v_keys loop
+        begin
+            perform evident._fold_slice(
+                p_projection, p_position - 1, p_position, v_key
+            );
+        exception when others then
+            get stacked diagnostics v_message = message_text;
+            perform evident._note_failure(
+                p_projection, v_key, p_position, sqlstate, v_message
+            );
+        end;
+    end loop;
+    return true;
+end;
+$function$;
+
+comment on function evident._park_event(evident.projection, bigint) is
+'Folds one event key by key and parks the keys that fail; false when its keys cannot
+be told.';
+
+revoke all on function evident._park_event(evident.projection, bigint) from public;
+-- [end sql/functions/_park_event.sql]
+-- [begin sql/functions/_fold_around.sql]
+-- evident._fold_around: fold a slice in which some events fail.
+--
+-- Halves the stretch until it folds or is a single event, which is then folded key by
+-- key; doubles it again with each success. So a failing event costs a few
+-- attempts, however long the slice is, and all others are folded.
+--
+-- Gives the position reached: p_until, unless an event's keys cannot be told.
+
+create or replace function evident._fold_around(
+    p_projection evident.projection,
+    p_after bigint,
+    p_until bigint
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_after bigint := p_after;
+    v_step bigint := greatest((p_until - p_after) / 2, 1);
+    v_message text;
+begin
+    while v_after < p_until loop
+        begin
+            perform evident._fold_slice(
+                p_projection, v_after, least(v_after + v_step, p_until)
+            );
+            v_after := least(v_after + v_step, p_until);
+            v_step := v_step * 2;
+        exception when others then
+            get stacked diagnostics v_message = message_text;
+            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
+                perform evident._refuse_fold(
+                    p_projection.name, sqlstate, v_message, null
+                );
+            end if;
+            if v_step = 1 then
+                exit when not evident._park_event(p_projection, v_after + 1);
+                v_after := v_after + 1;
+            else
+                v_step := v_step / 2;
+            end if;
+        end;
+    end loop;
+    return v_after;
+end;
+$function$;
+
+comment on function evident._fold_around(evident.projection, bigint, bigint) is
+'Folds a slice of the log and parks the keys of events that fail; gives the position
+reached.';
+
+revoke all on function evident._fold_around(evident.projection, bigint, bigint)
+from public;
+-- [end sql/functions/_fold_around.sql]
+-- [begin sql/functions/_fold_key.sql]
+-- evident._fold_key: fold what waits for one parked key.
+--
+-- All of it at once; when that fails, event by event up to the one that fails,
+-- behind which the key is parked again. Gives how many events were folded.
+
+create or replace function evident._fold_key(
+    p_projection evident.projection,
+    p_key text,
+    p_after bigint
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_positions bigint[];
+    v_position bigint;
+    v_folded bigint := 0;
+    v_message text;
+begin
+    execute format(
+        'select coalesce(array_agg(v.position order by v.position), ''{}'')'
+        ' from %s as v'
+        ' where v.key = %L::%s and v.position > %s and v.position <= %s',
+        evident._projection_object(p_projection, 'events_of_%s'),
+        p_key, p_projection.key_type, p_after, p_projection.position
+    )
+    into v_positions;
+
+    begin
+        perform evident._fold_slice(
+            p_projection, p_after, p_projection.position, p_key
+        );
+        delete from evident.projection_failure as f
+        where f.projection = p_projection.name and f.key = p_key;
+        return cardinality(v_positions);
+    exception when others then
+        get stacked diagnostics v_message = message_text;
+        if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
+            perform evident._refuse_fold(p_projection.name, sqlstate, v_message, null);
+        end if;
+    end;
+
+    foreach v_position in array v_positions loop
+        begin
+            perform evident._fold_slice(
+                p_projection, v_position - 1, v_position, p_key
+            );
+            v_folded := v_folded + 1;
+        exception when others then
+            get stacked diagnostics v_message = message_text;
+            perform evident._note_failure(
+                p_projection, p_key, v_position, sqlstate, v_message
+            );
+            exit;
+        end;
+    end loop;
+    return v_folded;
+end;
+$function$;
+
+comment on function evident._fold_key(evident.projection, text, bigint) is
+'Folds the events of a parked key above p_after up to the checkpoint; gives how many.';
+
+revoke all on function evident._fold_key(evident.projection, text, bigint)
+from public;
+-- [end sql/functions/_fold_key.sql]
+-- [begin sql/functions/_go_live.sql]
+-- evident._go_live: let the appends keep a synchronous projection from now on.
+--
+-- The lock on the event store waits until no transaction has events that are not
+-- decided. So the rest of the log is complete, and whoever appends next meets the
+-- triggers. The wait is short, since appends queue behind it; without success the
+-- projection goes on catching up, and tries again with its next run.
+--
+-- Not while a key is parked: an append could not fold around it.
+--
+-- The caller holds the projection's lock.
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store, to the end of the transaction
+
+create or replace function evident._go_live(p_projection evident.projection)
+returns boolean
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $function$
+declare
+    v_head bigint;
+begin
+    if exists (
+        select
+        from evident.projection_failure as f
+        where f.projection = p_projection.name
+    ) then
+        return false;
+    end if;
+
+    begin
+        lock table evident.event_store in share row exclusive mode;
+        v_head := coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        );
+        perform evident._fold_slice(p_projection, p_projection.position, v_head);
+        perform evident._switch_triggers(p_projection, true);
+        update evident.projection as p
+        set
+            state = 'running',
+            position = v_head
+        where p.name = p_projection.name;
+    exception when others then
+        if sqlstate <> '55P03'
+            and (not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42')
+        then
+            raise;
+        end if;
+        return false;
+    end;
+    return true;
+end;
+$function$;
+
+comment on function evident._go_live(evident.projection) is
+'Folds the rest of the log and enables the triggers; false when somebody was in the
+way or an event failed.';
+
+revoke all on function evident._go_live(evident.projection) from public;
+-- [end sql/functions/_go_live.sql]
+-- [begin sql/functions/create_projection.sql]
+-- evident.create_projection: register a fold, and make what keeps its read model.
+--
+-- The projection has the name of its read model. A synchronous one over events that
+-- are stored already begins by catching up: run_projection folds them, and hands over
+-- to the triggers when it is close enough.
+--
+-- The same registration again does nothing. With another fold or other event types
+-- it renews what was made, and the projection is stale until it is rebuilt. Other
+-- keys or another mode make another projection: drop the old one first.
+--
+-- Rows that are there already would be folded onto, hence none may be.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.projection; for a synchronous projection also
+-- on evident.event_store: appends wait, readers do not.
+-- Errors: PT400
+
+create or replace function evident.create_projection(
+    p_read_model regclass,
+    p_apply regprocedure,
+    p_event_types text[],
+    p_mode text default 'sync',
+    p_keys regprocedure default null
+)
+returns text
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_new evident.projection;
+    v_old evident.projection;
+    v_has_rows boolean;
+begin
+    if p_read_model is null or p_apply is null then
+        perform evident._refuse_argument(
+            case when p_apply is null then 'p_apply' else 'p_read_model' end,
+            'null',
+            'name a table, and a function (row so far, event) that returns the next row'
+        );
+    end if;
+
+    v_new.name := p_read_model::text;
+    v_new.apply := p_apply::text;
+    v_new.keys := p_keys::text;
+    v_new.mode := p_mode;
+    v_new.event_types := (
+        select array_agg(distinct t.event_type order by t.event_type)
+        from unnest(p_event_types) as t (event_type)
+    );
+    if p_event_types = '{}' then
+        v_new.event_types := '{}';
+    end if;
+    select
+        a.attname,
+        format_type(a.atttypid, -1)
+    into v_new.key_column, v_new.key_type
+    from pg_index as i
+    inner join pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
+    where i.indrelid = p_read_model and i.indisprimary and i.indnkeyatts = 1;
+
+    perform evident._check_projection(v_new);
+
+    lock table evident.projection in share row exclusive mode;
+    select p.*
+    into v_old
+    from evident.projection as p
+    where p.name = v_new.name;
+
+    if found then
+        if (v_old.mode, v_old.key_column, v_old.key_type, v_old.keys)
+            is distinct from
+            (v_new.mode, v_new.key_column, v_new.key_type, v_new.keys)
+        then
+            perform evident._refuse_argument(
+                'p_read_model',
+                'registered with another mode or other keys',
+                format('drop_projection(%L) and empty the table first', v_new.name)
+            );
+        end if;
+        if (v_old.apply, v_old.event_types) is not distinct from
+            (v_new.apply, v_new.event_types)
+            and v_old.definition = (
+                select d.definition
+                from evident._projection_definition as d
+                where d.name = v_old.name
+            )
+        then
+            return v_old.name;
+        end if;
+        perform evident._lock_projection(v_old.number);
+        update evident.projection as p
+        set
+            apply = v_new.apply,
+            event_types = v_new.event_types
+        where p.name = v_old.name
+        returning p.* into v_new;
+    else
+        execute format('select exists (select from %s)', v_new.name)
+        into v_has_rows;
+        if v_has_rows then
+            perform evident._refuse_argument(
+                'p_read_model',
+                'has rows already',
+                'truncate it: its rows come from the events'
+            );
+        end if;
+        insert into evident.projection as p (
+            name, apply, keys, key_column, key_type, event_types, mode, state
+        )
+        values (
+            v_new.name, v_new.apply, v_new.keys, v_new.key_column, v_new.key_type,
+            v_new.event_types, v_new.mode,
+            case v_new.mode when 'sync' then 'catching_up' else 'running' end
+        )
+        returning p.* into v_new;
+        update evident.projection as p
+        set definition = d.definition
+        from evident._projection_definition as d
+        where p.name = v_new.name and d.name = v_new.name;
+    end if;
+
+    perform evident._make_fold(v_new);
+    if v_new.mode = 'sync' then
+        if v_new.keys is null then
+            perform evident._make_keep(v_new);
+        end if;
+        perform evident._make_keep_batch(v_new);
+        if v_new.state = 'running' then
+            perform evident._switch_triggers(v_new, true);
+        elsif not exists (select from evident.event_store) then
+            perform evident._switch_triggers(v_new, true);
+            update evident.projection as p
+            set state = 'running'
+            where p.name = v_new.name;
+        end if;
+    end if;
+    return v_new.name;
+end;
+$function$;
+
+comment on function
+evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
+'Registers the fold of a read model and gives the projection''s name, which is the read
+model''s, schema included. p_apply(row so far, event) returns the next row, null to
+remove it; the first event of a key meets a row with only its key. p_event_types:
+what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
+run_projection. p_keys(event): the keys that an event touches; null = its aggregate.
+Table and functions belong to evident_owner. Errors: PT400.';
+
+revoke all on function
+evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
+from public;
+grant execute on function
+evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
+to evident_operator;
+-- [end sql/functions/create_projection.sql]
+-- [begin sql/functions/drop_projection.sql]
+-- evident.drop_projection: forget a projection and what was made for it.
+--
+-- The read model stays as it is, and so do the fold and the events. Works also when
+-- the read model is gone, which would otherwise stop appends for good.
+--
+-- Locks: ACCESS EXCLUSIVE on evident.event_store where there are triggers to drop;
+-- asked for briefly, since all wait behind it. 55P03: try again.
+-- Errors: PT404
+
+create or replace function evident.drop_projection(p_name text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '900ms'
+set client_min_messages = warning
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_kind text;
+begin
+    if v_projection.mode = 'sync' then
+        foreach v_kind in array array['', '_batch'] loop
+            execute format(
+                'drop trigger if exists %I on evident.event_store',
+                evident._projection_trigger(v_projection) || v_kind
+            );
+            execute format(
+                'drop function if exists %s()',
+                evident._projection_object(v_projection, 'keep_%s' || v_kind)
+            );
+        end loop;
+    end if;
+    perform evident._lock_projection(v_projection.number);
+
+    execute format(
+        $sql$
+        drop function if exists %1$s(%2$s, evident.event_store);
+        drop aggregate if exists %3$s(%2$s, evident.event_store);
+        drop aggregate if exists %3$s(%4$s, evident.event_store);
+        drop function if exists %5$s(%2$s, %2$s, evident.event_store);
+        drop function if exists %5$s(%2$s, %4$s, evident.event_store);
+        drop view if exists %6$s;
+        $sql$,
+        evident._projection_object(v_projection, 'next_%s'),
+        v_projection.name,
+        evident._projection_object(v_projection, 'fold_%s'),
+        v_projection.key_type,
+        evident._projection_object(v_projection, 'fold_%s_step'),
+        evident._projection_object(v_projection, 'events_of_%s')
+    );
+
+    delete from evident.projection as p
+    where p.name = p_name;
+end;
+$function$;
+
+comment on function evident.drop_projection(text) is
+'Forgets a projection with its failures and skips, and drops what create_projection
+made for it. The read model and its rows stay. Errors: PT404 no such projection; 55P03
+when others were in the way: call again.';
+
+revoke all on function evident.drop_projection(text) from public;
+grant execute on function evident.drop_projection(text) to evident_operator;
+-- [end sql/functions/drop_projection.sql]
+-- [begin sql/functions/pause_projection.sql]
+-- evident.pause_projection: leave a read model as it is for a while.
+--
+-- A synchronous one stops being kept by appends: the lock waits until none is under
+-- way, so its rows are complete up to the newest id drawn, where it will go on.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store for a synchronous projection:
+-- appends wait, readers do not.
+-- Errors: PT404
+
+create or replace function evident.pause_projection(p_name text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+begin
+    perform evident._lock_projection(v_projection.number);
+    v_projection := evident._projection(p_name);
+
+    if v_projection.mode = 'sync' and v_projection.state = 'running' then
+        perform evident._switch_triggers(v_projection, false);
+        v_projection.position := coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        );
+    end if;
+
+    update evident.projection as p
+    set
+        state = 'paused',
+        position = v_projection.position
+    where p.name = p_name;
+end;
+$function$;
+
+comment on function evident.pause_projection(text) is
+'Stops folding into a read model, which stays as it is; appends and other projections
+go on. Errors: PT404 no such projection.';
+
+revoke all on function evident.pause_projection(text) from public;
+grant execute on function evident.pause_projection(text) to evident_operator;
+-- [end sql/functions/pause_projection.sql]
+-- [begin sql/functions/resume_projection.sql]
+-- evident.resume_projection: go on with a paused projection.
+--
+-- What was appended meanwhile is folded by run_projection; a synchronous projection
+-- is handed over to the appends after that.
+--
+-- Errors: PT404
+
+create or replace function evident.resume_projection(p_name text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+begin
+    perform evident._lock_projection(v_projection.number);
+
+    update evident.projection as p
+    set state = case p.mode when 'sync' then 'catching_up' else 'running' end
+    where p.name = p_name and p.state = 'paused';
+end;
+$function$;
+
+comment on function evident.resume_projection(text) is
+'Goes on with a paused projection: run_projection folds what was appended meanwhile.
+Does nothing to one that is not paused. Errors: PT404 no such projection.';
+
+revoke all on function evident.resume_projection(text) from public;
+grant execute on function evident.resume_projection(text) to evident_operator;
+-- [end sql/functions/resume_projection.sql]
+-- [begin sql/functions/run_projection.sql]
+-- evident.run_projection: fold the next slice of the feed into a read model.
+--
+-- Rows and checkpoint change in one transaction, so a crash leaves both or neither.
+-- One runner at a time: who finds another at work leaves it to that one. Only whole
+-- feed is folded, up to the safe position, which is known before the events are
+-- read (see safe_position).
+--
+-- When the slice fails as a whole, the events that fail are looked for; their keys
+-- are parked, with their later events behind them, and all others are folded.
+--
+-- A synchronous projection that has come this close is handed over to the appends.
+--
+-- Locks: the projection's, an advisory lock, tried and never waited for.
+-- Errors: PT400, PT404
+
+create or replace function evident.run_projection(
+    p_name text,
+    p_limit integer default 1000
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_projection evident.projection;
+    v_safe bigint;
+    v_until bigint;
+    v_count bigint;
+    v_message text;
+begin
+    if p_limit is null or p_limit < 1 then
+        perform evident._refuse_argument(
+            'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
+        );
+    end if;
+    v_projection := evident._projection(p_name);
+    if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_projection.number) then
+        return 0;
+    end if;
+    v_projection := evident._projection(p_name);
+
+    if v_projection.state = 'paused'
+        or (v_projection.mode = 'sync' and v_projection.state = 'running')
+        or exists (
+            select
+            from evident.projection_failure as f
+            where f.projection = p_name and f.key = ''
+        )
+    then
+        return 0;
+    end if;
+
+    v_safe := evident.safe_position();
+    select
+        count(*),
+        case when count(*) < p_limit then v_safe else max(n.id) end
+    into v_count, v_until
+    from (
+        select e.id
+        from evident.event_store as e
+        where
+            e.id > v_projection.position
+            and e.id <= v_safe
+            and (
+                v_projection.event_types is null
+                or e.event_type = any (v_projection.event_types)
+            )
+        order by e.id
+        limit p_limit
+    ) as n;
+
+    if v_count > 0 then
+        begin
+            perform evident._fold_slice(v_projection, v_projection.position, v_until);
+        exception when others then
+            get stacked diagnostics v_message = message_text;
+            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
+                perform evident._refuse_fold(p_name, sqlstate, v_message, null);
+            end if;
+            v_until := evident._fold_around(
+                v_projection, v_projection.position, v_until
+            );
+            select count(*)
+            into v_count
+            from evident.event_store as e
+            where
+                e.id > v_projection.position
+                and e.id <= v_until
+                and (
+                    v_projection.event_types is null
+                    or e.event_type = any (v_projection.event_types)
+                );
+        end;
+    end if;
+
+    if v_until > v_projection.position then
+        update evident.projection as p
+        set position = v_until
+        where p.name = p_name;
+        v_projection.position := v_until;
+    end if;
+    if v_projection.mode = 'sync' and v_until = v_safe then
+        perform evident._go_live(v_projection);
+    end if;
+    return v_count;
+end;
+$function$;
+
+comment on function evident.run_projection(text, integer) is
+'Folds up to p_limit (1 or more) further events into the read model and gives how many
+it dealt with, 0 when there are none now, or another runner is at work, or the
+projection is paused or kept by appends. For READ COMMITTED: call it at intervals, or
+run evident work. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
+SERIALIZABLE; PT404 no such projection.';
+
+revoke all on function evident.run_projection(text, integer) from public;
+grant execute on function evident.run_projection(text, integer) to evident_operator;
+-- [end sql/functions/run_projection.sql]
+-- [begin sql/functions/_projection_failure.sql]
+-- evident._projection_failure: the failure of a parked key.
+--
+-- Errors: PT404
+
+create or replace function evident._projection_failure(
+    p_projection evident.projection,
+    p_key text
+)
+returns evident.projection_failure
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_failure evident.projection_failure;
+begin
+    select f.*
+    into v_failure
+    from evident.projection_failure as f
+    where f.projection = p_projection.name and f.key = p_key;
+
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format(
+                'projection %s has no parked key %s',
+                p_projection.name, coalesce(quote_literal(p_key), 'null')
+            ),
+            detail = jsonb_build_object(
+                'name', p_projection.name, 'key', p_key
+            )::text,
+            hint = 'see evident.projection_failure';
+    end if;
+    return v_failure;
+end;
+$function$;
+
+comment on function evident._projection_failure(evident.projection, text) is
+'The failure of a parked key. Errors: PT404 it is not parked.';
+
+revoke all on function evident._projection_failure(evident.projection, text)
+from public;
+-- [end sql/functions/_projection_failure.sql]
+-- [begin sql/functions/retry_failure.sql]
+-- evident.retry_failure: fold a parked key again, after the fold was repaired.
+--
+-- The key '' stands for an event whose keys could not be told; the next run tries
+-- that one again.
+--
+-- Locks: the projection's, an advisory lock.
+-- Errors: PT404
+
+create or replace function evident.retry_failure(p_name text, p_key text)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_failure evident.projection_failure;
+begin
+    perform evident._lock_projection(v_projection.number);
+    v_projection := evident._projection(p_name);
+    v_failure := evident._projection_failure(v_projection, p_key);
+
+    if p_key = '' then
+        delete from evident.projection_failure as f
+        where f.projection = p_name and f.key = '';
+        return 0;
+    end if;
+    return evident._fold_key(v_projection, p_key, v_failure.position - 1);
+end;
+$function$;
+
+comment on function evident.retry_failure(text, text) is
+'Folds the events that wait for a parked key, in their order, and gives how many; the
+key stays parked behind the first that fails, see projection_failure. With the key
+'''' (keys could not be told) the next run tries again. Errors: PT404 no such
+projection, or not parked.';
+
+revoke all on function evident.retry_failure(text, text) from public;
+grant execute on function evident.retry_failure(text, text) to evident_operator;
+-- [end sql/functions/retry_failure.sql]
+-- [begin sql/functions/skip_failure.sql]
+-- evident.skip_failure: leave the event out at which a key is parked, on the record.
+--
+-- History is not edited: the event stays, and projection_skip says who left it out of
+-- this projection, and why. Rebuilds, drift checks and time travel leave it out
+-- too. The key's later events are folded at once.
+--
+-- Locks: the projection's, an advisory lock.
+-- Errors: PT400, PT404
+
+create or replace function evident.skip_failure(
+    p_name text,
+    p_key text,
+    p_actor text,
+    p_reason text
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_failure evident.projection_failure;
+begin
+    if coalesce(char_length(trim(p_actor)), 0) not between 1 and 200 then
+        perform evident._refuse_argument(
+            'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
+        );
+    end if;
+    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+        perform evident._refuse_argument(
+            'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
+        );
+    end if;
+
+    perform evident._lock_projection(v_projection.number);
+    v_projection := evident._projection(p_name);
+    v_failure := evident._projection_failure(v_projection, p_key);
+
+    insert into evident.projection_skip as s (
+        projection, key, position, actor, reason, code, message
+    )
+    values (
+        p_name, p_key, v_failure.position, p_actor, p_reason, v_failure.code,
+        v_failure.message
+    );
+    delete from evident.projection_failure as f
+    where f.projection = p_name and f.key = p_key;
+
+    if p_key = '' then
+        return 0;
+    end if;
+    return evident._fold_key(v_projection, p_key, v_failure.position);
+end;
+$function$;
+
+comment on function evident.skip_failure(text, text, text, text) is
+'Leaves out, for this projection and key, the event that could not be folded, records
+p_actor (1 to 200 characters) and p_reason (1 to 1000) in projection_skip, folds the
+events behind it, and gives how many. Errors: PT400 invalid argument, PT404 no such
+projection, or not parked.';
+
+revoke all on function evident.skip_failure(text, text, text, text) from public;
+grant execute on function evident.skip_failure(text, text, text, text)
+to evident_operator;
+-- [end sql/functions/skip_failure.sql]
+-- [begin sql/functions/_lock_read_model.sql]
+-- evident._lock_read_model: stop writers of a read model, but no reader.
+--
+-- For the last step of a rebuild of a projection that appends keep. They take a lock on
+-- the table with their writes, and queue behind whoever asks for this one: hence
+-- short attempts, with pauses in which they go on. The later ones are longer than
+-- deadlock_timeout, after which autovacuum gives way.
+--
+-- Gives the moment when the attempt that succeeded began.
+--
+-- Locks: SHARE ROW EXCLUSIVE on the read model
+-- Errors: 55P03 when a transaction keeps its lock for too long
+
+create or replace function evident._lock_read_model(p_projection evident.projection)
+returns timestamptz
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_timeout constant text := current_setting('lock_timeout');
+    v_started_at timestamptz;
+begin
+    for v_attempt in 1..12 loop
+        v_started_at := evident._now();
+        begin
+            perform set_config(
+                'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
+                true
+            );
+            execute format(
+                'lock table %s in share row exclusive mode', p_projection.name
+            );
+            perform set_config('lock_timeout', v_timeout, true);
+            return v_started_at;
+        exception when lock_not_available then
+            null;
+        end;
+        perform pg_sleep(0.05 * v_attempt);
+    end loop;
+
+    raise exception using
+        errcode = 'lock_not_available',
+        message = format(
+            'could not stop writers of %s: a transaction that wrote it is still open',
+            p_projection.name
+        ),
+        detail = jsonb_build_object('projection', p_projection.name)::text,
+        hint = 'nothing was changed; run the rebuild again when it is over';
+end;
+$function$;
+
+comment on function evident._lock_read_model(evident.projection) is
+'Stops writers of a read model until the transaction ends; gives when they may have
+begun to wait. Errors: 55P03.';
+
+revoke all on function evident._lock_read_model(evident.projection) from public;
+-- [end sql/functions/_lock_read_model.sql]
+-- [begin sql/functions/_fold_round.sql]
+-- evident._fold_round: bring a rebuild's own rows up to a position, and what differs.
+--
+-- pg_temp.rebuilt has the rows as folded up to p_after; pg_temp.differing the keys
+-- whose stored row may be another one. Here the events up to p_until are folded onto
+-- the former, and the keys of those above p_low join the latter, which
+-- then loses the keys whose stored row is the same. p_slice is a format() string for
+-- SQL that tells whether a key is in the slice.
+--
+-- A key that is not in pg_temp.differing is equal now, and can only be changed by
+-- events above p_until.
+
+create or replace function evident._fold_round(
+    p_projection evident.projection,
+    p_slice text,
+    p_low bigint,
+    p_after bigint,
+    p_until bigint
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_events constant text := format(
+        'select v.key, v.event, v.position from %s as v'
+        ' where v.position > %%s and v.position <= %s and %s',
+        evident._projection_object(p_projection, 'events_of_%s'),
+        p_until,
+        replace(format(p_slice, 'v.key'), '%', '%%')
+    );
+begin
+    execute format(
+        $sql$
+        insert into pg_temp.rebuilt as r (key, next_row)
+        %s
+        on conflict (key) do update set next_row = excluded.next_row
+        $sql$,
+        evident._projection_next(
+            p_projection,
+            format(v_events, p_after),
+            '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
+        )
+    );
+
+    execute format(
+        $sql$
+        insert into pg_temp.differing as d (key)
+        select distinct e.key from (%1$s) as e
+        on conflict do nothing;
+
+        delete from pg_temp.differing as d
+        where d.key in (
+            select c.key
+            from pg_temp.differing as c
+            left join pg_temp.rebuilt as r on c.key = r.key
+            left join %2$s as t on c.key = t.%3$I
+            where not %4$s
+        )
+        $sql$,
+        format(v_events, p_low),
+        p_projection.name,
+        p_projection.key_column,
+        evident._projection_differs(p_projection, 'r.next_row')
+    );
+end;
+$function$;
+
+comment on function
+evident._fold_round(evident.projection, text, bigint, bigint, bigint) is
+'Folds further events onto a rebuild''s rows, and notes which keys differ.';
+
+revoke all on function
+evident._fold_round(evident.projection, text, bigint, bigint, bigint) from public;
+-- [end sql/functions/_fold_round.sql]
+-- [begin sql/functions/_note_rebuild.sql]
+-- evident._note_rebuild: record that a slice was rebuilt.
+--
+-- Once all slices of one cut were folded with the present definition, the rows are
+-- what it says, and the projection is no longer stale.
+
+create or replace function evident._note_rebuild(
+    p_projection evident.projection,
+    p_slice integer,
+    p_slices integer,
+    p_definition text,
+    p_events_until bigint,
+    p_rows_written bigint,
+    p_locked_at timestamptz
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    delete from evident.projection_rebuild as b
+    where b.projection = p_projection.name and b.slices <> p_slices;
+
+    insert into evident.projection_rebuild as b (
+        projection, slice, slices, definition, events_until, rows_written, lock_time
+    )
+    values (
+        p_projection.name, p_slice, p_slices, p_definition, p_events_until,
+        p_rows_written, evident._now() - p_locked_at
+    )
+    on conflict (projection, slice) do update
+    set
+        definition = excluded.definition,
+        events_until = excluded.events_until,
+        rows_written = excluded.rows_written,
+        lock_time = excluded.lock_time,
+        rebuilt_at = excluded.rebuilt_at;
+
+    update evident.projection as p
+    set definition = p_definition
+    where
+        p.name = p_projection.name
+        and p.definition is distinct from p_definition
+        and p_slices = (
+            select count(*)
+            from evident.projection_rebuild as b
+            where b.projection = p.name and b.definition = p_definition
+        );
+end;
+$function$;
+
+comment on function
+evident._note_rebuild(
+    evident.projection, integer, integer, text, bigint, bigint, timestamptz
+) is
+'Records a rebuilt slice, and that the projection is not stale once all are.';
+
+revoke all on function
+evident._note_rebuild(
+    evident.projection, integer, integer, text, bigint, bigint, timestamptz
+) from public;
+-- [end sql/functions/_note_rebuild.sql]
+-- [begin sql/functions/rebuild_projection.sql]
+-- evident.rebuild_projection: fold the log anew and repair the read model, in service.
+--
+-- 1. Fold the log up to a position into a temporary table, without locks.
+-- 2. Note the keys whose rows differ. Where appends keep the read model, fold what was
+--    appended meanwhile, and again, until little is left.
+-- 3. Keep others from writing the read model: appends by a lock on the table; the
+--    runner by the projection's.
+-- 4. Fold the rest, and write the rows that differ.
+-- All is one transaction: a rebuild that is killed has changed nothing.
+--
+-- Where a runner keeps it, it may be anywhere in what was not folded when the rebuild
+-- began, so all keys above that checkpoint are compared in 4. In one piece such a
+-- rebuild also catches up, and moves the checkpoint to the safe position; a slice
+-- ends at the checkpoint, so that slices can be rebuilt one after the other.
+--
+-- A slice is the keys of one hash value: several sessions can share the work, and
+-- each last step is shorter.
+--
+-- Strict: a fold that fails ends it. Parked keys are free afterwards.
+--
+-- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
+-- deleted folds onto the row it still sees; the drift check would show it.
+--
+-- Locks: see 3, to the end of the transaction
+-- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
+-- meanwhile; 55P03 when an open transaction kept the lock away
+
+create or replace function evident.rebuild_projection(
+    p_name text,
+    p_slice integer default 0,
+    p_slices integer default 1
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set work_mem = '32MB'
+set client_min_messages = warning
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_is_live constant boolean :=
+        v_projection.mode = 'sync' and v_projection.state = 'running';
+    v_slice constant text := case
+        when p_slices = 1 then 'true'
+        else format(
+            '(hashtextextended(%%1$s::text, 0) & 9223372036854775807) %%%% %s = %s',
+            p_slices, p_slice
+        )
+    end;
+    v_now evident.projection;
+    v_definition text;
+    v_safe bigint;
+    v_position bigint;
+    v_locked_at timestamptz;
+    v_written bigint;
+begin
+    if p_slices is null or p_slices not between 1 and 1024 then
+        perform evident._refuse_argument(
+            'p_slices', 'not between 1 and 1024', 'take a few slices, such as 8'
+        );
+    end if;
+    if p_slice is null or p_slice not between 0 and p_slices - 1 then
+        perform evident._refuse_argument(
+            'p_slice', format('not between 0 and %s', p_slices - 1),
+            'slices count from 0'
+        );
+    end if;
+    select d.definition
+    into v_definition
+    from evident._projection_definition as d
+    where d.name = p_name;
+
+    -- 1. Up to here everything is there to be read.
+    v_safe := evident.safe_position();
+    v_position := case
+        when v_is_live or p_slices = 1 then v_safe else v_projection.position
+    end;
+    execute format(
+        $sql$
+        drop table if exists pg_temp.rebuilt, pg_temp.differing;
+
+        create temporary table rebuilt on commit drop as
+        select
+            v.key,
+            %1$s(v.key, v.event order by v.position) as next_row
+        from %2$s as v
+        where v.position <= %3$s and %4$s
+        group by v.key;
+
+        alter table pg_temp.rebuilt add primary key (key);
+        analyze pg_temp.rebuilt;
+        $sql$,
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s'),
+        v_position,
+        format(v_slice, 'v.key')
+    );
+
+    -- 2.
+    execute format(
+        $sql$
+        create temporary table differing on commit drop as
+        select coalesce(t.%1$I, r.key) as key
+        from (select s.* from %2$s as s where %3$s) as t
+        full join pg_temp.rebuilt as r on t.%1$I = r.key
+        where %4$s;
+
+        alter table pg_temp.differing add primary key (key);
+        $sql$,
+        v_projection.key_column,
+        v_projection.name,
+        format(v_slice, format('s.%I', v_projection.key_column)),
+        evident._projection_differs(v_projection, 'r.next_row')
+    );
+    for v_round in 1..(case when v_is_live then 10 else 0 end) loop
+        v_safe := evident.safe_position();
+        exit when v_safe < v_position + 500;
+        perform evident._fold_round(
+            v_projection, v_slice, v_position, v_position, v_safe
+        );
+        v_position := v_safe;
+    end loop;
+
+    -- 3.
+    perform evident._lock_projection(v_projection.number);
+    v_locked_at := case
+        when v_is_live then evident._lock_read_model(v_projection)
+        else evident._now()
+    end;
+    v_now := evident._projection(p_name);
+    if v_now.number <> v_projection.number
+        or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
+        or v_definition is distinct from (
+            select d.definition
+            from evident._projection_definition as d
+            where d.name = p_name
+        )
+    then
+        raise exception using
+            errcode = 'serialization_failure',
+            message = format('projection %s was changed during the rebuild', p_name),
+            detail = jsonb_build_object('projection', p_name)::text,
+            hint = 'nothing was written; run the rebuild again';
+    end if;
+
+    -- 4.
+    v_safe := case
+        when v_is_live then 9223372036854775807
+        when p_slices = 1 then greatest(evident.safe_position(), v_now.position)
+        else v_now.position
+    end;
+    perform evident._fold_round(
+        v_projection,
+        v_slice,
+        case when v_is_live then v_position else v_projection.position end,
+        v_position,
+        v_safe
+    );
+    execute evident._projection_write(
+        v_projection,
+        'select d.key, r.next_row from pg_temp.differing as d'
+        ' left join pg_temp.rebuilt as r on d.key = r.key'
+    )
+    into v_written;
+    drop table pg_temp.rebuilt, pg_temp.differing;
+
+    execute format(
+        'delete from evident.projection_failure as f'
+        ' where f.projection = %L and %s',
+        p_name, format(v_slice, 'f.key')
+    );
+    if not v_is_live and p_slices = 1 then
+        update evident.projection as p
+        set position = v_safe
+        where p.name = p_name
+        returning p.* into v_now;
+        if v_now.mode = 'sync' and v_now.state = 'catching_up' then
+            perform evident._go_live(v_now);
+        end if;
+    end if;
+    perform evident._note_rebuild(
+        v_projection, p_slice, p_slices, v_definition, v_position, v_written,
+        v_locked_at
+    );
+    return v_written;
+end;
+$function$;
+
+comment on function evident.rebuild_projection(text, integer, integer) is
+'Folds the log anew and writes the rows that differ; gives how many. Readers never wait;
+appends that keep the read model wait for the last step alone, see projection_rebuild.
+p_slice of p_slices (1 to 1024) does the keys of one slice, so that sessions can
+share the work. In one piece it also catches up to the safe position. For READ
+COMMITTED. Errors: PT400 invalid argument, PT404 no such projection, the fold''s own,
+40001 when the projection was changed meanwhile, 55P03 when an open transaction was in
+the way: call again.';
+
+revoke all on function evident.rebuild_projection(text, integer, integer) from public;
+grant execute on function evident.rebuild_projection(text, integer, integer)
+to evident_operator;
+-- [end sql/functions/rebuild_projection.sql]
+-- [begin sql/functions/verify_projection.sql]
+-- evident.verify_projection: the rows where read model and log disagree.
+--
+-- One statement, so one snapshot, for the checkpoint, the rows and the events: the
+-- cut is consistent while appends and runs go on, and nobody waits. A parked
+-- key is compared up to its failure.
+--
+-- Errors: PT404; those of the fold, which is strict here
+
+create or replace function evident.verify_projection(p_name text)
+returns table (key text, stored jsonb, replayed jsonb)
+language plpgsql
+stable
+parallel restricted
+security definer
+set search_path = pg_catalog, pg_temp
+set work_mem = '32MB'
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+begin
+    return query execute format(
+        $sql$
+        with replay as (
+            select
+                v.key,
+                %1$s(v.key, v.event order by v.position) as next_row
+            from %2$s as v
+            where
+                v.position <= (
+                    select
+                        case
+                            when p.mode = 'sync' and p.state = 'running'
+                                then 9223372036854775807
+                            else p.position
+                        end
+                    from evident.projection as p
+                    where p.name = %3$L
+                )
+                and not exists (
+                    select
+                    from evident.projection_failure as f
+                    where
+                        f.projection = %3$L
+                        and f.position <= v.position
+                        and f.key = v.key::text
+                )
+            group by v.key
+        )
+
+        select
+            coalesce(t.%4$I, r.key)::text as key,
+            to_jsonb(t.*) as stored,
+            case
+                when (r.next_row).%4$I is not null
+                    then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
+            end as replayed
+        from %6$s as t
+        full join replay as r on t.%4$I = r.key
+        where %7$s
+        order by 1
+        $sql$,
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s'),
+        p_name,
+        v_projection.key_column,
+        v_projection.key_column,
+        v_projection.name,
+        evident._projection_differs(v_projection, 'r.next_row')
+    );
+end;
+$function$;
+
+comment on function evident.verify_projection(text) is
+'The drift: one row for each key where the read model is not what its events fold to,
+with the row as stored and as replayed (null: no row). No rows: they are equal. Blocks
+nobody. Errors: PT404 no such projection, or the fold''s own.';
+
+revoke all on function evident.verify_projection(text) from public;
+grant execute on function evident.verify_projection(text) to
+evident_operator, evident_auditor;
+-- [end sql/functions/verify_projection.sql]
+-- [begin sql/functions/project.sql]
+-- evident.project: a row of a read model as of then, from the events alone.
+--
+-- Nothing stored is looked at, so it also tells what a table did not keep. A key that
+-- is an aggregate is an index scan; for others the log is read, as the keys
+-- of an event are only known to the projection.
+--
+-- Runs with the caller's rights, row security included, and so raises by itself:
+-- callers may not run internal functions.
+--
+-- The second form takes a moment as text and refuses what is none; its block
+-- is around that cast alone.
+--
+-- Errors: PT400, PT404; those of the fold
+
+create or replace function evident.project(
+    p_name text,
+    p_key text,
+    p_until_version integer default null,
+    p_until_position bigint default null,
+    p_until timestamptz default null
+)
+returns jsonb
+language plpgsql
+stable
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection;
+    v_reason text;
+    v_row jsonb;
+begin
+    select p.*
+    into v_projection
+    from evident.projection as p
+    where p.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format('no such projection: %s', coalesce(p_name, 'null')),
+            detail = jsonb_build_object('name', p_name)::text,
+            hint = 'a projection has the name of its read model, schema included;'
+                ' see evident.projection_status';
+    end if;
+
+    v_reason := case
+        when p_key is null then 'p_key: null'
+        when p_until_version < 1 then 'p_until_version: below 1'
+        when p_until_version is not null and v_projection.keys is not null
+            then 'p_until_version: the key is not an aggregate'
+        when p_until_position < 0 then 'p_until_position: below 0'
+        when num_nonnulls(p_until_version, p_until_position, p_until) > 1
+            then 'p_until: more than one end'
+    end;
+    if v_reason is null then
+        begin
+            execute format('select %L::%s', p_key, v_projection.key_type);
+        exception when data_exception then
+            v_reason := format('p_key: not a %s', v_projection.key_type);
+        end;
+    end if;
+    if v_reason is not null then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument ' || v_reason,
+            detail = jsonb_build_object(
+                'argument', split_part(v_reason, ': ', 1),
+                'reason', split_part(v_reason, ': ', 2)
+            )::text,
+            hint = 'give a key, and a version (of an aggregate), a position'
+                ' of the feed, a moment, or none of them for now';
+    end if;
+
+    execute format(
+        $sql$
+        select
+            case
+                when (f.next_row).%1$I is not null
+                    then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key)
+            end
+        from (
+            select
+                v.key,
+                %3$s(v.key, v.event order by v.position) as next_row
+            from %4$s as v
+            where
+                v.key = %5$L::%6$s
+                %7$s
+            group by v.key
+        ) as f
+        $sql$,
+        v_projection.key_column,
+        v_projection.key_column,
+        format(
+            '%I.%I',
+            (parse_ident(p_name))[1], 'fold_' || (parse_ident(p_name))[2]
+        ),
+        format(
+            '%I.%I',
+            (parse_ident(p_name))[1], 'events_of_' || (parse_ident(p_name))[2]
+        ),
+        p_key,
+        v_projection.key_type,
+        concat(
+            ' and (v.event).version <= ' || p_until_version,
+            ' and v.position <= ' || p_until_position,
+            ' and (v.event).occurred_at <= ' || quote_literal(p_until)
+        )
+    )
+    into v_row;
+    return v_row;
+end;
+$function$;
+
+create or replace function evident.project(p_name text, p_key text, p_until text)
+returns jsonb
+language plpgsql
+stable
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_until timestamptz;
+begin
+    begin
+        v_until := p_until::timestamptz;
+    exception when data_exception then
+        raise exception using
+            errcode = 'PT400',
+            message = format('invalid argument p_until: %L is no moment', p_until),
+            detail = jsonb_build_object(
+                'argument', 'p_until', 'reason', 'not a moment'
+            )::text,
+            hint = 'write it as 2026-01-31 12:00:00+00';
+    end;
+    return evident.project(p_name, p_key, p_until => v_until);
+end;
+$function$;
+
+comment on function evident.project(text, text, integer, bigint, timestamptz) is
+'The row of a key as folded from its events, as JSON; null when there is none. Up to a
+version (where the key is the aggregate), a position of the feed or a moment,
+inclusive; without, now. Errors: PT400 invalid argument, PT404 no such projection, or
+the fold''s own.';
+comment on function evident.project(text, text, text) is
+'The same up to a moment given as text. Errors: also PT400 when it is none.';
+
+revoke all on function evident.project(text, text, integer, bigint, timestamptz)
+from public;
+revoke all on function evident.project(text, text, text) from public;
+grant execute on function evident.project(text, text, integer, bigint, timestamptz)
+to evident_reader;
+grant execute on function evident.project(text, text, text) to evident_reader;
+-- [end sql/functions/project.sql]
+-- [begin sql/functions/aggregate_at.sql]
+-- evident.aggregate_at: everything that was known about an aggregate at a moment.
+--
+-- One row for each projection whose key is the aggregate, folded from its events up
+-- to then. A projection in which it had no row is left out.
+--
+-- Runs with the caller's rights.
+-- Errors: PT404; those of the folds
+
+create or replace function evident.aggregate_at(
+    p_aggregate_id uuid,
+    p_until timestamptz
+)
+returns table (projection text, version integer, state jsonb)
+language plpgsql
+stable
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_version integer;
+begin
+    select max(e.version) filter (where e.occurred_at <= p_until)
+    into v_version
+    from evident.event_store as e
+    where e.aggregate_id = p_aggregate_id
+    having count(*) > 0;
+
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format('aggregate %s does not exist', p_aggregate_id),
+            detail = jsonb_build_object('aggregate_id', p_aggregate_id)::text,
+            hint = 'check the aggregate''s id';
+    end if;
+
+    return query
+    select
+        s.name,
+        v_version,
+        s.state
+    from (
+        select
+            p.name,
+            evident.project(
+                p.name, p_aggregate_id::text, p_until => p_until
+            ) as state
+        from evident.projection as p
+        where p.keys is null
+    ) as s
+    where s.state is not null
+    order by s.name;
+end;
+$function$;
+
+comment on function evident.aggregate_at(uuid, timestamptz) is
+'What was known about an aggregate at p_until: one row for each projection by aggregate,
+with the aggregate''s version then, and the row as JSON. No rows: nothing was known
+yet. Errors: PT404 no such aggregate.';
+
+revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
+grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
+-- [end sql/functions/aggregate_at.sql]
+-- [begin sql/functions/wait_for_projection.sql]
+-- evident.wait_for_projection: wait until a read model holds what was written.
+--
+-- Without a position it is the last id drawn when the call begins, so whatever the
+-- caller has committed is included. Each look has a snapshot of its own. A
+-- synchronous projection is always there.
+--
+-- Runs with the caller's rights, and so raises by itself.
+-- Errors: PT400, PT404
+
+create or replace function evident.wait_for_projection(
+    p_name text,
+    p_position bigint default null,
+    p_timeout interval default '10 seconds'
+)
+returns boolean
+language plpgsql
+volatile
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_position constant bigint := coalesce(
+        p_position, pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
+    v_until constant timestamptz := clock_timestamp() + p_timeout;
+    v_pause double precision := 0.002;
+    v_reason text;
+    v_is_there boolean;
+begin
+    v_reason := case
+        when current_setting('transaction_isolation')
+            in ('repeatable read', 'serializable')
+            then 'transaction_isolation: one snapshot for all statements sees no change'
+        when p_timeout is null or p_timeout < '0' or p_timeout > '1 day'
+            then 'p_timeout: not between 0 and 1 day'
+        when p_position < 0 then 'p_position: below 0'
+    end;
+    if v_reason is not null then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument ' || v_reason,
+            detail = jsonb_build_object(
+                'argument', split_part(v_reason, ': ', 1),
+                'reason', split_part(v_reason, ': ', 2)
+            )::text,
+            hint = 'wait at READ COMMITTED, for a position of the feed, or null for'
+                ' the newest, for a while';
+    end if;
+
+    loop
+        select (p.mode = 'sync' and p.state = 'running') or p.position >= v_position
+        into v_is_there
+        from evident.projection as p
+        where p.name = p_name;
+        if not found then
+            raise exception using
+                errcode = 'PT404',
+                message = format('no such projection: %s', coalesce(p_name, 'null')),
+                detail = jsonb_build_object('name', p_name)::text,
+                hint = 'a projection has the name of its read model, schema included;'
+                    ' see evident.projection_status';
+        end if;
+        if v_is_there or clock_timestamp() >= v_until then
+            return v_is_there;
+        end if;
+        perform pg_sleep(
+            least(v_pause, date_part('epoch', v_until - clock_timestamp()))
+        );
+        v_pause := least(v_pause * 2, 0.1);
+    end loop;
+end;
+$function$;
+
+comment on function evident.wait_for_projection(text, bigint, interval) is
+'Waits until the read model holds all events up to p_position (a feed position; null =
+the last id drawn by now): true, or false after p_timeout (0 to 1 day). Call
+it after the commit, at READ COMMITTED. Parked keys are not waited for. Errors: PT400
+invalid argument, PT404 no such projection.';
+
+revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
+grant execute on function evident.wait_for_projection(text, bigint, interval)
+to evident_reader;
+-- [end sql/functions/wait_for_projection.sql]
+-- [begin sql/functions/projection_status.sql]
+-- evident.projection_status: how each projection does.
+--
+-- How far behind is counted in ids, which have gaps: it is the most that can be
+-- missing. Types are not looked at: the checkpoint passes other events by. The clock
+-- is read here itself, since a view runs functions with its reader's rights.
+
+create or replace view evident.projection_status as
+select
+    p.name,
+    p.mode,
+    p.state,
+    (p.definition is distinct from d.definition) as is_stale,
+    l.position,
+    greatest(s.safe_position - l.position, 0) as events_behind,
+    greatest(s.head - l.position, 0) as events_behind_head,
+    coalesce(
+        round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
+    ) as seconds_behind,
+    coalesce(f.failures, 0) as failures,
+    f.last_error,
+    r.slices as rebuild_slices,
+    r.slices_done as rebuild_slices_done,
+    r.rebuilt_at
+from evident.projection as p
+inner join evident._projection_definition as d on p.name = d.name
+cross join evident.feed_status as s
+cross join lateral (
+    select
+        case
+            when p.mode = 'sync' and p.state = 'running' then s.head
+            else p.position
+        end as position
+) as l
+left join lateral (
+    select e.occurred_at
+    from evident.event_store as e
+    where e.id > l.position and e.id <= s.safe_position
+    order by e.id
+    limit 1
+) as o on true
+left join lateral (
+    select
+        count(*) as failures,
+        (array_agg(f.code || ' ' || f.message order by f.failed_at desc))[1]
+            as last_error
+    from evident.projection_failure as f
+    where f.projection = p.name
+) as f on true
+left join lateral (
+    select
+        b.slices,
+        count(*) as slices_done,
+        max(b.rebuilt_at) as rebuilt_at
+    from evident.projection_rebuild as b
+    where b.projection = p.name
+    group by b.slices
+) as r on true;
+
+comment on view evident.projection_status is
+'One row for each projection: mode; state (running, catching_up, paused); is_stale (its
+fold, event types or columns changed since its rows were folded); position (the
+checkpoint; the head where appends keep it); events_behind the safe position and the
+head, at most, counted in ids; seconds_behind, the age of the oldest event that
+waits; failures (parked keys) and the last_error; how many of the slices of the
+newest rebuild are done, and when. Readable at READ COMMITTED.';
+
+revoke all on table evident.projection_status from public;
+grant select on table evident.projection_status to evident_reader;
+-- [end sql/functions/projection_status.sql]
+-- [begin sql/functions/version.sql]
+-- evident.version: the newest engine migration whose objects are in place.
+--
+-- Migration tools keep their own marks, and a crash between a migration's
+-- commit and its mark leaves the two apart. This function is replaced inside
+-- each migration's transaction, so it tells what the schema really is.
+
+create or replace function evident.version()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select '0007_projections'::text;
+end;
+
+comment on function evident.version() is
+'The id of the newest engine migration that is in effect, such as 0005_guards.';
+
+revoke all on function evident.version() from public;
+grant execute on function evident.version() to
+evident_writer, evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/version.sql]

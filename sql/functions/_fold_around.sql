@@ -1,0 +1,56 @@
+-- evident._fold_around: fold a slice in which some events fail.
+--
+-- Halves the stretch until it folds or is a single event, which is then folded key by
+-- key; doubles it again with each success. So a failing event costs a few
+-- attempts, however long the slice is, and all others are folded.
+--
+-- Gives the position reached: p_until, unless an event's keys cannot be told.
+
+create or replace function evident._fold_around(
+    p_projection evident.projection,
+    p_after bigint,
+    p_until bigint
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_after bigint := p_after;
+    v_step bigint := greatest((p_until - p_after) / 2, 1);
+    v_message text;
+begin
+    while v_after < p_until loop
+        begin
+            perform evident._fold_slice(
+                p_projection, v_after, least(v_after + v_step, p_until)
+            );
+            v_after := least(v_after + v_step, p_until);
+            v_step := v_step * 2;
+        exception when others then
+            get stacked diagnostics v_message = message_text;
+            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
+                perform evident._refuse_fold(
+                    p_projection.name, sqlstate, v_message, null
+                );
+            end if;
+            if v_step = 1 then
+                exit when not evident._park_event(p_projection, v_after + 1);
+                v_after := v_after + 1;
+            else
+                v_step := v_step / 2;
+            end if;
+        end;
+    end loop;
+    return v_after;
+end;
+$function$;
+
+comment on function evident._fold_around(evident.projection, bigint, bigint) is
+'Folds a slice of the log and parks the keys of events that fail; gives the position
+reached.';
+
+revoke all on function evident._fold_around(evident.projection, bigint, bigint)
+from public;

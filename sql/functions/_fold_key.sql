@@ -1,0 +1,68 @@
+-- evident._fold_key: fold what waits for one parked key.
+--
+-- All of it at once; when that fails, event by event up to the one that fails,
+-- behind which the key is parked again. Gives how many events were folded.
+
+create or replace function evident._fold_key(
+    p_projection evident.projection,
+    p_key text,
+    p_after bigint
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_positions bigint[];
+    v_position bigint;
+    v_folded bigint := 0;
+    v_message text;
+begin
+    execute format(
+        'select coalesce(array_agg(v.position order by v.position), ''{}'')'
+        ' from %s as v'
+        ' where v.key = %L::%s and v.position > %s and v.position <= %s',
+        evident._projection_object(p_projection, 'events_of_%s'),
+        p_key, p_projection.key_type, p_after, p_projection.position
+    )
+    into v_positions;
+
+    begin
+        perform evident._fold_slice(
+            p_projection, p_after, p_projection.position, p_key
+        );
+        delete from evident.projection_failure as f
+        where f.projection = p_projection.name and f.key = p_key;
+        return cardinality(v_positions);
+    exception when others then
+        get stacked diagnostics v_message = message_text;
+        if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
+            perform evident._refuse_fold(p_projection.name, sqlstate, v_message, null);
+        end if;
+    end;
+
+    foreach v_position in array v_positions loop
+        begin
+            perform evident._fold_slice(
+                p_projection, v_position - 1, v_position, p_key
+            );
+            v_folded := v_folded + 1;
+        exception when others then
+            get stacked diagnostics v_message = message_text;
+            perform evident._note_failure(
+                p_projection, p_key, v_position, sqlstate, v_message
+            );
+            exit;
+        end;
+    end loop;
+    return v_folded;
+end;
+$function$;
+
+comment on function evident._fold_key(evident.projection, text, bigint) is
+'Folds the events of a parked key above p_after up to the checkpoint; gives how many.';
+
+revoke all on function evident._fold_key(evident.projection, text, bigint)
+from public;

@@ -1,0 +1,75 @@
+-- evident._fold_round: bring a rebuild's own rows up to a position, and what differs.
+--
+-- pg_temp.rebuilt has the rows as folded up to p_after; pg_temp.differing the keys
+-- whose stored row may be another one. Here the events up to p_until are folded onto
+-- the former, and the keys of those above p_low join the latter, which
+-- then loses the keys whose stored row is the same. p_slice is a format() string for
+-- SQL that tells whether a key is in the slice.
+--
+-- A key that is not in pg_temp.differing is equal now, and can only be changed by
+-- events above p_until.
+
+create or replace function evident._fold_round(
+    p_projection evident.projection,
+    p_slice text,
+    p_low bigint,
+    p_after bigint,
+    p_until bigint
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_events constant text := format(
+        'select v.key, v.event, v.position from %s as v'
+        ' where v.position > %%s and v.position <= %s and %s',
+        evident._projection_object(p_projection, 'events_of_%s'),
+        p_until,
+        replace(format(p_slice, 'v.key'), '%', '%%')
+    );
+begin
+    execute format(
+        $sql$
+        insert into pg_temp.rebuilt as r (key, next_row)
+        %s
+        on conflict (key) do update set next_row = excluded.next_row
+        $sql$,
+        evident._projection_next(
+            p_projection,
+            format(v_events, p_after),
+            '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
+        )
+    );
+
+    execute format(
+        $sql$
+        insert into pg_temp.differing as d (key)
+        select distinct e.key from (%1$s) as e
+        on conflict do nothing;
+
+        delete from pg_temp.differing as d
+        where d.key in (
+            select c.key
+            from pg_temp.differing as c
+            left join pg_temp.rebuilt as r on c.key = r.key
+            left join %2$s as t on c.key = t.%3$I
+            where not %4$s
+        )
+        $sql$,
+        format(v_events, p_low),
+        p_projection.name,
+        p_projection.key_column,
+        evident._projection_differs(p_projection, 'r.next_row')
+    );
+end;
+$function$;
+
+comment on function
+evident._fold_round(evident.projection, text, bigint, bigint, bigint) is
+'Folds further events onto a rebuild''s rows, and notes which keys differ.';
+
+revoke all on function
+evident._fold_round(evident.projection, text, bigint, bigint, bigint) from public;

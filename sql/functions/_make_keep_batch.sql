@@ -1,0 +1,189 @@
+-- evident._make_keep_batch: write the trigger for many events of a synchronous
+-- projection.
+--
+-- keep_<read model>_batch folds the events of a statement by key, with one fold and
+-- one write. Where the key is the aggregate it leaves the statements that are no
+-- batch to keep_<read model> (_make_keep).
+--
+-- The lock on the read model comes before the rows are read: the last step of
+-- a rebuild stops its writers there.
+--
+-- Where keys cross aggregates, two appends may meet in one row. They queue on the
+-- key's lock; but the later id may get there first. Rows would then differ from a
+-- replay, so the earlier one is refused with 40001, and its retry has a new id.
+-- One snapshot per transaction could not see the other: PT400 there.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+
+create or replace function evident._make_keep_batch(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_keep constant text := evident._projection_object(p_projection, 'keep_%s_batch');
+    v_events constant text := format(
+        $sql$
+            select
+                k.key,
+                e.event,
+                e.id as position
+            from (
+                select
+                    row(
+                        n.id, n.aggregate_id, n.version, n.event_type, n.payload,
+                        n.metadata, n.event_id, n.occurred_at, n.recorded_by
+                    )::evident.event_store as event,
+                    n.id
+                from new_events as n
+                where %s
+                offset 0
+            ) as e
+            cross join lateral (%s) as k (key)
+        $sql$,
+        case
+            when p_projection.event_types is null then 'true'
+            else format('n.event_type = any (%L::text[])', p_projection.event_types)
+        end,
+        case
+            when p_projection.keys is null then 'select (e.event).aggregate_id'
+            else format(
+                'select distinct r.key::%s from %s(e.event) as r (key)'
+                ' where r.key is not null',
+                p_projection.key_type,
+                to_regprocedure(p_projection.keys)::oid::regproc
+            )
+        end
+    );
+    v_queue text := '';
+begin
+    if p_projection.keys is not null then
+        v_queue := format(
+            $sql$
+            if current_setting('transaction_isolation')
+                in ('repeatable read', 'serializable')
+            then
+                perform evident._refuse_argument(
+                    'transaction_isolation',
+                    current_setting('transaction_isolation')
+                    || ' cannot see what others fold into the rows of ' || %1$L,
+                    'append at READ COMMITTED'
+                );
+            end if;
+
+            begin
+                select
+                    array_agg(distinct v.key::text),
+                    min(v.position)
+                into v_queue, v_first
+                from (%2$s) as v;
+            %3$s
+
+            perform evident._lock_keys(%4$s, v_queue);
+            if exists (
+                select
+                from %5$s as v
+                where
+                    v.position > v_first
+                    and v.key::text = any (v_queue)
+                    and not exists (
+                        select
+                        from new_events as n
+                        where n.id = v.position
+                    )
+            ) then
+                raise exception using
+                    errcode = 'serialization_failure',
+                    message = 'could not fold into ' || %1$L || ' in the order of the'
+                        ' feed: a later event of the same key was there first',
+                    detail = jsonb_build_object('projection', %1$L::text)::text,
+                    hint = 'append again';
+            end if;
+            $sql$,
+            p_projection.name,
+            v_events,
+            evident._projection_refusal(p_projection),
+            p_projection.number,
+            evident._projection_object(p_projection, 'events_of_%s')
+        );
+    end if;
+
+    execute format(
+        $sql$
+        create or replace function %1$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        set enable_seqscan = off
+        as $keep$
+        declare
+            v_message text;
+            v_detail text;
+            v_queue text[];
+            v_first bigint;
+            v_count bigint;
+            v_keys %2$s[];
+            v_rows %3$s[];
+        begin
+            %4$s
+            lock table %3$s in row exclusive mode;
+            begin
+                select
+                    array_agg(f.key),
+                    array_agg(f.next_row)
+                into v_keys, v_rows
+                from (%5$s) as f;
+            %6$s
+            if v_keys is not null then
+                %7$s into v_count;
+            end if;
+            return null;
+        end;
+        $keep$;
+
+        comment on function %1$s() is
+        'Made by create_projection: folds the events of a statement, by key.';
+
+        revoke all on function %1$s() from public;
+
+        create or replace trigger %8$I
+        after insert on evident.event_store
+        referencing new table as new_events
+        for each statement %9$s execute function %1$s();
+
+        alter table evident.event_store disable trigger %8$I;
+        $sql$,
+        v_keep,
+        p_projection.key_type,
+        p_projection.name,
+        v_queue,
+        evident._projection_next(
+            p_projection,
+            v_events,
+            format(
+                '(select s from %s as s where s.%I = k.key)',
+                p_projection.name, p_projection.key_column
+            )
+        ),
+        evident._projection_refusal(p_projection),
+        evident._projection_write(
+            p_projection, 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
+        ),
+        evident._projection_trigger(p_projection) || '_batch',
+        case
+            when p_projection.keys is null
+                then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
+            else ''
+        end
+    );
+end;
+$function$;
+
+comment on function evident._make_keep_batch(evident.projection) is
+'Creates or replaces the trigger for many events; disabled.';
+
+revoke all on function evident._make_keep_batch(evident.projection) from public;

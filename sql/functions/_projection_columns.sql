@@ -1,0 +1,36 @@
+-- evident._projection_columns: lists of a read model's columns, as SQL.
+--
+-- p_form is a format() string that gets each column's quoted name, once or more:
+-- %1$s. p_key takes the place of the key column's; an empty one leaves it out.
+
+create or replace function evident._projection_columns(
+    p_projection evident.projection,
+    p_form text,
+    p_key text default null
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select string_agg(
+        case
+            when a.attname = p_projection.key_column and p_key is not null then p_key
+            else format(p_form, quote_ident(a.attname))
+        end,
+        ', ' order by a.attnum
+    )
+    from pg_attribute as a
+    where
+        a.attrelid = to_regclass(p_projection.name)
+        and a.attnum > 0
+        and not a.attisdropped
+        and (a.attname <> p_projection.key_column or p_key <> '' or p_key is null);
+end;
+
+comment on function
+evident._projection_columns(evident.projection, text, text) is
+'The read model''s columns in order, each put through format(p_form), comma between.';
+
+revoke all on function
+evident._projection_columns(evident.projection, text, text) from public;

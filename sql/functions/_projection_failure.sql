@@ -1,0 +1,43 @@
+-- evident._projection_failure: the failure of a parked key.
+--
+-- Errors: PT404
+
+create or replace function evident._projection_failure(
+    p_projection evident.projection,
+    p_key text
+)
+returns evident.projection_failure
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_failure evident.projection_failure;
+begin
+    select f.*
+    into v_failure
+    from evident.projection_failure as f
+    where f.projection = p_projection.name and f.key = p_key;
+
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format(
+                'projection %s has no parked key %s',
+                p_projection.name, coalesce(quote_literal(p_key), 'null')
+            ),
+            detail = jsonb_build_object(
+                'name', p_projection.name, 'key', p_key
+            )::text,
+            hint = 'see evident.projection_failure';
+    end if;
+    return v_failure;
+end;
+$function$;
+
+comment on function evident._projection_failure(evident.projection, text) is
+'The failure of a parked key. Errors: PT404 it is not parked.';
+
+revoke all on function evident._projection_failure(evident.projection, text)
+from public;

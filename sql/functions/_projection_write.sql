@@ -1,0 +1,51 @@
+-- evident._projection_write: SQL that writes rows into the read model.
+--
+-- p_rows is SQL that gives key and next_row, one per key. A row without a key
+-- removes the key's stored row. It gives one row, with the number of rows given.
+
+create or replace function evident._projection_write(
+    p_projection evident.projection,
+    p_rows text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select format(
+        $sql$
+        with given as materialized (%1$s),
+
+        removed as (
+            delete from %2$s as t
+            using given as g
+            where t.%3$I = g.key and (g.next_row).%3$I is null
+        ),
+
+        kept as (
+            insert into %2$s as t (%4$s)
+            select %5$s
+            from given as g
+            where (g.next_row).%3$I is not null
+            on conflict (%3$I) do %6$s
+        )
+
+        select count(*) from given
+        $sql$,
+        p_rows,
+        p_projection.name,
+        p_projection.key_column,
+        evident._projection_columns(p_projection, '%1$s'),
+        evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
+        coalesce(
+            'update set '
+            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+            'nothing'
+        )
+    );
+end;
+
+comment on function evident._projection_write(evident.projection, text) is
+'SQL that upserts and deletes rows of the read model; p_rows gives key and next_row.';
+
+revoke all on function evident._projection_write(evident.projection, text) from public;

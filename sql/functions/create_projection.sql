@@ -1,0 +1,157 @@
+-- evident.create_projection: register a fold, and make what keeps its read model.
+--
+-- The projection has the name of its read model. A synchronous one over events that
+-- are stored already begins by catching up: run_projection folds them, and hands over
+-- to the triggers when it is close enough.
+--
+-- The same registration again does nothing. With another fold or other event types
+-- it renews what was made, and the projection is stale until it is rebuilt. Other
+-- keys or another mode make another projection: drop the old one first.
+--
+-- Rows that are there already would be folded onto, hence none may be.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.projection; for a synchronous projection also
+-- on evident.event_store: appends wait, readers do not.
+-- Errors: PT400
+
+create or replace function evident.create_projection(
+    p_read_model regclass,
+    p_apply regprocedure,
+    p_event_types text[],
+    p_mode text default 'sync',
+    p_keys regprocedure default null
+)
+returns text
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_new evident.projection;
+    v_old evident.projection;
+    v_has_rows boolean;
+begin
+    if p_read_model is null or p_apply is null then
+        perform evident._refuse_argument(
+            case when p_apply is null then 'p_apply' else 'p_read_model' end,
+            'null',
+            'name a table, and a function (row so far, event) that returns the next row'
+        );
+    end if;
+
+    v_new.name := p_read_model::text;
+    v_new.apply := p_apply::text;
+    v_new.keys := p_keys::text;
+    v_new.mode := p_mode;
+    v_new.event_types := (
+        select array_agg(distinct t.event_type order by t.event_type)
+        from unnest(p_event_types) as t (event_type)
+    );
+    if p_event_types = '{}' then
+        v_new.event_types := '{}';
+    end if;
+    select
+        a.attname,
+        format_type(a.atttypid, -1)
+    into v_new.key_column, v_new.key_type
+    from pg_index as i
+    inner join pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
+    where i.indrelid = p_read_model and i.indisprimary and i.indnkeyatts = 1;
+
+    perform evident._check_projection(v_new);
+
+    lock table evident.projection in share row exclusive mode;
+    select p.*
+    into v_old
+    from evident.projection as p
+    where p.name = v_new.name;
+
+    if found then
+        if (v_old.mode, v_old.key_column, v_old.key_type, v_old.keys)
+            is distinct from
+            (v_new.mode, v_new.key_column, v_new.key_type, v_new.keys)
+        then
+            perform evident._refuse_argument(
+                'p_read_model',
+                'registered with another mode or other keys',
+                format('drop_projection(%L) and empty the table first', v_new.name)
+            );
+        end if;
+        if (v_old.apply, v_old.event_types) is not distinct from
+            (v_new.apply, v_new.event_types)
+            and v_old.definition = (
+                select d.definition
+                from evident._projection_definition as d
+                where d.name = v_old.name
+            )
+        then
+            return v_old.name;
+        end if;
+        perform evident._lock_projection(v_old.number);
+        update evident.projection as p
+        set
+            apply = v_new.apply,
+            event_types = v_new.event_types
+        where p.name = v_old.name
+        returning p.* into v_new;
+    else
+        execute format('select exists (select from %s)', v_new.name)
+        into v_has_rows;
+        if v_has_rows then
+            perform evident._refuse_argument(
+                'p_read_model',
+                'has rows already',
+                'truncate it: its rows come from the events'
+            );
+        end if;
+        insert into evident.projection as p (
+            name, apply, keys, key_column, key_type, event_types, mode, state
+        )
+        values (
+            v_new.name, v_new.apply, v_new.keys, v_new.key_column, v_new.key_type,
+            v_new.event_types, v_new.mode,
+            case v_new.mode when 'sync' then 'catching_up' else 'running' end
+        )
+        returning p.* into v_new;
+        update evident.projection as p
+        set definition = d.definition
+        from evident._projection_definition as d
+        where p.name = v_new.name and d.name = v_new.name;
+    end if;
+
+    perform evident._make_fold(v_new);
+    if v_new.mode = 'sync' then
+        if v_new.keys is null then
+            perform evident._make_keep(v_new);
+        end if;
+        perform evident._make_keep_batch(v_new);
+        if v_new.state = 'running' then
+            perform evident._switch_triggers(v_new, true);
+        elsif not exists (select from evident.event_store) then
+            perform evident._switch_triggers(v_new, true);
+            update evident.projection as p
+            set state = 'running'
+            where p.name = v_new.name;
+        end if;
+    end if;
+    return v_new.name;
+end;
+$function$;
+
+comment on function
+evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
+'Registers the fold of a read model and gives the projection''s name, which is the read
+model''s, schema included. p_apply(row so far, event) returns the next row, null to
+remove it; the first event of a key meets a row with only its key. p_event_types:
+what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
+run_projection. p_keys(event): the keys that an event touches; null = its aggregate.
+Table and functions belong to evident_owner. Errors: PT400.';
+
+revoke all on function
+evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
+from public;
+grant execute on function
+evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
+to evident_operator;

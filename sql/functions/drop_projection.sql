@@ -1,0 +1,66 @@
+-- evident.drop_projection: forget a projection and what was made for it.
+--
+-- The read model stays as it is, and so do the fold and the events. Works also when
+-- the read model is gone, which would otherwise stop appends for good.
+--
+-- Locks: ACCESS EXCLUSIVE on evident.event_store where there are triggers to drop;
+-- asked for briefly, since all wait behind it. 55P03: try again.
+-- Errors: PT404
+
+create or replace function evident.drop_projection(p_name text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '900ms'
+set client_min_messages = warning
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_kind text;
+begin
+    if v_projection.mode = 'sync' then
+        foreach v_kind in array array['', '_batch'] loop
+            execute format(
+                'drop trigger if exists %I on evident.event_store',
+                evident._projection_trigger(v_projection) || v_kind
+            );
+            execute format(
+                'drop function if exists %s()',
+                evident._projection_object(v_projection, 'keep_%s' || v_kind)
+            );
+        end loop;
+    end if;
+    perform evident._lock_projection(v_projection.number);
+
+    execute format(
+        $sql$
+        drop function if exists %1$s(%2$s, evident.event_store);
+        drop aggregate if exists %3$s(%2$s, evident.event_store);
+        drop aggregate if exists %3$s(%4$s, evident.event_store);
+        drop function if exists %5$s(%2$s, %2$s, evident.event_store);
+        drop function if exists %5$s(%2$s, %4$s, evident.event_store);
+        drop view if exists %6$s;
+        $sql$,
+        evident._projection_object(v_projection, 'next_%s'),
+        v_projection.name,
+        evident._projection_object(v_projection, 'fold_%s'),
+        v_projection.key_type,
+        evident._projection_object(v_projection, 'fold_%s_step'),
+        evident._projection_object(v_projection, 'events_of_%s')
+    );
+
+    delete from evident.projection as p
+    where p.name = p_name;
+end;
+$function$;
+
+comment on function evident.drop_projection(text) is
+'Forgets a projection with its failures and skips, and drops what create_projection
+made for it. The read model and its rows stay. Errors: PT404 no such projection; 55P03
+when others were in the way: call again.';
+
+revoke all on function evident.drop_projection(text) from public;
+grant execute on function evident.drop_projection(text) to evident_operator;

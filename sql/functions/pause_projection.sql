@@ -1,0 +1,44 @@
+-- evident.pause_projection: leave a read model as it is for a while.
+--
+-- A synchronous one stops being kept by appends: the lock waits until none is under
+-- way, so its rows are complete up to the newest id drawn, where it will go on.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store for a synchronous projection:
+-- appends wait, readers do not.
+-- Errors: PT404
+
+create or replace function evident.pause_projection(p_name text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+begin
+    perform evident._lock_projection(v_projection.number);
+    v_projection := evident._projection(p_name);
+
+    if v_projection.mode = 'sync' and v_projection.state = 'running' then
+        perform evident._switch_triggers(v_projection, false);
+        v_projection.position := coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        );
+    end if;
+
+    update evident.projection as p
+    set
+        state = 'paused',
+        position = v_projection.position
+    where p.name = p_name;
+end;
+$function$;
+
+comment on function evident.pause_projection(text) is
+'Stops folding into a read model, which stays as it is; appends and other projections
+go on. Errors: PT404 no such projection.';
+
+revoke all on function evident.pause_projection(text) from public;
+grant execute on function evident.pause_projection(text) to evident_operator;

@@ -1,0 +1,153 @@
+-- evident.project: a row of a read model as of then, from the events alone.
+--
+-- Nothing stored is looked at, so it also tells what a table did not keep. A key that
+-- is an aggregate is an index scan; for others the log is read, as the keys
+-- of an event are only known to the projection.
+--
+-- Runs with the caller's rights, row security included, and so raises by itself:
+-- callers may not run internal functions.
+--
+-- The second form takes a moment as text and refuses what is none; its block
+-- is around that cast alone.
+--
+-- Errors: PT400, PT404; those of the fold
+
+create or replace function evident.project(
+    p_name text,
+    p_key text,
+    p_until_version integer default null,
+    p_until_position bigint default null,
+    p_until timestamptz default null
+)
+returns jsonb
+language plpgsql
+stable
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection;
+    v_reason text;
+    v_row jsonb;
+begin
+    select p.*
+    into v_projection
+    from evident.projection as p
+    where p.name = p_name;
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format('no such projection: %s', coalesce(p_name, 'null')),
+            detail = jsonb_build_object('name', p_name)::text,
+            hint = 'a projection has the name of its read model, schema included;'
+                ' see evident.projection_status';
+    end if;
+
+    v_reason := case
+        when p_key is null then 'p_key: null'
+        when p_until_version < 1 then 'p_until_version: below 1'
+        when p_until_version is not null and v_projection.keys is not null
+            then 'p_until_version: the key is not an aggregate'
+        when p_until_position < 0 then 'p_until_position: below 0'
+        when num_nonnulls(p_until_version, p_until_position, p_until) > 1
+            then 'p_until: more than one end'
+    end;
+    if v_reason is null then
+        begin
+            execute format('select %L::%s', p_key, v_projection.key_type);
+        exception when data_exception then
+            v_reason := format('p_key: not a %s', v_projection.key_type);
+        end;
+    end if;
+    if v_reason is not null then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument ' || v_reason,
+            detail = jsonb_build_object(
+                'argument', split_part(v_reason, ': ', 1),
+                'reason', split_part(v_reason, ': ', 2)
+            )::text,
+            hint = 'give a key, and a version (of an aggregate), a position'
+                ' of the feed, a moment, or none of them for now';
+    end if;
+
+    execute format(
+        $sql$
+        select
+            case
+                when (f.next_row).%1$I is not null
+                    then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key)
+            end
+        from (
+            select
+                v.key,
+                %3$s(v.key, v.event order by v.position) as next_row
+            from %4$s as v
+            where
+                v.key = %5$L::%6$s
+                %7$s
+            group by v.key
+        ) as f
+        $sql$,
+        v_projection.key_column,
+        v_projection.key_column,
+        format(
+            '%I.%I',
+            (parse_ident(p_name))[1], 'fold_' || (parse_ident(p_name))[2]
+        ),
+        format(
+            '%I.%I',
+            (parse_ident(p_name))[1], 'events_of_' || (parse_ident(p_name))[2]
+        ),
+        p_key,
+        v_projection.key_type,
+        concat(
+            ' and (v.event).version <= ' || p_until_version,
+            ' and v.position <= ' || p_until_position,
+            ' and (v.event).occurred_at <= ' || quote_literal(p_until)
+        )
+    )
+    into v_row;
+    return v_row;
+end;
+$function$;
+
+create or replace function evident.project(p_name text, p_key text, p_until text)
+returns jsonb
+language plpgsql
+stable
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_until timestamptz;
+begin
+    begin
+        v_until := p_until::timestamptz;
+    exception when data_exception then
+        raise exception using
+            errcode = 'PT400',
+            message = format('invalid argument p_until: %L is no moment', p_until),
+            detail = jsonb_build_object(
+                'argument', 'p_until', 'reason', 'not a moment'
+            )::text,
+            hint = 'write it as 2026-01-31 12:00:00+00';
+    end;
+    return evident.project(p_name, p_key, p_until => v_until);
+end;
+$function$;
+
+comment on function evident.project(text, text, integer, bigint, timestamptz) is
+'The row of a key as folded from its events, as JSON; null when there is none. Up to a
+version (where the key is the aggregate), a position of the feed or a moment,
+inclusive; without, now. Errors: PT400 invalid argument, PT404 no such projection, or
+the fold''s own.';
+comment on function evident.project(text, text, text) is
+'The same up to a moment given as text. Errors: also PT400 when it is none.';
+
+revoke all on function evident.project(text, text, integer, bigint, timestamptz)
+from public;
+revoke all on function evident.project(text, text, text) from public;
+grant execute on function evident.project(text, text, integer, bigint, timestamptz)
+to evident_reader;
+grant execute on function evident.project(text, text, text) to evident_reader;

@@ -1,0 +1,203 @@
+-- evident.rebuild_projection: fold the log anew and repair the read model, in service.
+--
+-- 1. Fold the log up to a position into a temporary table, without locks.
+-- 2. Note the keys whose rows differ. Where appends keep the read model, fold what was
+--    appended meanwhile, and again, until little is left.
+-- 3. Keep others from writing the read model: appends by a lock on the table; the
+--    runner by the projection's.
+-- 4. Fold the rest, and write the rows that differ.
+-- All is one transaction: a rebuild that is killed has changed nothing.
+--
+-- Where a runner keeps it, it may be anywhere in what was not folded when the rebuild
+-- began, so all keys above that checkpoint are compared in 4. In one piece such a
+-- rebuild also catches up, and moves the checkpoint to the safe position; a slice
+-- ends at the checkpoint, so that slices can be rebuilt one after the other.
+--
+-- A slice is the keys of one hash value: several sessions can share the work, and
+-- each last step is shorter.
+--
+-- Strict: a fold that fails ends it. Parked keys are free afterwards.
+--
+-- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
+-- deleted folds onto the row it still sees; the drift check would show it.
+--
+-- Locks: see 3, to the end of the transaction
+-- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
+-- meanwhile; 55P03 when an open transaction kept the lock away
+
+create or replace function evident.rebuild_projection(
+    p_name text,
+    p_slice integer default 0,
+    p_slices integer default 1
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set work_mem = '32MB'
+set client_min_messages = warning
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_is_live constant boolean :=
+        v_projection.mode = 'sync' and v_projection.state = 'running';
+    v_slice constant text := case
+        when p_slices = 1 then 'true'
+        else format(
+            '(hashtextextended(%%1$s::text, 0) & 9223372036854775807) %%%% %s = %s',
+            p_slices, p_slice
+        )
+    end;
+    v_now evident.projection;
+    v_definition text;
+    v_safe bigint;
+    v_position bigint;
+    v_locked_at timestamptz;
+    v_written bigint;
+begin
+    if p_slices is null or p_slices not between 1 and 1024 then
+        perform evident._refuse_argument(
+            'p_slices', 'not between 1 and 1024', 'take a few slices, such as 8'
+        );
+    end if;
+    if p_slice is null or p_slice not between 0 and p_slices - 1 then
+        perform evident._refuse_argument(
+            'p_slice', format('not between 0 and %s', p_slices - 1),
+            'slices count from 0'
+        );
+    end if;
+    select d.definition
+    into v_definition
+    from evident._projection_definition as d
+    where d.name = p_name;
+
+    -- 1. Up to here everything is there to be read.
+    v_safe := evident.safe_position();
+    v_position := case
+        when v_is_live or p_slices = 1 then v_safe else v_projection.position
+    end;
+    execute format(
+        $sql$
+        drop table if exists pg_temp.rebuilt, pg_temp.differing;
+
+        create temporary table rebuilt on commit drop as
+        select
+            v.key,
+            %1$s(v.key, v.event order by v.position) as next_row
+        from %2$s as v
+        where v.position <= %3$s and %4$s
+        group by v.key;
+
+        alter table pg_temp.rebuilt add primary key (key);
+        analyze pg_temp.rebuilt;
+        $sql$,
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s'),
+        v_position,
+        format(v_slice, 'v.key')
+    );
+
+    -- 2.
+    execute format(
+        $sql$
+        create temporary table differing on commit drop as
+        select coalesce(t.%1$I, r.key) as key
+        from (select s.* from %2$s as s where %3$s) as t
+        full join pg_temp.rebuilt as r on t.%1$I = r.key
+        where %4$s;
+
+        alter table pg_temp.differing add primary key (key);
+        $sql$,
+        v_projection.key_column,
+        v_projection.name,
+        format(v_slice, format('s.%I', v_projection.key_column)),
+        evident._projection_differs(v_projection, 'r.next_row')
+    );
+    for v_round in 1..(case when v_is_live then 10 else 0 end) loop
+        v_safe := evident.safe_position();
+        exit when v_safe < v_position + 500;
+        perform evident._fold_round(
+            v_projection, v_slice, v_position, v_position, v_safe
+        );
+        v_position := v_safe;
+    end loop;
+
+    -- 3.
+    perform evident._lock_projection(v_projection.number);
+    v_locked_at := case
+        when v_is_live then evident._lock_read_model(v_projection)
+        else evident._now()
+    end;
+    v_now := evident._projection(p_name);
+    if v_now.number <> v_projection.number
+        or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
+        or v_definition is distinct from (
+            select d.definition
+            from evident._projection_definition as d
+            where d.name = p_name
+        )
+    then
+        raise exception using
+            errcode = 'serialization_failure',
+            message = format('projection %s was changed during the rebuild', p_name),
+            detail = jsonb_build_object('projection', p_name)::text,
+            hint = 'nothing was written; run the rebuild again';
+    end if;
+
+    -- 4.
+    v_safe := case
+        when v_is_live then 9223372036854775807
+        when p_slices = 1 then greatest(evident.safe_position(), v_now.position)
+        else v_now.position
+    end;
+    perform evident._fold_round(
+        v_projection,
+        v_slice,
+        case when v_is_live then v_position else v_projection.position end,
+        v_position,
+        v_safe
+    );
+    execute evident._projection_write(
+        v_projection,
+        'select d.key, r.next_row from pg_temp.differing as d'
+        ' left join pg_temp.rebuilt as r on d.key = r.key'
+    )
+    into v_written;
+    drop table pg_temp.rebuilt, pg_temp.differing;
+
+    execute format(
+        'delete from evident.projection_failure as f'
+        ' where f.projection = %L and %s',
+        p_name, format(v_slice, 'f.key')
+    );
+    if not v_is_live and p_slices = 1 then
+        update evident.projection as p
+        set position = v_safe
+        where p.name = p_name
+        returning p.* into v_now;
+        if v_now.mode = 'sync' and v_now.state = 'catching_up' then
+            perform evident._go_live(v_now);
+        end if;
+    end if;
+    perform evident._note_rebuild(
+        v_projection, p_slice, p_slices, v_definition, v_position, v_written,
+        v_locked_at
+    );
+    return v_written;
+end;
+$function$;
+
+comment on function evident.rebuild_projection(text, integer, integer) is
+'Folds the log anew and writes the rows that differ; gives how many. Readers never wait;
+appends that keep the read model wait for the last step alone, see projection_rebuild.
+p_slice of p_slices (1 to 1024) does the keys of one slice, so that sessions can
+share the work. In one piece it also catches up to the safe position. For READ
+COMMITTED. Errors: PT400 invalid argument, PT404 no such projection, the fold''s own,
+40001 when the projection was changed meanwhile, 55P03 when an open transaction was in
+the way: call again.';
+
+revoke all on function evident.rebuild_projection(text, integer, integer) from public;
+grant execute on function evident.rebuild_projection(text, integer, integer)
+to evident_operator;

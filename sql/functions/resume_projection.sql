@@ -1,0 +1,32 @@
+-- evident.resume_projection: go on with a paused projection.
+--
+-- What was appended meanwhile is folded by run_projection; a synchronous projection
+-- is handed over to the appends after that.
+--
+-- Errors: PT404
+
+create or replace function evident.resume_projection(p_name text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+begin
+    perform evident._lock_projection(v_projection.number);
+
+    update evident.projection as p
+    set state = case p.mode when 'sync' then 'catching_up' else 'running' end
+    where p.name = p_name and p.state = 'paused';
+end;
+$function$;
+
+comment on function evident.resume_projection(text) is
+'Goes on with a paused projection: run_projection folds what was appended meanwhile.
+Does nothing to one that is not paused. Errors: PT404 no such projection.';
+
+revoke all on function evident.resume_projection(text) from public;
+grant execute on function evident.resume_projection(text) to evident_operator;

@@ -1,0 +1,42 @@
+-- evident.retry_failure: fold a parked key again, after the fold was repaired.
+--
+-- The key '' stands for an event whose keys could not be told; the next run tries
+-- that one again.
+--
+-- Locks: the projection's, an advisory lock.
+-- Errors: PT404
+
+create or replace function evident.retry_failure(p_name text, p_key text)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_failure evident.projection_failure;
+begin
+    perform evident._lock_projection(v_projection.number);
+    v_projection := evident._projection(p_name);
+    v_failure := evident._projection_failure(v_projection, p_key);
+
+    if p_key = '' then
+        delete from evident.projection_failure as f
+        where f.projection = p_name and f.key = '';
+        return 0;
+    end if;
+    return evident._fold_key(v_projection, p_key, v_failure.position - 1);
+end;
+$function$;
+
+comment on function evident.retry_failure(text, text) is
+'Folds the events that wait for a parked key, in their order, and gives how many; the
+key stays parked behind the first that fails, see projection_failure. With the key
+'''' (keys could not be told) the next run tries again. Errors: PT404 no such
+projection, or not parked.';
+
+revoke all on function evident.retry_failure(text, text) from public;
+grant execute on function evident.retry_failure(text, text) to evident_operator;

@@ -1,0 +1,121 @@
+-- evident.run_projection: fold the next slice of the feed into a read model.
+--
+-- Rows and checkpoint change in one transaction, so a crash leaves both or neither.
+-- One runner at a time: who finds another at work leaves it to that one. Only whole
+-- feed is folded, up to the safe position, which is known before the events are
+-- read (see safe_position).
+--
+-- When the slice fails as a whole, the events that fail are looked for; their keys
+-- are parked, with their later events behind them, and all others are folded.
+--
+-- A synchronous projection that has come this close is handed over to the appends.
+--
+-- Locks: the projection's, an advisory lock, tried and never waited for.
+-- Errors: PT400, PT404
+
+create or replace function evident.run_projection(
+    p_name text,
+    p_limit integer default 1000
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_projection evident.projection;
+    v_safe bigint;
+    v_until bigint;
+    v_count bigint;
+    v_message text;
+begin
+    if p_limit is null or p_limit < 1 then
+        perform evident._refuse_argument(
+            'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
+        );
+    end if;
+    v_projection := evident._projection(p_name);
+    if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_projection.number) then
+        return 0;
+    end if;
+    v_projection := evident._projection(p_name);
+
+    if v_projection.state = 'paused'
+        or (v_projection.mode = 'sync' and v_projection.state = 'running')
+        or exists (
+            select
+            from evident.projection_failure as f
+            where f.projection = p_name and f.key = ''
+        )
+    then
+        return 0;
+    end if;
+
+    v_safe := evident.safe_position();
+    select
+        count(*),
+        case when count(*) < p_limit then v_safe else max(n.id) end
+    into v_count, v_until
+    from (
+        select e.id
+        from evident.event_store as e
+        where
+            e.id > v_projection.position
+            and e.id <= v_safe
+            and (
+                v_projection.event_types is null
+                or e.event_type = any (v_projection.event_types)
+            )
+        order by e.id
+        limit p_limit
+    ) as n;
+
+    if v_count > 0 then
+        begin
+            perform evident._fold_slice(v_projection, v_projection.position, v_until);
+        exception when others then
+            get stacked diagnostics v_message = message_text;
+            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
+                perform evident._refuse_fold(p_name, sqlstate, v_message, null);
+            end if;
+            v_until := evident._fold_around(
+                v_projection, v_projection.position, v_until
+            );
+            select count(*)
+            into v_count
+            from evident.event_store as e
+            where
+                e.id > v_projection.position
+                and e.id <= v_until
+                and (
+                    v_projection.event_types is null
+                    or e.event_type = any (v_projection.event_types)
+                );
+        end;
+    end if;
+
+    if v_until > v_projection.position then
+        update evident.projection as p
+        set position = v_until
+        where p.name = p_name;
+        v_projection.position := v_until;
+    end if;
+    if v_projection.mode = 'sync' and v_until = v_safe then
+        perform evident._go_live(v_projection);
+    end if;
+    return v_count;
+end;
+$function$;
+
+comment on function evident.run_projection(text, integer) is
+'Folds up to p_limit (1 or more) further events into the read model and gives how many
+it dealt with, 0 when there are none now, or another runner is at work, or the
+projection is paused or kept by appends. For READ COMMITTED: call it at intervals, or
+run evident work. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
+SERIALIZABLE; PT404 no such projection.';
+
+revoke all on function evident.run_projection(text, integer) from public;
+grant execute on function evident.run_projection(text, integer) to evident_operator;

@@ -1,0 +1,68 @@
+-- evident.skip_failure: leave the event out at which a key is parked, on the record.
+--
+-- History is not edited: the event stays, and projection_skip says who left it out of
+-- this projection, and why. Rebuilds, drift checks and time travel leave it out
+-- too. The key's later events are folded at once.
+--
+-- Locks: the projection's, an advisory lock.
+-- Errors: PT400, PT404
+
+create or replace function evident.skip_failure(
+    p_name text,
+    p_key text,
+    p_actor text,
+    p_reason text
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_failure evident.projection_failure;
+begin
+    if coalesce(char_length(trim(p_actor)), 0) not between 1 and 200 then
+        perform evident._refuse_argument(
+            'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
+        );
+    end if;
+    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+        perform evident._refuse_argument(
+            'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
+        );
+    end if;
+
+    perform evident._lock_projection(v_projection.number);
+    v_projection := evident._projection(p_name);
+    v_failure := evident._projection_failure(v_projection, p_key);
+
+    insert into evident.projection_skip as s (
+        projection, key, position, actor, reason, code, message
+    )
+    values (
+        p_name, p_key, v_failure.position, p_actor, p_reason, v_failure.code,
+        v_failure.message
+    );
+    delete from evident.projection_failure as f
+    where f.projection = p_name and f.key = p_key;
+
+    if p_key = '' then
+        return 0;
+    end if;
+    return evident._fold_key(v_projection, p_key, v_failure.position);
+end;
+$function$;
+
+comment on function evident.skip_failure(text, text, text, text) is
+'Leaves out, for this projection and key, the event that could not be folded, records
+p_actor (1 to 200 characters) and p_reason (1 to 1000) in projection_skip, folds the
+events behind it, and gives how many. Errors: PT400 invalid argument, PT404 no such
+projection, or not parked.';
+
+revoke all on function evident.skip_failure(text, text, text, text) from public;
+grant execute on function evident.skip_failure(text, text, text, text)
+to evident_operator;

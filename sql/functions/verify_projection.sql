@@ -1,0 +1,80 @@
+-- evident.verify_projection: the rows where read model and log disagree.
+--
+-- One statement, so one snapshot, for the checkpoint, the rows and the events: the
+-- cut is consistent while appends and runs go on, and nobody waits. A parked
+-- key is compared up to its failure.
+--
+-- Errors: PT404; those of the fold, which is strict here
+
+create or replace function evident.verify_projection(p_name text)
+returns table (key text, stored jsonb, replayed jsonb)
+language plpgsql
+stable
+parallel restricted
+security definer
+set search_path = pg_catalog, pg_temp
+set work_mem = '32MB'
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+begin
+    return query execute format(
+        $sql$
+        with replay as (
+            select
+                v.key,
+                %1$s(v.key, v.event order by v.position) as next_row
+            from %2$s as v
+            where
+                v.position <= (
+                    select
+                        case
+                            when p.mode = 'sync' and p.state = 'running'
+                                then 9223372036854775807
+                            else p.position
+                        end
+                    from evident.projection as p
+                    where p.name = %3$L
+                )
+                and not exists (
+                    select
+                    from evident.projection_failure as f
+                    where
+                        f.projection = %3$L
+                        and f.position <= v.position
+                        and f.key = v.key::text
+                )
+            group by v.key
+        )
+
+        select
+            coalesce(t.%4$I, r.key)::text as key,
+            to_jsonb(t.*) as stored,
+            case
+                when (r.next_row).%4$I is not null
+                    then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
+            end as replayed
+        from %6$s as t
+        full join replay as r on t.%4$I = r.key
+        where %7$s
+        order by 1
+        $sql$,
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s'),
+        p_name,
+        v_projection.key_column,
+        v_projection.key_column,
+        v_projection.name,
+        evident._projection_differs(v_projection, 'r.next_row')
+    );
+end;
+$function$;
+
+comment on function evident.verify_projection(text) is
+'The drift: one row for each key where the read model is not what its events fold to,
+with the row as stored and as replayed (null: no row). No rows: they are equal. Blocks
+nobody. Errors: PT404 no such projection, or the fold''s own.';
+
+revoke all on function evident.verify_projection(text) from public;
+grant execute on function evident.verify_projection(text) to
+evident_operator, evident_auditor;

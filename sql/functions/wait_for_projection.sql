@@ -1,0 +1,82 @@
+-- evident.wait_for_projection: wait until a read model holds what was written.
+--
+-- Without a position it is the last id drawn when the call begins, so whatever the
+-- caller has committed is included. Each look has a snapshot of its own. A
+-- synchronous projection is always there.
+--
+-- Runs with the caller's rights, and so raises by itself.
+-- Errors: PT400, PT404
+
+create or replace function evident.wait_for_projection(
+    p_name text,
+    p_position bigint default null,
+    p_timeout interval default '10 seconds'
+)
+returns boolean
+language plpgsql
+volatile
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_position constant bigint := coalesce(
+        p_position, pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
+    v_until constant timestamptz := clock_timestamp() + p_timeout;
+    v_pause double precision := 0.002;
+    v_reason text;
+    v_is_there boolean;
+begin
+    v_reason := case
+        when current_setting('transaction_isolation')
+            in ('repeatable read', 'serializable')
+            then 'transaction_isolation: one snapshot for all statements sees no change'
+        when p_timeout is null or p_timeout < '0' or p_timeout > '1 day'
+            then 'p_timeout: not between 0 and 1 day'
+        when p_position < 0 then 'p_position: below 0'
+    end;
+    if v_reason is not null then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument ' || v_reason,
+            detail = jsonb_build_object(
+                'argument', split_part(v_reason, ': ', 1),
+                'reason', split_part(v_reason, ': ', 2)
+            )::text,
+            hint = 'wait at READ COMMITTED, for a position of the feed, or null for'
+                ' the newest, for a while';
+    end if;
+
+    loop
+        select (p.mode = 'sync' and p.state = 'running') or p.position >= v_position
+        into v_is_there
+        from evident.projection as p
+        where p.name = p_name;
+        if not found then
+            raise exception using
+                errcode = 'PT404',
+                message = format('no such projection: %s', coalesce(p_name, 'null')),
+                detail = jsonb_build_object('name', p_name)::text,
+                hint = 'a projection has the name of its read model, schema included;'
+                    ' see evident.projection_status';
+        end if;
+        if v_is_there or clock_timestamp() >= v_until then
+            return v_is_there;
+        end if;
+        perform pg_sleep(
+            least(v_pause, date_part('epoch', v_until - clock_timestamp()))
+        );
+        v_pause := least(v_pause * 2, 0.1);
+    end loop;
+end;
+$function$;
+
+comment on function evident.wait_for_projection(text, bigint, interval) is
+'Waits until the read model holds all events up to p_position (a feed position; null =
+the last id drawn by now): true, or false after p_timeout (0 to 1 day). Call
+it after the commit, at READ COMMITTED. Parked keys are not waited for. Errors: PT400
+invalid argument, PT404 no such projection.';
+
+revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
+grant execute on function evident.wait_for_projection(text, bigint, interval)
+to evident_reader;
