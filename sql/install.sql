@@ -4489,6 +4489,9 @@ revoke all on function evident._check_projection(evident.projection) from public
 -- there is none.
 --
 -- All are plain catalog objects, of use by hand too: with "order by" the position.
+--
+-- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
+-- key (a day), must be the same for a failure, a skip, a lock and every session.
 
 create or replace function evident._make_fold(p_projection evident.projection)
 returns void
@@ -4712,6 +4715,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         as $keep$
         declare
             v_row %2$s;
@@ -4925,6 +4930,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         set enable_seqscan = off
         as $keep$
         declare
@@ -5741,6 +5748,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -5899,6 +5908,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -5949,6 +5960,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -6236,6 +6249,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 set client_min_messages = warning
 as $function$
@@ -6418,6 +6433,8 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 as $function$
 declare
@@ -6511,6 +6528,8 @@ language plpgsql
 stable
 parallel restricted
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 as $function$
 declare
     v_projection evident.projection;

@@ -120,6 +120,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         set enable_seqscan = off
         as $keep$
         declare
