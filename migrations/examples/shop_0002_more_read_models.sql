@@ -91,8 +91,8 @@ to evident_reader;
 -- Asynchronous: nobody waits for these numbers, and two orders of one customer must
 -- not wait for each other.
 --
--- An order or payment without a customer is in no row. Without an amount it counts,
--- and adds nothing.
+-- An order or payment without a customer, or with an empty one, is in no row. Without
+-- an amount it counts, and adds nothing.
 --
 -- Events: OrderCreated, PaymentProcessed
 
@@ -105,9 +105,9 @@ stable
 parallel safe
 begin atomic
     select coalesce(
-        (p_event).payload ->> 'customer_id',
+        nullif((p_event).payload ->> 'customer_id', ''),
         (
-            select e.payload ->> 'customer_id'
+            select nullif(e.payload ->> 'customer_id', '')
             from evident.event_store as e
             where
                 e.aggregate_id = (p_event).aggregate_id
@@ -267,7 +267,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select i.item ->> 'sku'
+    select nullif(i.item ->> 'sku', '')
     from jsonb_path_query((p_event).payload, '$.items[*]') as i (item);
 end;
 

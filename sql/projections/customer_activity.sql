@@ -8,8 +8,8 @@
 -- Asynchronous: nobody waits for these numbers, and two orders of one customer must
 -- not wait for each other.
 --
--- An order or payment without a customer is in no row. Without an amount it counts,
--- and adds nothing.
+-- An order or payment without a customer, or with an empty one, is in no row. Without
+-- an amount it counts, and adds nothing.
 --
 -- Events: OrderCreated, PaymentProcessed
 
@@ -22,9 +22,9 @@ stable
 parallel safe
 begin atomic
     select coalesce(
-        (p_event).payload ->> 'customer_id',
+        nullif((p_event).payload ->> 'customer_id', ''),
         (
-            select e.payload ->> 'customer_id'
+            select nullif(e.payload ->> 'customer_id', '')
             from evident.event_store as e
             where
                 e.aggregate_id = (p_event).aggregate_id

@@ -20,7 +20,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select i.item ->> 'sku'
+    select nullif(i.item ->> 'sku', '')
     from jsonb_path_query((p_event).payload, '$.items[*]') as i (item);
 end;
 

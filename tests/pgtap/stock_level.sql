@@ -57,7 +57,10 @@ from (
         '{"items": [{"sku": "a"}, {"sku": "b"}, {"sku": "a"}]}',
         array['a', 'b'], 'each SKU is a key'
     ),
-    ('{"items": [{"quantity": 1}, 7, null]}', '{}', 'an item without one has none'),
+    (
+        '{"items": [{"quantity": 1}, {"sku": ""}, 7, null]}',
+        '{}', 'an item without one has none'
+    ),
     ('{"items": {"sku": "a"}}', '{a}', 'one item need not be in a list'),
     ('{"items": []}', '{}', 'an empty delivery touches nothing'),
     ('{}', '{}', 'and neither does one without items')
