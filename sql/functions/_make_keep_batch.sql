@@ -62,6 +62,16 @@ begin
     if p_projection.keys is not null then
         v_queue := format(
             $sql$
+            begin
+                select
+                    array_agg(distinct v.key::text),
+                    min(v.position)
+                into v_queue, v_first
+                from (%2$s) as v;
+            %3$s
+            if v_queue is null then
+                return null;
+            end if;
             if current_setting('transaction_isolation')
                 in ('repeatable read', 'serializable')
             then
@@ -72,14 +82,6 @@ begin
                     'append at READ COMMITTED'
                 );
             end if;
-
-            begin
-                select
-                    array_agg(distinct v.key::text),
-                    min(v.position)
-                into v_queue, v_first
-                from (%2$s) as v;
-            %3$s
 
             perform evident._lock_keys(%4$s, v_queue);
             if exists (
@@ -118,6 +120,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         set enable_seqscan = off
         as $keep$
         declare
