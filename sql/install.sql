@@ -3885,8 +3885,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
+    select left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
 end;
 
 comment on function evident._is_fold_error(text) is
@@ -3949,8 +3948,8 @@ parallel safe
 begin atomic
     select format(
         '%I.%I',
-        (parse_ident(p_projection.name))[1],
-        format(p_form, (parse_ident(p_projection.name))[2])
+        (parse_ident((p_projection).name))[1],
+        format(p_form, (parse_ident((p_projection).name))[2])
     );
 end;
 
@@ -3973,7 +3972,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select 'event_store_' || array_to_string(parse_ident(p_projection.name), '_');
+    select 'event_store_' || array_to_string(parse_ident((p_projection).name), '_');
 end;
 
 comment on function evident._projection_trigger(evident.projection) is
@@ -3997,19 +3996,20 @@ language sql
 stable
 parallel safe
 begin atomic
-    select string_agg(
-        case
-            when a.attname = p_projection.key_column and p_key is not null then p_key
-            else format(p_form, quote_ident(a.attname))
-        end,
-        ', ' order by a.attnum
-    )
+    select
+        string_agg(
+            case
+                when p_key <> '' and a.attname = (p_projection).key_column then p_key
+                else format(p_form, quote_ident(a.attname))
+            end,
+            ', ' order by a.attnum
+        )
     from pg_attribute as a
     where
-        a.attrelid = to_regclass(p_projection.name)
+        a.attrelid = to_regclass((p_projection).name)
         and a.attnum > 0
         and not a.attisdropped
-        and (a.attname <> p_projection.key_column or p_key <> '' or p_key is null);
+        and (a.attname <> (p_projection).key_column or p_key is distinct from '');
 end;
 
 comment on function
@@ -4036,7 +4036,7 @@ begin atomic
     select format(
         'row(%s)::%s',
         evident._projection_columns(p_projection, 'null', p_key),
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -4134,8 +4134,8 @@ begin atomic
         select count(*) from given
         $sql$,
         p_rows,
-        p_projection.name,
-        p_projection.key_column,
+        (p_projection).name,
+        (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
         coalesce(
@@ -4169,13 +4169,13 @@ begin atomic
     select format(
         '((t.%1$I is null) <> ((%2$s).%1$I is null)'
         ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
-        p_projection.key_column,
+        (p_projection).key_column,
         p_row,
         evident._projection_columns(
             p_projection, '(' || p_row || ').%1$s',
-            format('t.%I', p_projection.key_column)
+            format('t.%I', (p_projection).key_column)
         ),
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -4212,7 +4212,7 @@ begin atomic
             perform evident._refuse_fold(%L, sqlstate, v_message, v_detail);
         end;
         $sql$,
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -6811,13 +6811,14 @@ select
 from evident.projection as p
 inner join evident._projection_definition as d on p.name = d.name
 cross join evident.feed_status as s
-cross join lateral (
-    select
+inner join lateral (
+    values (
         case
             when p.mode = 'sync' and p.state = 'running' then s.head
             else p.position
-        end as position
-) as l
+        end
+    )
+) as l (position) on true
 left join lateral (
     select e.occurred_at
     from evident.event_store as e

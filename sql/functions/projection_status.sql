@@ -24,13 +24,14 @@ select
 from evident.projection as p
 inner join evident._projection_definition as d on p.name = d.name
 cross join evident.feed_status as s
-cross join lateral (
-    select
+inner join lateral (
+    values (
         case
             when p.mode = 'sync' and p.state = 'running' then s.head
             else p.position
-        end as position
-) as l
+        end
+    )
+) as l (position) on true
 left join lateral (
     select e.occurred_at
     from evident.event_store as e
