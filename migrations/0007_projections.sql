@@ -50,7 +50,7 @@ comment on column evident.projection.position is
 'Every event at or below it is folded or parked. Of no meaning while a synchronous
 projection is running.';
 comment on column evident.projection.definition is
-'Fingerprint of what the rows were folded with; see _projection_definition.';
+'Fingerprint of what the rows were folded with; see projection_definition.';
 
 create table evident.projection_failure (
     projection text not null,
@@ -782,43 +782,60 @@ uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
 -- [end sql/functions/_projection_refusal.sql]
--- [begin sql/functions/_projection_definition.sql]
--- evident._projection_definition: a fingerprint of what each projection is made of.
+-- [begin sql/functions/projection_definition.sql]
+-- evident.projection_definition: a fingerprint of what a projection is made of.
 --
 -- The fold, the function that tells the keys, the event types and the columns of the
 -- read model. The registration keeps the fingerprint of what its rows were folded
 -- with; where they differ, the projection is stale. What a fold calls is not
--- looked into. Null when something is missing; the types of the arguments are looked
--- up only while the read model is there, since their absence would be an error.
+-- looked into.
+--
+-- A function with a path of its own, since definitions are written out with as many
+-- schema names as the path demands; and with the owner's rights, since who reads
+-- projection_status need not have any on the read models' schemas.
+--
+-- The types of the arguments are looked up only while the read model is there, since
+-- their absence would be an error.
+--
+-- Errors: PT404
 
-create or replace view evident._projection_definition as
-select
-    r.name,
-    case
-        when
-            pg_get_functiondef(r.apply) is not null
-            and (r.has_keys = (r.keys is not null))
-            then encode(
+create or replace function evident.projection_definition(p_name text)
+returns text
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection constant evident.projection := evident._projection(p_name);
+    v_model constant regclass := to_regclass(v_projection.name);
+    v_apply regprocedure;
+    v_keys regprocedure;
+begin
+    if v_model is not null then
+        v_apply := to_regprocedure(v_projection.apply);
+        v_keys := to_regprocedure(v_projection.keys);
+    end if;
+    if v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
+        return null;
+    end if;
+
+    return (
+        select
+            encode(
                 sha256(
                     convert_to(
                         jsonb_build_array(
-                            pg_get_functiondef(r.apply),
-                            pg_get_functiondef(r.keys),
-                            r.event_types,
-                            (
-                                select
-                                    jsonb_agg(
-                                        jsonb_build_array(
-                                            a.attname,
-                                            format_type(a.atttypid, a.atttypmod)
-                                        )
-                                        order by a.attnum
-                                    )
-                                from pg_attribute as a
-                                where
-                                    a.attrelid = r.model
-                                    and a.attnum > 0
-                                    and not a.attisdropped
+                            pg_get_functiondef(v_apply),
+                            pg_get_functiondef(v_keys),
+                            v_projection.event_types,
+                            jsonb_agg(
+                                jsonb_build_array(
+                                    a.attname,
+                                    format_type(a.atttypid, a.atttypmod)
+                                )
+                                order by a.attnum
                             )
                         )::text,
                         'UTF8'
@@ -826,28 +843,20 @@ select
                 ),
                 'hex'
             )
-    end as definition
-from (
-    select
-        p.name,
-        p.event_types,
-        p.keys is not null as has_keys,
-        to_regclass(p.name) as model,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.apply)
-        end as apply,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.keys)
-        end as keys
-    from evident.projection as p
-) as r;
+        from pg_attribute as a
+        where a.attrelid = v_model and a.attnum > 0 and not a.attisdropped
+    );
+end;
+$function$;
 
-comment on view evident._projection_definition is
-'The fingerprint of each projection''s fold, keys, event types and columns, as they
-are now; null when one of them is missing.';
+comment on function evident.projection_definition(text) is
+'The fingerprint of a projection''s fold, keys, event types and columns, as they are
+now; null when one of them is missing. Where it is not the one that the rows were
+folded with, the projection is stale. Errors: PT404 no such projection.';
 
-revoke all on table evident._projection_definition from public;
--- [end sql/functions/_projection_definition.sql]
+revoke all on function evident.projection_definition(text) from public;
+grant execute on function evident.projection_definition(text) to evident_reader;
+-- [end sql/functions/projection_definition.sql]
 -- [begin sql/functions/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
@@ -2050,11 +2059,7 @@ begin
         end if;
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
-            and v_old.definition = (
-                select d.definition
-                from evident._projection_definition as d
-                where d.name = v_old.name
-            )
+            and v_old.definition = evident.projection_definition(v_old.name)
         then
             return v_old.name;
         end if;
@@ -2085,9 +2090,8 @@ begin
         )
         returning p.* into v_new;
         update evident.projection as p
-        set definition = d.definition
-        from evident._projection_definition as d
-        where p.name = v_new.name and d.name = v_new.name;
+        set definition = evident.projection_definition(p.name)
+        where p.name = v_new.name;
     end if;
 
     perform evident._make_fold(v_new);
@@ -2826,10 +2830,7 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_definition := evident.projection_definition(p_name);
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -2891,11 +2892,7 @@ begin
     v_now := evident._projection(p_name);
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
-        )
+        or v_definition is distinct from evident.projection_definition(p_name)
     then
         raise exception using
             errcode = 'serialization_failure',
@@ -3356,7 +3353,7 @@ select
     p.name,
     p.mode,
     p.state,
-    (p.definition is distinct from d.definition) as is_stale,
+    (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
     greatest(s.head - l.position, 0) as events_behind_head,
@@ -3369,7 +3366,6 @@ select
     r.slices_done as rebuild_slices_done,
     r.rebuilt_at
 from evident.projection as p
-inner join evident._projection_definition as d on p.name = d.name
 cross join evident.feed_status as s
 inner join lateral (
     values (

@@ -81,11 +81,7 @@ begin
         end if;
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
-            and v_old.definition = (
-                select d.definition
-                from evident._projection_definition as d
-                where d.name = v_old.name
-            )
+            and v_old.definition = evident.projection_definition(v_old.name)
         then
             return v_old.name;
         end if;
@@ -116,9 +112,8 @@ begin
         )
         returning p.* into v_new;
         update evident.projection as p
-        set definition = d.definition
-        from evident._projection_definition as d
-        where p.name = v_new.name and d.name = v_new.name;
+        set definition = evident.projection_definition(p.name)
+        where p.name = v_new.name;
     end if;
 
     perform evident._make_fold(v_new);
