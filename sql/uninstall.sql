@@ -27,6 +27,7 @@ $do$;
 
 -- [begin generated rollback]
 drop view evident.projection_status;
+drop function evident.projection_definition(text);
 drop function evident.wait_for_projection(text, bigint, interval);
 drop function evident.aggregate_at(uuid, timestamptz);
 drop function evident.project(text, text, text);
@@ -55,7 +56,6 @@ drop function evident._make_keep_batch(evident.projection);
 drop function evident._make_keep(evident.projection);
 drop function evident._make_fold(evident.projection);
 drop function evident._check_projection(evident.projection);
-drop function evident.projection_definition(text);
 drop function evident._projection_refusal(evident.projection);
 drop function evident._projection_differs(evident.projection, text);
 drop function evident._projection_write(evident.projection, text);
