@@ -1361,45 +1361,50 @@ begin
     if p_projection.keys is not null then
         v_queue := format(
             $sql$
-            if current_setting('transaction_isolation')
-                in ('repeatable read', 'serializable')
-            then
-                perform evident._refuse_argument(
-                    'transaction_isolation',
-                    current_setting('transaction_isolation')
-                    || ' cannot see what others fold into the rows of ' || %1$L,
-                    'append at READ COMMITTED'
-                );
-            end if;
-
+            declare
+                v_queue text[];
+                v_first bigint;
             begin
-                select
-                    array_agg(distinct v.key::text),
-                    min(v.position)
-                into v_queue, v_first
-                from (%2$s) as v;
-            %3$s
+                if current_setting('transaction_isolation')
+                    in ('repeatable read', 'serializable')
+                then
+                    perform evident._refuse_argument(
+                        'transaction_isolation',
+                        current_setting('transaction_isolation')
+                        || ' cannot see what others fold into the rows of ' || %1$L,
+                        'append at READ COMMITTED'
+                    );
+                end if;
 
-            perform evident._lock_keys(%4$s, v_queue);
-            if exists (
-                select
-                from %5$s as v
-                where
-                    v.position > v_first
-                    and v.key::text = any (v_queue)
-                    and not exists (
-                        select
-                        from new_events as n
-                        where n.id = v.position
-                    )
-            ) then
-                raise exception using
-                    errcode = 'serialization_failure',
-                    message = 'could not fold into ' || %1$L || ' in the order of the'
-                        ' feed: a later event of the same key was there first',
-                    detail = jsonb_build_object('projection', %1$L::text)::text,
-                    hint = 'append again';
-            end if;
+                begin
+                    select
+                        array_agg(distinct v.key::text),
+                        min(v.position)
+                    into v_queue, v_first
+                    from (%2$s) as v;
+                %3$s
+
+                perform evident._lock_keys(%4$s, v_queue);
+                if exists (
+                    select
+                    from %5$s as v
+                    where
+                        v.position > v_first
+                        and v.key::text = any (v_queue)
+                        and not exists (
+                            select
+                            from new_events as n
+                            where n.id = v.position
+                        )
+                ) then
+                    raise exception using
+                        errcode = 'serialization_failure',
+                        message = 'could not fold into ' || %1$L || ' in the order of'
+                            ' the feed: a later event of the same key was there first',
+                        detail = jsonb_build_object('projection', %1$L::text)::text,
+                        hint = 'append again';
+                end if;
+            end;
             $sql$,
             p_projection.name,
             v_events,
@@ -1422,8 +1427,6 @@ begin
         declare
             v_message text;
             v_detail text;
-            v_queue text[];
-            v_first bigint;
             v_count bigint;
             v_keys %2$s[];
             v_rows %3$s[];
@@ -2572,7 +2575,7 @@ declare
     v_events constant text := format(
         'select v.key, v.event, v.position from %s as v'
         ' where v.position > %%s and v.position <= %s and %s',
-        evident._projection_object(p_projection, 'events_of_%s'),
+        replace(evident._projection_object(p_projection, 'events_of_%s'), '%', '%%'),
         p_until,
         replace(format(p_slice, 'v.key'), '%', '%%')
     );
@@ -3245,14 +3248,13 @@ begin
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;
-        if v_is_there or clock_timestamp() >= v_until then
-            return v_is_there;
-        end if;
+        exit when v_is_there or clock_timestamp() >= v_until;
         perform pg_sleep(
             least(v_pause, date_part('epoch', v_until - clock_timestamp()))
         );
         v_pause := least(v_pause * 2, 0.1);
     end loop;
+    return v_is_there;
 end;
 $function$;
 

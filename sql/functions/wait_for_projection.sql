@@ -60,14 +60,13 @@ begin
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;
-        if v_is_there or clock_timestamp() >= v_until then
-            return v_is_there;
-        end if;
+        exit when v_is_there or clock_timestamp() >= v_until;
         perform pg_sleep(
             least(v_pause, date_part('epoch', v_until - clock_timestamp()))
         );
         v_pause := least(v_pause * 2, 0.1);
     end loop;
+    return v_is_there;
 end;
 $function$;
 
