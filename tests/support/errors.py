@@ -5,7 +5,7 @@ from __future__ import annotations
 # The package's own.
 CONTRACT = {
     "PT400": "invalid argument",
-    "PT404": "no such aggregate, no such consumer",
+    "PT404": "no such aggregate, consumer, projection or parked key",
     "PT409": "version conflict",
     "PT422": "event_id used for other content",
     "PT423": "claimed by another since",
