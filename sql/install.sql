@@ -5386,6 +5386,14 @@ begin
             'name a table, and a function (row so far, event) that returns the next row'
         );
     end if;
+    -- An oid that is none of a function's is written without arguments.
+    if p_apply::text not like '%(%' or p_keys::text not like '%(%' then
+        perform evident._refuse_argument(
+            case when p_apply::text like '%(%' then 'p_keys' else 'p_apply' end,
+            'no function',
+            'name a function with the types of its arguments'
+        );
+    end if;
 
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
@@ -6584,7 +6592,7 @@ as $function$
 declare
     v_version integer;
 begin
-    select max(e.version) filter (where e.occurred_at <= p_until)
+    select max(e.version) filter (where e.occurred_at <= coalesce(p_until, 'infinity'))
     into v_version
     from evident.event_store as e
     where e.aggregate_id = p_aggregate_id
@@ -6593,7 +6601,9 @@ begin
     if not found then
         raise exception using
             errcode = 'PT404',
-            message = format('aggregate %s does not exist', p_aggregate_id),
+            message = format(
+                'aggregate %s does not exist', coalesce(p_aggregate_id::text, 'null')
+            ),
             detail = jsonb_build_object('aggregate_id', p_aggregate_id)::text,
             hint = 'check the aggregate''s id';
     end if;
@@ -6618,9 +6628,9 @@ end;
 $function$;
 
 comment on function evident.aggregate_at(uuid, timestamptz) is
-'What was known about an aggregate at p_until: one row for each projection by aggregate,
-with the aggregate''s version then, and the row as JSON. No rows: nothing was known
-yet. Errors: PT404 no such aggregate.';
+'What was known about an aggregate at p_until (null = now): one row for each projection
+by aggregate, with the aggregate''s version then, and the row as JSON. No rows: nothing
+was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
@@ -6650,7 +6660,7 @@ declare
     v_position constant bigint := coalesce(
         p_position, pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
     );
-    v_until constant timestamptz := clock_timestamp() + p_timeout;
+    v_until timestamptz;
     v_pause double precision := 0.002;
     v_reason text;
     v_is_there boolean;
@@ -6675,6 +6685,7 @@ begin
                 ' the newest, for a while';
     end if;
 
+    v_until := clock_timestamp() + p_timeout;
     loop
         select (p.mode = 'sync' and p.state = 'running') or p.position >= v_position
         into v_is_there

@@ -40,6 +40,14 @@ begin
             'name a table, and a function (row so far, event) that returns the next row'
         );
     end if;
+    -- An oid that is none of a function's is written without arguments.
+    if p_apply::text not like '%(%' or p_keys::text not like '%(%' then
+        perform evident._refuse_argument(
+            case when p_apply::text like '%(%' then 'p_keys' else 'p_apply' end,
+            'no function',
+            'name a function with the types of its arguments'
+        );
+    end if;
 
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
