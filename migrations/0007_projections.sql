@@ -50,7 +50,7 @@ comment on column evident.projection.position is
 'Every event at or below it is folded or parked. Of no meaning while a synchronous
 projection is running.';
 comment on column evident.projection.definition is
-'Fingerprint of what the rows were folded with; see _projection_definition.';
+'Fingerprint of what the rows were folded with; see projection_definition.';
 
 create table evident.projection_failure (
     projection text not null,
@@ -445,8 +445,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
+    select left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
 end;
 
 comment on function evident._is_fold_error(text) is
@@ -509,8 +508,8 @@ parallel safe
 begin atomic
     select format(
         '%I.%I',
-        (parse_ident(p_projection.name))[1],
-        format(p_form, (parse_ident(p_projection.name))[2])
+        (parse_ident((p_projection).name))[1],
+        format(p_form, (parse_ident((p_projection).name))[2])
     );
 end;
 
@@ -533,7 +532,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select 'event_store_' || array_to_string(parse_ident(p_projection.name), '_');
+    select 'event_store_' || array_to_string(parse_ident((p_projection).name), '_');
 end;
 
 comment on function evident._projection_trigger(evident.projection) is
@@ -557,19 +556,20 @@ language sql
 stable
 parallel safe
 begin atomic
-    select string_agg(
-        case
-            when a.attname = p_projection.key_column and p_key is not null then p_key
-            else format(p_form, quote_ident(a.attname))
-        end,
-        ', ' order by a.attnum
-    )
+    select
+        string_agg(
+            case
+                when p_key <> '' and a.attname = (p_projection).key_column then p_key
+                else format(p_form, quote_ident(a.attname))
+            end,
+            ', ' order by a.attnum
+        )
     from pg_attribute as a
     where
-        a.attrelid = to_regclass(p_projection.name)
+        a.attrelid = to_regclass((p_projection).name)
         and a.attnum > 0
         and not a.attisdropped
-        and (a.attname <> p_projection.key_column or p_key <> '' or p_key is null);
+        and (a.attname <> (p_projection).key_column or p_key is distinct from '');
 end;
 
 comment on function
@@ -596,7 +596,7 @@ begin atomic
     select format(
         'row(%s)::%s',
         evident._projection_columns(p_projection, 'null', p_key),
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -694,8 +694,8 @@ begin atomic
         select count(*) from given
         $sql$,
         p_rows,
-        p_projection.name,
-        p_projection.key_column,
+        (p_projection).name,
+        (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
         coalesce(
@@ -729,13 +729,13 @@ begin atomic
     select format(
         '((t.%1$I is null) <> ((%2$s).%1$I is null)'
         ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
-        p_projection.key_column,
+        (p_projection).key_column,
         p_row,
         evident._projection_columns(
             p_projection, '(' || p_row || ').%1$s',
-            format('t.%I', p_projection.key_column)
+            format('t.%I', (p_projection).key_column)
         ),
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -772,7 +772,7 @@ begin atomic
             perform evident._refuse_fold(%L, sqlstate, v_message, v_detail);
         end;
         $sql$,
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -782,72 +782,6 @@ uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
 -- [end sql/functions/_projection_refusal.sql]
--- [begin sql/functions/_projection_definition.sql]
--- evident._projection_definition: a fingerprint of what each projection is made of.
---
--- The fold, the function that tells the keys, the event types and the columns of the
--- read model. The registration keeps the fingerprint of what its rows were folded
--- with; where they differ, the projection is stale. What a fold calls is not
--- looked into. Null when something is missing; the types of the arguments are looked
--- up only while the read model is there, since their absence would be an error.
-
-create or replace view evident._projection_definition as
-select
-    r.name,
-    case
-        when
-            pg_get_functiondef(r.apply) is not null
-            and (r.has_keys = (r.keys is not null))
-            then encode(
-                sha256(
-                    convert_to(
-                        jsonb_build_array(
-                            pg_get_functiondef(r.apply),
-                            pg_get_functiondef(r.keys),
-                            r.event_types,
-                            (
-                                select
-                                    jsonb_agg(
-                                        jsonb_build_array(
-                                            a.attname,
-                                            format_type(a.atttypid, a.atttypmod)
-                                        )
-                                        order by a.attnum
-                                    )
-                                from pg_attribute as a
-                                where
-                                    a.attrelid = r.model
-                                    and a.attnum > 0
-                                    and not a.attisdropped
-                            )
-                        )::text,
-                        'UTF8'
-                    )
-                ),
-                'hex'
-            )
-    end as definition
-from (
-    select
-        p.name,
-        p.event_types,
-        p.keys is not null as has_keys,
-        to_regclass(p.name) as model,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.apply)
-        end as apply,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.keys)
-        end as keys
-    from evident.projection as p
-) as r;
-
-comment on view evident._projection_definition is
-'The fingerprint of each projection''s fold, keys, event types and columns, as they
-are now; null when one of them is missing.';
-
-revoke all on table evident._projection_definition from public;
--- [end sql/functions/_projection_definition.sql]
 -- [begin sql/functions/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
@@ -1432,47 +1366,53 @@ begin
     if p_projection.keys is not null then
         v_queue := format(
             $sql$
+            declare
+                v_queue text[];
+                v_first bigint;
             begin
-                select
-                    array_agg(distinct v.key::text),
-                    min(v.position)
-                into v_queue, v_first
-                from (%2$s) as v;
-            %3$s
-            if v_queue is null then
-                return null;
-            end if;
-            if current_setting('transaction_isolation')
-                in ('repeatable read', 'serializable')
-            then
-                perform evident._refuse_argument(
-                    'transaction_isolation',
-                    current_setting('transaction_isolation')
-                    || ' cannot see what others fold into the rows of ' || %1$L,
-                    'append at READ COMMITTED'
-                );
-            end if;
+                begin
+                    select
+                        array_agg(distinct v.key::text),
+                        min(v.position)
+                    into v_queue, v_first
+                    from (%2$s) as v;
+                %3$s
+                if v_queue is null then
+                    return null;
+                end if;
 
-            perform evident._lock_keys(%4$s, v_queue);
-            if exists (
-                select
-                from %5$s as v
-                where
-                    v.position > v_first
-                    and v.key::text = any (v_queue)
-                    and not exists (
-                        select
-                        from new_events as n
-                        where n.id = v.position
-                    )
-            ) then
-                raise exception using
-                    errcode = 'serialization_failure',
-                    message = 'could not fold into ' || %1$L || ' in the order of the'
-                        ' feed: a later event of the same key was there first',
-                    detail = jsonb_build_object('projection', %1$L::text)::text,
-                    hint = 'append again';
-            end if;
+                if current_setting('transaction_isolation')
+                    in ('repeatable read', 'serializable')
+                then
+                    perform evident._refuse_argument(
+                        'transaction_isolation',
+                        current_setting('transaction_isolation')
+                        || ' cannot see what others fold into the rows of ' || %1$L,
+                        'append at READ COMMITTED'
+                    );
+                end if;
+
+                perform evident._lock_keys(%4$s, v_queue);
+                if exists (
+                    select
+                    from %5$s as v
+                    where
+                        v.position > v_first
+                        and v.key::text = any (v_queue)
+                        and not exists (
+                            select
+                            from new_events as n
+                            where n.id = v.position
+                        )
+                ) then
+                    raise exception using
+                        errcode = 'serialization_failure',
+                        message = 'could not fold into ' || %1$L || ' in the order of'
+                            ' the feed: a later event of the same key was there first',
+                        detail = jsonb_build_object('projection', %1$L::text)::text,
+                        hint = 'append again';
+                end if;
+            end;
             $sql$,
             p_projection.name,
             v_events,
@@ -1497,8 +1437,6 @@ begin
         declare
             v_message text;
             v_detail text;
-            v_queue text[];
-            v_first bigint;
             v_count bigint;
             v_keys %2$s[];
             v_rows %3$s[];
@@ -2018,6 +1956,14 @@ begin
             'name a table, and a function (row so far, event) that returns the next row'
         );
     end if;
+    -- An oid that is none of a function's is written without arguments.
+    if p_apply::text not like '%(%' or p_keys::text not like '%(%' then
+        perform evident._refuse_argument(
+            case when p_apply::text like '%(%' then 'p_keys' else 'p_apply' end,
+            'no function',
+            'name a function with the types of its arguments'
+        );
+    end if;
 
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
@@ -2059,11 +2005,7 @@ begin
         end if;
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
-            and v_old.definition = (
-                select d.definition
-                from evident._projection_definition as d
-                where d.name = v_old.name
-            )
+            and v_old.definition = evident.projection_definition(v_old.name)
         then
             return v_old.name;
         end if;
@@ -2094,9 +2036,8 @@ begin
         )
         returning p.* into v_new;
         update evident.projection as p
-        set definition = d.definition
-        from evident._projection_definition as d
-        where p.name = v_new.name and d.name = v_new.name;
+        set definition = evident.projection_definition(p.name)
+        where p.name = v_new.name;
     end if;
 
     perform evident._make_fold(v_new);
@@ -2658,7 +2599,7 @@ declare
     v_events constant text := format(
         'select v.key, v.event, v.position from %s as v'
         ' where v.position > %%s and v.position <= %s and %s',
-        evident._projection_object(p_projection, 'events_of_%s'),
+        replace(evident._projection_object(p_projection, 'events_of_%s'), '%', '%%'),
         p_until,
         replace(format(p_slice, 'v.key'), '%', '%%')
     );
@@ -2843,10 +2784,7 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_definition := evident.projection_definition(p_name);
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -2908,11 +2846,7 @@ begin
     v_now := evident._projection(p_name);
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
-        )
+        or v_definition is distinct from evident.projection_definition(p_name)
     then
         raise exception using
             errcode = 'serialization_failure',
@@ -3240,7 +3174,7 @@ as $function$
 declare
     v_version integer;
 begin
-    select max(e.version) filter (where e.occurred_at <= p_until)
+    select max(e.version) filter (where e.occurred_at <= coalesce(p_until, 'infinity'))
     into v_version
     from evident.event_store as e
     where e.aggregate_id = p_aggregate_id
@@ -3249,7 +3183,9 @@ begin
     if not found then
         raise exception using
             errcode = 'PT404',
-            message = format('aggregate %s does not exist', p_aggregate_id),
+            message = format(
+                'aggregate %s does not exist', coalesce(p_aggregate_id::text, 'null')
+            ),
             detail = jsonb_build_object('aggregate_id', p_aggregate_id)::text,
             hint = 'check the aggregate''s id';
     end if;
@@ -3274,9 +3210,9 @@ end;
 $function$;
 
 comment on function evident.aggregate_at(uuid, timestamptz) is
-'What was known about an aggregate at p_until: one row for each projection by aggregate,
-with the aggregate''s version then, and the row as JSON. No rows: nothing was known
-yet. Errors: PT404 no such aggregate.';
+'What was known about an aggregate at p_until (null = now): one row for each projection
+by aggregate, with the aggregate''s version then, and the row as JSON. No rows: nothing
+was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
@@ -3306,7 +3242,7 @@ declare
     v_position constant bigint := coalesce(
         p_position, pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
     );
-    v_until constant timestamptz := clock_timestamp() + p_timeout;
+    v_until timestamptz;
     v_pause double precision := 0.002;
     v_reason text;
     v_is_there boolean;
@@ -3331,6 +3267,7 @@ begin
                 ' the newest, for a while';
     end if;
 
+    v_until := clock_timestamp() + p_timeout;
     loop
         select (p.mode = 'sync' and p.state = 'running') or p.position >= v_position
         into v_is_there
@@ -3344,14 +3281,13 @@ begin
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;
-        if v_is_there or clock_timestamp() >= v_until then
-            return v_is_there;
-        end if;
+        exit when v_is_there or clock_timestamp() >= v_until;
         perform pg_sleep(
             least(v_pause, date_part('epoch', v_until - clock_timestamp()))
         );
         v_pause := least(v_pause * 2, 0.1);
     end loop;
+    return v_is_there;
 end;
 $function$;
 
@@ -3365,6 +3301,81 @@ revoke all on function evident.wait_for_projection(text, bigint, interval) from 
 grant execute on function evident.wait_for_projection(text, bigint, interval)
 to evident_reader;
 -- [end sql/functions/wait_for_projection.sql]
+-- [begin sql/functions/projection_definition.sql]
+-- evident.projection_definition: a fingerprint of what a projection is made of.
+--
+-- The fold, the function that tells the keys, the event types and the columns of the
+-- read model. The registration keeps the fingerprint of what its rows were folded
+-- with; where they differ, the projection is stale. What a fold calls is not
+-- looked into.
+--
+-- A function with a path of its own, since definitions are written out with as many
+-- schema names as the path demands; and with the owner's rights, since who reads
+-- projection_status need not have any on the read models' schemas.
+--
+-- The types of the arguments are looked up only while the read model is there, since
+-- their absence would be an error.
+--
+-- Errors: PT404
+
+create or replace function evident.projection_definition(p_name text)
+returns text
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection constant evident.projection := evident._projection(p_name);
+    v_model constant regclass := to_regclass(v_projection.name);
+    v_apply regprocedure;
+    v_keys regprocedure;
+begin
+    if v_model is not null then
+        v_apply := to_regprocedure(v_projection.apply);
+        v_keys := to_regprocedure(v_projection.keys);
+    end if;
+    if v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
+        return null;
+    end if;
+
+    return (
+        select
+            encode(
+                sha256(
+                    convert_to(
+                        jsonb_build_array(
+                            pg_get_functiondef(v_apply),
+                            pg_get_functiondef(v_keys),
+                            v_projection.event_types,
+                            jsonb_agg(
+                                jsonb_build_array(
+                                    a.attname,
+                                    format_type(a.atttypid, a.atttypmod)
+                                )
+                                order by a.attnum
+                            )
+                        )::text,
+                        'UTF8'
+                    )
+                ),
+                'hex'
+            )
+        from pg_attribute as a
+        where a.attrelid = v_model and a.attnum > 0 and not a.attisdropped
+    );
+end;
+$function$;
+
+comment on function evident.projection_definition(text) is
+'The fingerprint of a projection''s fold, keys, event types and columns, as they are
+now; null when one of them is missing. Where it is not the one that the rows were
+folded with, the projection is stale. Errors: PT404 no such projection.';
+
+revoke all on function evident.projection_definition(text) from public;
+grant execute on function evident.projection_definition(text) to evident_reader;
+-- [end sql/functions/projection_definition.sql]
 -- [begin sql/functions/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
@@ -3377,7 +3388,7 @@ select
     p.name,
     p.mode,
     p.state,
-    (p.definition is distinct from d.definition) as is_stale,
+    (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
     greatest(s.head - l.position, 0) as events_behind_head,
@@ -3390,15 +3401,15 @@ select
     r.slices_done as rebuild_slices_done,
     r.rebuilt_at
 from evident.projection as p
-inner join evident._projection_definition as d on p.name = d.name
 cross join evident.feed_status as s
-cross join lateral (
-    select
+inner join lateral (
+    values (
         case
             when p.mode = 'sync' and p.state = 'running' then s.head
             else p.position
-        end as position
-) as l
+        end
+    )
+) as l (position) on true
 left join lateral (
     select e.occurred_at
     from evident.event_store as e
@@ -3435,6 +3446,289 @@ newest rebuild are done, and when. Readable at READ COMMITTED.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to evident_reader;
 -- [end sql/functions/projection_status.sql]
+-- [begin sql/functions/guard_status.sql]
+-- evident.guard_status: what protects history, read from the catalog now.
+--
+-- One row for each trigger, key, rule, child table, owner, privilege, function and
+-- role that matters. is_intact is false where something differs from what the package
+-- installs, and null where there is nothing to compare with: the fingerprint
+-- of a function is for whoever keeps the last one. An owner or superuser can change
+-- what this function tells; the ledger is for that.
+
+create or replace function evident.guard_status()
+returns table (kind text, name text, state text, is_intact boolean)
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+begin atomic
+    -- The kinds are pg_trigger.tgtype: before update, delete and truncate for
+    -- each statement; before update and delete for each row.
+    with guarded (table_name, trigger_name, trigger_kind) as (
+        values
+        ('event_store', 'event_store_history', 58),
+        ('event_store', 'event_store_history_rows', 27)
+    ),
+
+    keyed (table_name, constraint_name) as (
+        values
+        ('event_store', 'event_store_id_pkey'),
+        ('event_store', 'event_store_aggregate_id_version_key'),
+        ('event_store', 'event_store_event_id_key')
+    ),
+
+    relation as (
+        select
+            c.oid,
+            c.relname::text as relname,
+            c.relkind,
+            c.relacl,
+            c.relowner,
+            c.relrowsecurity
+        from pg_class as c
+        where c.relnamespace = 'evident'::regnamespace and c.relkind in ('r', 'v', 'S')
+    ),
+
+    -- What create_projection made, named as there.
+    keeper (function_name, read_model, projection_state) as (
+        select
+            format('%I.%I', i.part[1], 'keep_' || i.part[2] || s.suffix),
+            p.name,
+            p.state
+        from evident.projection as p
+        cross join lateral parse_ident(p.name) as i (part)
+        cross join unnest(array['', '_batch']) as s (suffix)
+    ),
+
+    routine as (
+        select
+            p.oid,
+            p.oid::regprocedure::text as signature,
+            p.prosecdef,
+            p.proconfig,
+            p.proowner,
+            coalesce(p.proacl, acldefault('f', p.proowner)) as acl
+        from pg_proc as p
+        where p.pronamespace = 'evident'::regnamespace and p.prokind in ('f', 'p')
+    )
+
+    select
+        'trigger' as kind,
+        g.table_name || '.' || g.trigger_name as name,
+        case t.tgenabled
+            when 'A' then 'enabled always'
+            when 'O' then 'enabled, but not for replicas'
+            when 'R' then 'enabled for replicas only'
+            when 'D' then 'disabled'
+            else 'missing'
+        end as state,
+        coalesce(
+            t.tgenabled = 'A'
+            and t.tgtype = g.trigger_kind
+            and t.tgqual is null
+            and t.tgattr::text = ''
+            and t.tgfoid = 'evident._refuse_change()'::regprocedure,
+            false
+        ) as is_intact
+    from guarded as g
+    left join relation as r on g.table_name = r.relname
+    left join pg_trigger as t on r.oid = t.tgrelid and g.trigger_name = t.tgname
+
+    union all
+
+    select
+        'trigger' as kind,
+        r.relname || '.' || t.tgname as name,
+        case
+            when t.tgtype & 2 = 2 then 'not ours, and runs before the change'
+            when k.read_model is null then 'not ours, runs after the change'
+            when t.tgenabled = 'D' then 'disabled, would keep ' || k.read_model
+            else 'keeps ' || k.read_model
+        end as state,
+        case
+            when
+                t.tgtype & 2 = 2
+                or (k.projection_state = 'running') <> (t.tgenabled = 'O')
+                then false
+        end as is_intact
+    from relation as r
+    inner join pg_trigger as t on r.oid = t.tgrelid
+    left join keeper as k on t.tgfoid::regproc::text = k.function_name
+    where
+        not t.tgisinternal
+        and not exists (
+            select
+            from guarded as g
+            where g.table_name = r.relname and g.trigger_name = t.tgname
+        )
+
+    union all
+
+    select
+        'constraint' as kind,
+        k.table_name || '.' || k.constraint_name as name,
+        coalesce(pg_get_constraintdef(c.oid), 'missing') as state,
+        c.oid is not null and c.convalidated as is_intact
+    from keyed as k
+    left join relation as r on k.table_name = r.relname
+    left join pg_constraint as c
+        on
+            r.oid = c.conrelid
+            and k.constraint_name = c.conname
+            and c.contype in ('p', 'u')
+
+    union all
+
+    select
+        'row security' as kind,
+        r.relname as name,
+        'enabled' as state,
+        false as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    where r.relrowsecurity
+    group by r.relname
+
+    union all
+
+    select
+        'rule' as kind,
+        r.relname || '.' || w.rulename as name,
+        'a rule rewrites statements on this table' as state,
+        false as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    inner join pg_rewrite as w on r.oid = w.ev_class
+    group by r.relname, w.rulename
+
+    union all
+
+    select
+        'child' as kind,
+        i.inhrelid::regclass::text as name,
+        'inherits from ' || i.inhparent::regclass::text as state,
+        false as is_intact
+    from pg_inherits as i
+    inner join relation as r on i.inhparent = r.oid
+
+    union all
+
+    select
+        'owner' as kind,
+        'schema ' || n.nspname as name,
+        pg_get_userbyid(n.nspowner)::text as state,
+        pg_get_userbyid(n.nspowner) = 'evident_owner' as is_intact
+    from pg_namespace as n
+    where n.nspname = 'evident'
+
+    union all
+
+    select
+        'owner' as kind,
+        r.relname as name,
+        pg_get_userbyid(r.relowner)::text as state,
+        pg_get_userbyid(r.relowner) = 'evident_owner' as is_intact
+    from relation as r
+
+    union all
+
+    select
+        'owner' as kind,
+        f.signature as name,
+        pg_get_userbyid(f.proowner)::text as state,
+        pg_get_userbyid(f.proowner) = 'evident_owner' as is_intact
+    from routine as f
+
+    union all
+
+    select
+        'grant' as kind,
+        r.relname as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
+    from relation as r
+    cross join lateral aclexplode(r.relacl) as a
+    where a.grantee <> r.relowner
+
+    union all
+
+    select
+        'grant' as kind,
+        r.relname || '.' || c.attname as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
+    from relation as r
+    inner join pg_attribute as c on r.oid = c.attrelid
+    cross join lateral aclexplode(c.attacl) as a
+    where a.grantee <> r.relowner
+
+    union all
+
+    select
+        'grant' as kind,
+        f.signature as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.grantee <> 0 as is_intact
+    from routine as f
+    cross join lateral aclexplode(f.acl) as a
+    where a.grantee <> f.proowner
+
+    union all
+
+    select
+        'function' as kind,
+        f.signature as name,
+        'sha256 '
+        || encode(sha256(convert_to(pg_get_functiondef(f.oid), 'UTF8')), 'hex')
+            as state,
+        case
+            when f.prosecdef then coalesce(
+                f.proconfig @> array['search_path=pg_catalog, pg_temp'], false
+            )
+        end as is_intact
+    from routine as f
+
+    union all
+
+    select
+        'role' as kind,
+        'evident_owner' as name,
+        case
+            when o.rolsuper then 'is a superuser'
+            when o.rolcanlogin then 'may log in'
+            else 'no login'
+        end as state,
+        not o.rolcanlogin and not o.rolsuper as is_intact
+    from pg_roles as o
+    where o.rolname = 'evident_owner'
+
+    union all
+
+    select
+        'role' as kind,
+        'evident_owner' as name,
+        m.member::regrole::text || ' is a member' as state,
+        null as is_intact
+    from pg_auth_members as m
+    inner join pg_roles as o on m.roleid = o.oid
+    where o.rolname = 'evident_owner'
+
+    order by kind, name, state;
+end;
+
+comment on function evident.guard_status() is
+'What protects history, one row each: kind (trigger, constraint, row security,
+rule, child, owner, grant, function, role), name, state, and is_intact: false
+where it differs from what the package installs, null where there is nothing to
+compare with.';
+
+revoke all on function evident.guard_status() from public;
+grant execute on function evident.guard_status() to
+evident_operator, evident_auditor;
+-- [end sql/functions/guard_status.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --

@@ -70,10 +70,7 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_definition := evident.projection_definition(p_name);
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -135,11 +132,7 @@ begin
     v_now := evident._projection(p_name);
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
-        )
+        or v_definition is distinct from evident.projection_definition(p_name)
     then
         raise exception using
             errcode = 'serialization_failure',
