@@ -3819,20 +3819,38 @@ revoke all on function evident._projection(text) from public;
 -- Held to the end of the transaction by run_projection (which only tries), by
 -- the last step of a rebuild, and by whatever changes the registration.
 --
+-- What is read after the wait must be as the one before left it. A transaction with one
+-- snapshot could see an old checkpoint and fold up to there only.
+--
 -- Locks: an exclusive transaction-level advisory lock; key: 17752 in the
--- upper 16 bits, the projection's number below. Inlined by the planner.
+-- upper 16 bits, the projection's number below.
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE
 
 create or replace function evident._lock_projection(p_number integer)
-returns boolean
-language sql
+returns void
+language plpgsql
 volatile
 parallel unsafe
-begin atomic
-    select pg_advisory_xact_lock((17752::bigint << 48) | p_number) is not null;
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if current_setting('transaction_isolation')
+        in ('repeatable read', 'serializable')
+    then
+        perform evident._refuse_argument(
+            'transaction_isolation',
+            current_setting('transaction_isolation')
+            || ' cannot see what others have done to the projection',
+            'do it at READ COMMITTED'
+        );
+    end if;
+    perform pg_advisory_xact_lock((17752::bigint << 48) | p_number);
 end;
+$function$;
 
 comment on function evident._lock_projection(integer) is
-'Waits for and takes the projection''s runner lock until the transaction ends.';
+'Waits for and takes the projection''s runner lock until the transaction ends. Errors:
+PT400 at REPEATABLE READ and SERIALIZABLE.';
 
 revoke all on function evident._lock_projection(integer) from public;
 -- [end sql/functions/_lock_projection.sql]
@@ -6250,6 +6268,7 @@ declare
     end;
     v_now evident.projection;
     v_definition text;
+    v_skips bigint;
     v_safe bigint;
     v_position bigint;
     v_locked_at timestamptz;
@@ -6266,8 +6285,10 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
+    select
+        d.definition,
+        (select count(*) from evident.projection_skip as s where s.projection = p_name)
+    into v_definition, v_skips
     from evident._projection_definition as d
     where d.name = p_name;
 
@@ -6336,6 +6357,11 @@ begin
             from evident._projection_definition as d
             where d.name = p_name
         )
+        or v_skips <> (
+            select count(*)
+            from evident.projection_skip as s
+            where s.projection = p_name
+        )
     then
         raise exception using
             errcode = 'serialization_failure',
@@ -6344,10 +6370,11 @@ begin
             hint = 'nothing was written; run the rebuild again';
     end if;
 
-    -- 4.
+    -- 4. The safe position may have gone back since 1: never below what is folded.
     v_safe := case
         when v_is_live then 9223372036854775807
-        when p_slices = 1 then greatest(evident.safe_position(), v_now.position)
+        when p_slices = 1
+            then greatest(v_position, evident.safe_position(), v_now.position)
         else v_now.position
     end;
     perform evident._fold_round(

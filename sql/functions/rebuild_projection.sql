@@ -52,6 +52,7 @@ declare
     end;
     v_now evident.projection;
     v_definition text;
+    v_skips bigint;
     v_safe bigint;
     v_position bigint;
     v_locked_at timestamptz;
@@ -68,8 +69,10 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
+    select
+        d.definition,
+        (select count(*) from evident.projection_skip as s where s.projection = p_name)
+    into v_definition, v_skips
     from evident._projection_definition as d
     where d.name = p_name;
 
@@ -138,6 +141,11 @@ begin
             from evident._projection_definition as d
             where d.name = p_name
         )
+        or v_skips <> (
+            select count(*)
+            from evident.projection_skip as s
+            where s.projection = p_name
+        )
     then
         raise exception using
             errcode = 'serialization_failure',
@@ -146,10 +154,11 @@ begin
             hint = 'nothing was written; run the rebuild again';
     end if;
 
-    -- 4.
+    -- 4. The safe position may have gone back since 1: never below what is folded.
     v_safe := case
         when v_is_live then 9223372036854775807
-        when p_slices = 1 then greatest(evident.safe_position(), v_now.position)
+        when p_slices = 1
+            then greatest(v_position, evident.safe_position(), v_now.position)
         else v_now.position
     end;
     perform evident._fold_round(
