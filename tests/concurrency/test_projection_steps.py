@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,6 @@ from support.calls import (
     Connection,
     Entry,
     Event,
-    append_batch,
     append_event,
     append_events,
 )
@@ -29,7 +27,7 @@ from support.projection_models import (
 )
 from support.projection_work import REBUILD, RUN, violations
 from support.store import Store
-from support.waiting import Background, is_true, wait_until_blocked
+from support.waiting import Background, wait_until_blocked
 
 Observer = psycopg.Connection[Any]
 

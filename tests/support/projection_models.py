@@ -1,7 +1,7 @@
 """Read models whose rows tell every event that made them, and the same fold here.
 
-Each row carries a chain of hashes over the ids of its events: one that is missing, folded
-twice or in another order shows in all that follow. `Closed` removes the row.
+Each row carries a chain of hashes over the ids of its events: one that is missing, or
+folded twice, or in another order, shows in all that follow. `Closed` removes the row.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class Model:
     def register(self, connection: Connection) -> None:
         """Register the projection, as an operator does."""
         connection.execute(
-            "select evident.create_projection(%s, %s::regproc::regprocedure, %s, %s, %s)",
+            "select evident.create_projection("
+            "%s, %s::regproc::regprocedure, %s, %s, %s)",
             [
                 self.name,
                 f"races.apply_{self.short}",

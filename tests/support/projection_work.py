@@ -45,10 +45,15 @@ class Work:
     """What the writers' calls came to, and how everything else ended."""
 
     writers: Tally = field(default_factory=Tally)
-    others: Counter[str] = field(default_factory=Counter)
+    each: list[Counter[str]] = field(default_factory=list)
     kills: int = 0
     events: int = 0
     seconds: float = 0.0
+
+    @property
+    def others(self) -> Counter[str]:
+        """Count how the actions ended, all together."""
+        return sum(self.each, Counter())
 
     def summary(self) -> str:
         return (
@@ -92,8 +97,7 @@ def work(
     finally:
         progress.stop()
         over.set()
-    for repeated in repeating:
-        done.others += repeated.result()
+    done.each = [repeated.result() for repeated in repeating]
     done.kills, done.events = killing.result(), progress.committed
     done.seconds = time.monotonic() - started
     return done

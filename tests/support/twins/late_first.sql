@@ -2,6 +2,6 @@
 
 select pg_temp.spoil(
     'races.keep_sync_keys_batch()',
-    'v.position > v_first',
-    'v.position < v_first and v.position > v_first'
+    'e.id > v_first',
+    'e.id < v_first and e.id > v_first'
 );

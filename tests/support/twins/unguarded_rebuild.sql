@@ -2,6 +2,6 @@
 
 select pg_temp.spoil(
     'evident.rebuild_projection(text, integer, integer)',
-    'perform evident._lock_projection(v_projection.number);',
-    ''
+    'v_now := evident._lock_projection(p_name);',
+    'v_now := evident._projection(p_name);'
 );
