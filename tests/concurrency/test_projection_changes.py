@@ -10,11 +10,7 @@ from typing import Any
 import psycopg
 from support.bounded import first_violations
 from support.calls import Connection
-from support.projection_models import (
-    ALL,
-    Model,
-    make_models,
-)
+from support.projection_models import ALL, Model, make_models
 from support.projection_work import Action, rebuild, run_slices, violations, work
 from support.seeds import FULL
 from support.store import Store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
-from support.calls import (
-    Connection,
-    Entry,
-    Event,
-    append_event,
-    append_events,
-)
+from support.calls import Entry, Event, append_batch, append_events
 from support.projection_models import (
     ASYNC_ACROSS,
     SYNC,
@@ -25,47 +20,12 @@ from support.projection_models import (
     drift,
     make_models,
 )
+from support.projection_steps import LEVELS, ONE, TWO, added, append, sqlstate
 from support.projection_work import REBUILD, RUN, violations
 from support.store import Store
-from support.waiting import Background, wait_until_blocked
+from support.waiting import Background, together, wait_until_blocked
 
 Observer = psycopg.Connection[Any]
-
-ONE, TWO = uuid.UUID(int=1), uuid.UUID(int=2)
-STATE = "select state from evident.projection where name = %s"
-PAUSE = "select evident.pause_projection(%s)"
-RESUME = "select evident.resume_projection(%s)"
-
-
-def added(*keys: str, kind: str = "Added", count: int = 1) -> tuple[Event, ...]:
-    return (Event(kind, {"keys": list(keys)}),) * count
-
-
-def append(
-    connection: Connection,
-    aggregate: uuid.UUID = ONE,
-    *keys: str,
-    expected: int | None = None,
-    count: int = 1,
-) -> None:
-    """Append one event, or more with one call, that touch these keys."""
-    function = append_event if count == 1 else append_events
-    function(connection, [Entry(aggregate, expected, added(*keys, count=count))])
-
-
-def state(observer: Observer, model: Model) -> str:
-    row = observer.execute(STATE, [model.name]).fetchone()
-    assert row is not None
-    return str(row[0])
-
-
-def sqlstate(task: Background[Any]) -> str | None:
-    """Wait for a task and give how it was refused, None when it was not."""
-    try:
-        task.result()
-    except psycopg.Error as error:
-        return error.sqlstate
-    return None
 
 
 def append_while_a_rebuild_holds_its_lock(
@@ -153,7 +113,7 @@ def test_a_rebuild_leaves_out_what_was_skipped_meanwhile(
 
 
 @pytest.mark.parametrize("call", ["retry", "skip"])
-@pytest.mark.parametrize("level", list(IsolationLevel)[2:], ids=lambda each: each.name)
+@pytest.mark.parametrize("level", LEVELS, ids=lambda each: each.name)
 def test_what_waits_for_a_parked_key_is_folded_at_read_committed_only(
     store: Store, observer: Observer, level: IsolationLevel, call: str
 ) -> None:
@@ -177,3 +137,61 @@ def test_what_waits_for_a_parked_key_is_folded_at_read_committed_only(
         old.execute("rollback")
         old.execute(statement, [ASYNC_ACROSS.name])
     assert drift(observer, ASYNC_ACROSS) == []
+
+
+def test_an_earlier_id_that_comes_later_is_refused_and_its_retry_folded(
+    store: Store, observer: Observer
+) -> None:
+    make_models(observer, [SYNC_ACROSS])
+    with store.connect() as early, store.connect() as late:
+        # Draws id 2 and waits for the key j; meanwhile id 3 gets the key k.
+        late.execute("begin")
+        append(late, TWO, "j")
+        early.execute("begin")
+        task = Background(lambda: append(early, ONE, "j", "k"))
+        wait_until_blocked(observer, early)
+        append(late, TWO, "k")
+        late.execute("commit")
+        assert sqlstate(task) == "40001"
+        early.execute("rollback")
+        append(early, ONE, "j", "k")
+    assert violations(store, observer, [SYNC_ACROSS]) == []
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=lambda each: each.name)
+def test_keys_across_aggregates_are_kept_at_read_committed_only(
+    store: Store, observer: Observer, level: IsolationLevel
+) -> None:
+    make_models(observer, [SYNC_ACROSS])
+    with store.connect(level) as connection:
+        connection.autocommit = False
+        for count in (1, 3):
+            with pytest.raises(psycopg.Error) as refused:
+                append(connection, ONE, "k", count=count)
+            connection.rollback()
+            assert refused.value.sqlstate == "PT400"
+            detail = json.loads(refused.value.diag.message_detail or "")
+            assert detail["argument"] == "transaction_isolation"
+
+
+def test_batches_over_the_same_keys_in_opposite_orders_never_deadlock(
+    store: Store, observer: Observer
+) -> None:
+    make_models(observer, [SYNC_ACROSS])
+
+    def batches(keys: list[str]) -> set[str | None]:
+        outcomes = set()
+        with store.connect() as connection:
+            for _ in range(60):
+                entries = [Entry(uuid.uuid4(), 0, added(key)) for key in keys]
+                try:
+                    append_batch(connection, entries)
+                    outcomes.add("ok")
+                except psycopg.Error as error:
+                    outcomes.add(str(error.sqlstate))
+        return outcomes
+
+    keys = [f"k{n}" for n in range(8)]
+    ends = together([lambda: batches(keys), lambda: batches(keys[::-1])] * 2)
+    assert set().union(*ends) <= {"ok", "40001"}
+    assert violations(store, observer, [SYNC_ACROSS]) == []

@@ -9,13 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from support.bounded import first_violations
-from support.projection_models import (
-    ALL,
-    ASYNC,
-    ASYNC_ACROSS,
-    SYNC_ACROSS,
-    make_models,
-)
+from support.projection_models import ALL, ASYNC, ASYNC_ACROSS, SYNC_ACROSS, make_models
 from support.projection_work import run_slices, violations, work
 from support.seeds import FULL
 from support.store import Store
