@@ -29,9 +29,10 @@ RECONNECT = (0.1, 5.0)
 def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
     """Fold until SIGTERM or Ctrl-C, with `once` until all is folded; was all well?
 
-    The first connection must succeed; later ones are tried again until they do, but
-    for `once`. A batch under way when the signal comes is rolled back. With `once` all
-    is well when no projection failed or has parked keys. Raises psycopg.Error.
+    The first connection and the first look must succeed; later a lost connection is
+    made again, but for `once`. A batch under way when the signal comes is rolled back.
+    With `once` all is well when no projection failed or has parked keys. Raises
+    psycopg.Error.
     """
     state = State(work, WorkerLog(report))
     reconnect = Pause(*RECONNECT)
@@ -40,12 +41,13 @@ def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
             while True:
                 try:
                     with contextlib.closing(_connect(dsn)) as connection:
+                        state.is_final = work.once
                         state.log.connected()
                         is_well = _work(connection, state, reconnect)
                         state.log.ended("done")
                         return is_well
                 except psycopg.Error as error:
-                    if work.once or not state.has_worked:
+                    if state.is_final:
                         raise
                     state.log.disconnected(error)
                 time.sleep(reconnect.next())
@@ -74,7 +76,10 @@ def _work(connection: Connection, state: State, reconnect: Pause) -> bool:
             notice(connection, state)
             rows = look(connection, state)
         except psycopg.Error as error:
-            if is_lost(connection, error) or state.work.once or not state.has_worked:
+            if is_lost(connection, error):
+                raise
+            if state.work.once or not state.has_worked:
+                state.is_final = True
                 raise
             seconds = state.trouble.next()
             state.tick_due = state.look_due = time.monotonic() + seconds

@@ -65,6 +65,8 @@ class State:
     look_due: float = 0.0
     trouble: Pause = field(default_factory=lambda: Pause(1.0, LONGEST_PENALTY))
     has_worked: bool = False
+    # Whether the next error that gets out of a round ends the worker.
+    is_final: bool = True
 
     def __post_init__(self) -> None:
         self.tick = Pause(min(SHORTEST_PAUSE, self.work.interval), self.work.interval)
