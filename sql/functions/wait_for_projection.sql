@@ -1,8 +1,9 @@
 -- evident.wait_for_projection: wait until a read model holds what was written.
 --
 -- Without a position it is the last id drawn when the call begins, so whatever the
--- caller has committed is included. Each look has a snapshot of its own. A
--- synchronous projection is always there.
+-- caller has committed is included; on a standby, where the log has the sequence ahead,
+-- the newest event. Each look has a snapshot of its own. A synchronous projection is
+-- always there.
 --
 -- Runs with the caller's rights, and so raises by itself.
 -- Errors: PT400, PT404
@@ -20,7 +21,13 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_position constant bigint := coalesce(
-        p_position, pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        p_position,
+        case
+            when pg_is_in_recovery()
+                then (select max(e.id) from evident.event_store as e)
+            else pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+        end,
+        0
     );
     v_until timestamptz;
     v_pause double precision := 0.002;

@@ -5,7 +5,8 @@ set local role evident_owner;
 
 create table shop.types (
     event_type text primary key,
-    events integer not null
+    events integer not null,
+    newest_at timestamptz not null
 );
 
 create function shop.types_key(p_event evident.event_store)
@@ -25,6 +26,7 @@ immutable
 as $function$
 begin
     p_row.events := coalesce(p_row.events, 0) + 1;
+    p_row.newest_at := p_event.occurred_at;
     return p_row;
 end;
 $function$;
@@ -53,7 +55,7 @@ $function$;
 
 create table shop.spare (
     aggregate_id uuid primary key,
-    events integer not null
+    version integer not null
 );
 
 create function shop.apply_spare(p_row shop.spare, p_event evident.event_store)
@@ -62,7 +64,7 @@ language plpgsql
 immutable
 as $function$
 begin
-    p_row.events := coalesce(p_row.events, 0) + 1;
+    p_row.version := p_event.version;
     return p_row;
 end;
 $function$;
