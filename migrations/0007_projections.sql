@@ -50,7 +50,7 @@ comment on column evident.projection.position is
 'Every event at or below it is folded or parked. Of no meaning while a synchronous
 projection is running.';
 comment on column evident.projection.definition is
-'Fingerprint of what the rows were folded with; see _projection_definition.';
+'Fingerprint of what the rows were folded with; see projection_definition.';
 
 create table evident.projection_failure (
     projection text not null,
@@ -523,23 +523,26 @@ from public;
 -- [begin sql/functions/_projection_trigger.sql]
 -- evident._projection_trigger: the name of a projection's trigger on the event store.
 --
--- The one for batches has the ending _batch.
+-- p_form is that of the trigger's function, see _projection_object. With the schema,
+-- and its dot: a_b.c and a.b_c are two read models.
 
 create or replace function evident._projection_trigger(
-    p_projection evident.projection
+    p_projection evident.projection,
+    p_form text
 )
 returns text
 language sql
 immutable
 parallel safe
 begin atomic
-    select 'event_store_' || array_to_string(parse_ident(p_projection.name), '_');
+    select 'event_store_' || format(p_form, p_projection.name);
 end;
 
-comment on function evident._projection_trigger(evident.projection) is
-'The name, not quoted, of the trigger that keeps a synchronous projection.';
+comment on function evident._projection_trigger(evident.projection, text) is
+'The name, not quoted, of a trigger that keeps a synchronous projection.';
 
-revoke all on function evident._projection_trigger(evident.projection) from public;
+revoke all on function evident._projection_trigger(evident.projection, text)
+from public;
 -- [end sql/functions/_projection_trigger.sql]
 -- [begin sql/functions/_projection_columns.sql]
 -- evident._projection_columns: lists of a read model's columns, as SQL.
@@ -715,7 +718,8 @@ revoke all on function evident._projection_write(evident.projection, text) from 
 -- evident._projection_differs: SQL that tells whether stored and folded row differ.
 --
 -- t is the read model, p_row the SQL of the folded row; either may have none for the
--- key. Compared byte for byte (*<>), which works for all types.
+-- key. Compared byte for byte (*<>), which works for all types; row(t.*), since t may
+-- be a column too.
 
 create or replace function evident._projection_differs(
     p_projection evident.projection,
@@ -728,7 +732,7 @@ parallel safe
 begin atomic
     select format(
         '((t.%1$I is null) <> ((%2$s).%1$I is null)'
-        ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
+        ' or t.%1$I is not null and row(t.*)::%4$s *<> row(%3$s)::%4$s)',
         p_projection.key_column,
         p_row,
         evident._projection_columns(
@@ -782,72 +786,80 @@ uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
 -- [end sql/functions/_projection_refusal.sql]
--- [begin sql/functions/_projection_definition.sql]
--- evident._projection_definition: a fingerprint of what each projection is made of.
+-- [begin sql/functions/projection_definition.sql]
+-- evident.projection_definition: a fingerprint of what a projection is made of.
 --
 -- The fold, the function that tells the keys, the event types and the columns of the
--- read model. The registration keeps the fingerprint of what its rows were folded
--- with; where they differ, the projection is stale. What a fold calls is not
--- looked into. Null when something is missing; the types of the arguments are looked
--- up only while the read model is there, since their absence would be an error.
+-- read model, as they are now. The registration keeps the fingerprint of what its
+-- rows were folded with; where they differ, the projection is stale. What a fold
+-- calls is not looked into. The types of the arguments are looked up only while the
+-- read model is there, since their absence would be an error.
+--
+-- PostgreSQL prints names as short as the search path allows, hence the path is set.
+-- Public, since projection_status runs it with its reader's rights.
 
-create or replace view evident._projection_definition as
-select
-    r.name,
-    case
-        when
-            pg_get_functiondef(r.apply) is not null
-            and (r.has_keys = (r.keys is not null))
-            then encode(
-                sha256(
-                    convert_to(
-                        jsonb_build_array(
-                            pg_get_functiondef(r.apply),
-                            pg_get_functiondef(r.keys),
-                            r.event_types,
-                            (
-                                select
-                                    jsonb_agg(
-                                        jsonb_build_array(
-                                            a.attname,
-                                            format_type(a.atttypid, a.atttypmod)
-                                        )
-                                        order by a.attnum
-                                    )
-                                from pg_attribute as a
-                                where
-                                    a.attrelid = r.model
-                                    and a.attnum > 0
-                                    and not a.attisdropped
-                            )
-                        )::text,
-                        'UTF8'
-                    )
-                ),
-                'hex'
-            )
-    end as definition
-from (
+create or replace function evident.projection_definition(p_name text)
+returns text
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+begin atomic
     select
-        p.name,
-        p.event_types,
-        p.keys is not null as has_keys,
-        to_regclass(p.name) as model,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.apply)
-        end as apply,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.keys)
-        end as keys
-    from evident.projection as p
-) as r;
+        encode(
+            sha256(
+                convert_to(
+                    jsonb_build_array(
+                        pg_get_functiondef(r.apply),
+                        pg_get_functiondef(r.keys),
+                        r.event_types,
+                        (
+                            select
+                                jsonb_agg(
+                                    jsonb_build_array(
+                                        a.attname,
+                                        format_type(a.atttypid, a.atttypmod)
+                                    )
+                                    order by a.attnum
+                                )
+                            from pg_attribute as a
+                            where
+                                a.attrelid = r.model
+                                and a.attnum > 0
+                                and not a.attisdropped
+                        )
+                    )::text,
+                    'UTF8'
+                )
+            ),
+            'hex'
+        )
+    from (
+        select
+            p.event_types,
+            p.keys is not null as has_keys,
+            to_regclass(p.name) as model,
+            case
+                when to_regclass(p.name) is not null then to_regprocedure(p.apply)
+            end as apply,
+            case
+                when to_regclass(p.name) is not null then to_regprocedure(p.keys)
+            end as keys
+        from evident.projection as p
+        where p.name = p_name
+    ) as r
+    where
+        pg_get_functiondef(r.apply) is not null
+        and (r.has_keys = (r.keys is not null));
+end;
 
-comment on view evident._projection_definition is
-'The fingerprint of each projection''s fold, keys, event types and columns, as they
-are now; null when one of them is missing.';
+comment on function evident.projection_definition(text) is
+'A fingerprint of a projection''s fold, keys, event types and columns, as they are now;
+null when one of them is missing.';
 
-revoke all on table evident._projection_definition from public;
--- [end sql/functions/_projection_definition.sql]
+revoke all on function evident.projection_definition(text) from public;
+grant execute on function evident.projection_definition(text) to evident_reader;
+-- [end sql/functions/projection_definition.sql]
 -- [begin sql/functions/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
@@ -877,10 +889,12 @@ begin
         select
             1 as rank,
             'p_read_model' as argument,
-            'not a table' as reason,
-            'make the read model a table' as hint
+            'not a table that lasts' as reason,
+            'make the read model a table, neither temporary nor unlogged' as hint
         from pg_class as c
-        where c.oid = v_model and c.relkind not in ('r', 'p')
+        where
+            c.oid = v_model
+            and (c.relkind not in ('r', 'p') or c.relpersistence <> 'p')
         union all
         select
             2, 'p_read_model', 'in schema evident',
@@ -938,7 +952,15 @@ begin
             ),
             'only the store writes a read model: revoke that'
         from pg_class as c
-        cross join lateral aclexplode(c.relacl) as a
+        cross join lateral (
+            select g.grantee, g.privilege_type
+            from aclexplode(c.relacl) as g
+            union all
+            select g.grantee, g.privilege_type
+            from pg_attribute as t
+            cross join lateral aclexplode(t.attacl) as g
+            where t.attrelid = c.oid
+        ) as a
         where
             c.oid = v_model
             and a.grantee <> c.relowner
@@ -979,7 +1001,16 @@ begin
         )
         union all
         select
-            11,
+            11, 'p_apply', 'the name is kept for what is made for the read model',
+            'call it something else, such as apply_ and the read model''s name'
+        where
+            v_apply::oid::regproc::text in (
+                evident._projection_object(p_projection, 'fold_%s'),
+                evident._projection_object(p_projection, 'next_%s')
+            )
+        union all
+        select
+            12,
             case when p.oid = v_apply then 'p_apply' else 'p_keys' end,
             'volatile',
             'a fold is pure, the same whenever it runs: declare it immutable or stable'
@@ -987,7 +1018,7 @@ begin
         where p.oid in (v_apply, v_keys) and p.provolatile = 'v'
         union all
         select
-            12, 'p_keys',
+            13, 'p_keys',
             'not a function (evident.event_store) that returns text or uuid',
             'it gives the keys that an event touches, none, one or several'
         where
@@ -1004,7 +1035,7 @@ begin
             )
         union all
         select
-            13, 'p_event_types', 'empty, or with an element that is null or no type',
+            14, 'p_event_types', 'empty, or with an element that is null or no type',
             'list types of 1 to 100 characters; null means all'
         where
             cardinality(p_projection.event_types) = 0
@@ -1015,7 +1046,7 @@ begin
             )
         union all
         select
-            14, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            15, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
     ) as r
@@ -1046,7 +1077,7 @@ revoke all on function evident._check_projection(evident.projection) from public
 -- fold_<read model>(key, event) folds from nothing; a row comes into being with only
 -- its key set, and does so again after a fold gave null, which removes it.
 -- fold_<read model>(row, event) goes on from a row, which is looked at only while
--- there is none.
+-- there is none; but its key always, so that a fold cannot move on to another one.
 --
 -- All are plain catalog objects, of use by hand too: with "order by" the position.
 
@@ -1148,6 +1179,8 @@ begin
         begin
             if p_state.%5$I is null then
                 p_state := p_start;
+            else
+                p_state.%5$I := p_start.%5$I;
             end if;
             return %6$s(p_state, p_event);
         end;
@@ -1210,17 +1243,22 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- [begin sql/functions/_make_keep.sql]
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
--- keep_<read model>, for each row, is the short way where the key is the aggregate.
--- Functions that insert many events set evident.is_batch, and the trigger of
+-- keep_event_<read model>, for each row, is the short way where the key is the
+-- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
 -- _make_keep_batch folds those. Either is right for any number of events, so the
 -- setting is only about speed, and exactly one of the two acts.
 --
 -- The first version of an aggregate has no row to look for. For others, reading the
 -- row and writing it are one statement, which has its lock on the table before its
 -- snapshot. The last step of a rebuild stops writers of the read model with such
--- a lock; so nothing is ever folded onto a row that it is about to change.
+-- a lock; so nothing is ever folded onto a row that it is about to change. A row is
+-- updated also where the key is its only column: what was written tells whether
+-- the fold gave a row.
 --
 -- Errors of the fold are caught around the fold alone, by next_<read model>.
+--
+-- Bodies are quoted as literals: an event type may hold whatever would end a body
+-- between dollars, and what follows would run as the owner.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -1232,7 +1270,9 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s');
+    v_keep constant text := evident._projection_object(
+        p_projection, 'keep_event_%s'
+    );
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
 begin
     execute format(
@@ -1244,14 +1284,7 @@ begin
         language plpgsql
         stable
         parallel safe
-        as $next$
-        declare
-            v_message text;
-            v_detail text;
-        begin
-            return %3$s(p_row, p_event);
-        %4$s
-        $next$;
+        as %3$L;
 
         comment on function %1$s(%2$s, evident.event_store) is
         'Made by create_projection: the fold step, naming the projection in errors.';
@@ -1260,8 +1293,18 @@ begin
         $sql$,
         v_next,
         p_projection.name,
-        to_regprocedure(p_projection.apply)::oid::regproc,
-        evident._projection_refusal(p_projection)
+        format(
+            $next$
+        declare
+            v_message text;
+            v_detail text;
+        begin
+            return %s(p_row, p_event);
+        %s
+        $next$,
+            to_regprocedure(p_projection.apply)::oid::regproc,
+            evident._projection_refusal(p_projection)
+        )
     );
 
     execute format(
@@ -1272,93 +1315,97 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
-        as $keep$
-        declare
-            v_row %2$s;
-        begin
-            if not (%3$s)
-                or current_setting('evident.is_batch', true) is not distinct from 'on'
-            then
-                return null;
-            end if;
-
-            if new.version = 1 then
-                v_row.%4$I := new.aggregate_id;
-                v_row := %5$s(v_row, new);
-                if v_row.%4$I is null then
-                    return null;
-                end if;
-                insert into %2$s as t (%6$s)
-                values (%7$s)
-                on conflict (%4$I) do %8$s;
-                return null;
-            end if;
-
-            insert into %2$s as t (%6$s)
-            select %9$s
-            from (
-                select
-                    %5$s(
-                        coalesce(
-                            (
-                                select s
-                                from %2$s as s
-                                where s.%4$I = new.aggregate_id
-                            ),
-                            %10$s
-                        ),
-                        new
-                    ) as next_row
-                offset 0
-            ) as f
-            where (f.next_row).%4$I is not null
-            on conflict (%4$I) do %8$s;
-
-            if not found then
-                delete from %2$s as t
-                where t.%4$I = new.aggregate_id;
-            end if;
-            return null;
-        end;
-        $keep$;
+        as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds one event into the read model.';
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %11$I
+        create or replace trigger %3$I
         after insert on evident.event_store
         for each row execute function %1$s();
-
-        alter table evident.event_store disable trigger %11$I;
         $sql$,
         v_keep,
-        p_projection.name,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('new.event_type = any (%L::text[])', p_projection.event_types)
-        end,
-        p_projection.key_column,
-        v_next,
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
-        coalesce(
-            'update set '
-            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-            'nothing'
+        format(
+            $keep$
+        declare
+            v_row %1$s;
+        begin
+            if not (%2$s)
+                or current_setting('evident.is_batch', true) is not distinct from 'on'
+            then
+                return null;
+            end if;
+
+            if new.version = 1 then
+                v_row.%3$I := new.aggregate_id;
+                v_row := %4$s(v_row, new);
+                if v_row.%3$I is null then
+                    return null;
+                end if;
+                insert into %1$s as t (%5$s)
+                values (%6$s)
+                on conflict (%3$I) do %7$s;
+                return null;
+            end if;
+
+            insert into %1$s as t (%5$s)
+            select %8$s
+            from (
+                select
+                    %4$s(
+                        coalesce(
+                            (
+                                select row(s.*)::%1$s
+                                from %1$s as s
+                                where s.%3$I = new.aggregate_id
+                            ),
+                            %9$s
+                        ),
+                        new
+                    ) as next_row
+                offset 0
+            ) as f
+            where (f.next_row).%3$I is not null
+            on conflict (%3$I) do %7$s;
+
+            if not found then
+                delete from %1$s as t
+                where t.%3$I = new.aggregate_id;
+            end if;
+            return null;
+        end;
+        $keep$,
+            p_projection.name,
+            case
+                when p_projection.event_types is null then 'true'
+                else format(
+                    'new.event_type = any (%L::text[])', p_projection.event_types
+                )
+            end,
+            p_projection.key_column,
+            v_next,
+            evident._projection_columns(p_projection, '%1$s'),
+            evident._projection_columns(
+                p_projection, 'v_row.%1$s', 'new.aggregate_id'
+            ),
+            'update set ' || coalesce(
+                evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+                format('%1$I = excluded.%1$I', p_projection.key_column)
+            ),
+            evident._projection_columns(
+                p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+            ),
+            evident._projection_blank(p_projection, 'new.aggregate_id')
         ),
-        evident._projection_columns(
-            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
-        ),
-        evident._projection_blank(p_projection, 'new.aggregate_id'),
-        evident._projection_trigger(p_projection)
+        evident._projection_trigger(p_projection, 'keep_event_%s')
     );
 end;
 $function$;
 
 comment on function evident._make_keep(evident.projection) is
-'Creates or replaces the trigger for single events; disabled.';
+'Creates or replaces the trigger for single events, and enables it.';
 
 revoke all on function evident._make_keep(evident.projection) from public;
 -- [end sql/functions/_make_keep.sql]
@@ -1366,9 +1413,9 @@ revoke all on function evident._make_keep(evident.projection) from public;
 -- evident._make_keep_batch: write the trigger for many events of a synchronous
 -- projection.
 --
--- keep_<read model>_batch folds the events of a statement by key, with one fold and
+-- keep_batch_<read model> folds the events of a statement by key, with one fold and
 -- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_<read model> (_make_keep).
+-- batch to keep_event_<read model> (_make_keep).
 --
 -- The lock on the read model comes before the rows are read: the last step of
 -- a rebuild stops its writers there.
@@ -1388,7 +1435,9 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s_batch');
+    v_keep constant text := evident._projection_object(
+        p_projection, 'keep_batch_%s'
+    );
     v_events constant text := format(
         $sql$
             select
@@ -1484,61 +1533,63 @@ begin
         parallel unsafe
         set search_path = pg_catalog, pg_temp
         set enable_seqscan = off
-        as $keep$
-        declare
-            v_message text;
-            v_detail text;
-            v_queue text[];
-            v_first bigint;
-            v_count bigint;
-            v_keys %2$s[];
-            v_rows %3$s[];
-        begin
-            %4$s
-            lock table %3$s in row exclusive mode;
-            begin
-                select
-                    array_agg(f.key),
-                    array_agg(f.next_row)
-                into v_keys, v_rows
-                from (%5$s) as f;
-            %6$s
-            if v_keys is not null then
-                %7$s into v_count;
-            end if;
-            return null;
-        end;
-        $keep$;
+        as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds the events of a statement, by key.';
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %8$I
+        create or replace trigger %3$I
         after insert on evident.event_store
         referencing new table as new_events
-        for each statement %9$s execute function %1$s();
-
-        alter table evident.event_store disable trigger %8$I;
+        for each statement %4$s execute function %1$s();
         $sql$,
         v_keep,
-        p_projection.key_type,
-        p_projection.name,
-        v_queue,
-        evident._projection_next(
-            p_projection,
-            v_events,
-            format(
-                '(select s from %s as s where s.%I = k.key)',
-                p_projection.name, p_projection.key_column
+        format(
+            $keep$
+        declare
+            v_message text;
+            v_detail text;
+            v_queue text[];
+            v_first bigint;
+            v_count bigint;
+            v_keys %1$s[];
+            v_rows %2$s[];
+        begin
+            %3$s
+            lock table %2$s in row exclusive mode;
+            begin
+                select
+                    array_agg(f.key),
+                    array_agg(f.next_row)
+                into v_keys, v_rows
+                from (%4$s) as f;
+            %5$s
+            if v_keys is not null then
+                %6$s into v_count;
+            end if;
+            return null;
+        end;
+        $keep$,
+            p_projection.key_type,
+            p_projection.name,
+            v_queue,
+            evident._projection_next(
+                p_projection,
+                v_events,
+                format(
+                    '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
+                    p_projection.name, p_projection.key_column
+                )
+            ),
+            evident._projection_refusal(p_projection),
+            evident._projection_write(
+                p_projection,
+                'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             )
         ),
-        evident._projection_refusal(p_projection),
-        evident._projection_write(
-            p_projection, 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
-        ),
-        evident._projection_trigger(p_projection) || '_batch',
+        evident._projection_trigger(p_projection, 'keep_batch_%s'),
         case
             when p_projection.keys is null
                 then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
@@ -1549,12 +1600,15 @@ end;
 $function$;
 
 comment on function evident._make_keep_batch(evident.projection) is
-'Creates or replaces the trigger for many events; disabled.';
+'Creates or replaces the trigger for many events, and enables it.';
 
 revoke all on function evident._make_keep_batch(evident.projection) from public;
 -- [end sql/functions/_make_keep_batch.sql]
 -- [begin sql/functions/_switch_triggers.sql]
--- evident._switch_triggers: enable or disable the triggers of a projection.
+-- evident._switch_triggers: let appends keep a synchronous projection, or no longer.
+--
+-- The triggers name the read model's columns, so they are made anew each time they are
+-- to act; that enables them.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store: no transaction has appended
 -- events that are not decided yet, and readers go on.
@@ -1572,27 +1626,35 @@ as $function$
 declare
     v_name text;
 begin
+    if p_must_keep then
+        if p_projection.keys is null then
+            perform evident._make_keep(p_projection);
+        end if;
+        perform evident._make_keep_batch(p_projection);
+        return;
+    end if;
+
+    -- Whoever pauses reads the last id drawn after this, even where no trigger is there.
+    lock table evident.event_store in share row exclusive mode;
+
     for v_name in
         select t.tgname
         from pg_trigger as t
         where
             t.tgrelid = 'evident.event_store'::regclass
             and t.tgname in (
-                evident._projection_trigger(p_projection),
-                evident._projection_trigger(p_projection) || '_batch'
+                evident._projection_trigger(p_projection, 'keep_event_%s'),
+                evident._projection_trigger(p_projection, 'keep_batch_%s')
             )
         order by t.tgname
     loop
-        execute format(
-            'alter table evident.event_store %s trigger %I',
-            case when p_must_keep then 'enable' else 'disable' end, v_name
-        );
+        execute format('alter table evident.event_store disable trigger %I', v_name);
     end loop;
 end;
 $function$;
 
 comment on function evident._switch_triggers(evident.projection, boolean) is
-'Enables or disables the triggers that keep a synchronous projection.';
+'Makes, or disables, the triggers that keep a synchronous projection.';
 
 revoke all on function evident._switch_triggers(evident.projection, boolean)
 from public;
@@ -1647,7 +1709,7 @@ begin
                 p_after, p_until, v_condition
             ),
             format(
-                '(select s from %s as s where s.%I = k.key)',
+                '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
                 p_projection.name, p_projection.key_column
             )
         )
@@ -1891,9 +1953,12 @@ begin
             perform evident._note_failure(
                 p_projection, p_key, v_position, sqlstate, v_message
             );
-            exit;
+            return v_folded;
         end;
     end loop;
+
+    delete from evident.projection_failure as f
+    where f.projection = p_projection.name and f.key = p_key;
     return v_folded;
 end;
 $function$;
@@ -1973,9 +2038,11 @@ revoke all on function evident._go_live(evident.projection) from public;
 -- are stored already begins by catching up: run_projection folds them, and hands over
 -- to the triggers when it is close enough.
 --
--- The same registration again does nothing. With another fold or other event types
--- it renews what was made, and the projection is stale until it is rebuilt. Other
--- keys or another mode make another projection: drop the old one first.
+-- The same registration again does nothing. With another fold, other event types or
+-- other columns it renews what was made, and the projection is stale until it
+-- is rebuilt. Where appends keep the read model, change its columns and register again
+-- in one transaction: the triggers name the columns. Other keys or another mode make
+-- another projection: drop the old one first.
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
@@ -2050,11 +2117,7 @@ begin
         end if;
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
-            and v_old.definition = (
-                select d.definition
-                from evident._projection_definition as d
-                where d.name = v_old.name
-            )
+            and v_old.definition = evident.projection_definition(v_old.name)
         then
             return v_old.name;
         end if;
@@ -2085,25 +2148,17 @@ begin
         )
         returning p.* into v_new;
         update evident.projection as p
-        set definition = d.definition
-        from evident._projection_definition as d
-        where p.name = v_new.name and d.name = v_new.name;
+        set definition = evident.projection_definition(v_new.name)
+        where p.name = v_new.name;
     end if;
 
     perform evident._make_fold(v_new);
-    if v_new.mode = 'sync' then
-        if v_new.keys is null then
-            perform evident._make_keep(v_new);
-        end if;
-        perform evident._make_keep_batch(v_new);
-        if v_new.state = 'running' then
-            perform evident._switch_triggers(v_new, true);
-        elsif not exists (select from evident.event_store) then
-            perform evident._switch_triggers(v_new, true);
-            update evident.projection as p
-            set state = 'running'
-            where p.name = v_new.name;
-        end if;
+    if v_new.mode = 'sync' and v_new.state = 'running' then
+        perform evident._switch_triggers(v_new, true);
+    elsif v_new.state = 'catching_up'
+        and not exists (select from evident.event_store)
+    then
+        perform evident._go_live(v_new);
     end if;
     return v_new.name;
 end;
@@ -2147,17 +2202,17 @@ set client_min_messages = warning
 as $function$
 declare
     v_projection evident.projection := evident._projection(p_name);
-    v_kind text;
+    v_form text;
 begin
     if v_projection.mode = 'sync' then
-        foreach v_kind in array array['', '_batch'] loop
+        foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
             execute format(
                 'drop trigger if exists %I on evident.event_store',
-                evident._projection_trigger(v_projection) || v_kind
+                evident._projection_trigger(v_projection, v_form)
             );
             execute format(
                 'drop function if exists %s()',
-                evident._projection_object(v_projection, 'keep_%s' || v_kind)
+                evident._projection_object(v_projection, v_form)
             );
         end loop;
     end if;
@@ -2563,12 +2618,18 @@ to evident_operator;
 -- short attempts, with pauses in which they go on. The later ones are longer than
 -- deadlock_timeout, after which autovacuum gives way.
 --
+-- When triggers are to be made anew it stops all appends instead, so that none is under
+-- way that has begun with the old ones.
+--
 -- Gives the moment when the attempt that succeeded began.
 --
--- Locks: SHARE ROW EXCLUSIVE on the read model
+-- Locks: SHARE ROW EXCLUSIVE on the read model, or on evident.event_store
 -- Errors: 55P03 when a transaction keeps its lock for too long
 
-create or replace function evident._lock_read_model(p_projection evident.projection)
+create or replace function evident._lock_read_model(
+    p_projection evident.projection,
+    p_must_stop_appends boolean
+)
 returns timestamptz
 language plpgsql
 volatile
@@ -2577,6 +2638,10 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_timeout constant text := current_setting('lock_timeout');
+    v_table constant text := case
+        when p_must_stop_appends then 'evident.event_store'
+        else p_projection.name
+    end;
     v_started_at timestamptz;
 begin
     for v_attempt in 1..12 loop
@@ -2586,9 +2651,7 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            execute format(
-                'lock table %s in share row exclusive mode', p_projection.name
-            );
+            execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
         exception when lock_not_available then
@@ -2601,18 +2664,19 @@ begin
         errcode = 'lock_not_available',
         message = format(
             'could not stop writers of %s: a transaction that wrote it is still open',
-            p_projection.name
+            v_table
         ),
         detail = jsonb_build_object('projection', p_projection.name)::text,
         hint = 'nothing was changed; run the rebuild again when it is over';
 end;
 $function$;
 
-comment on function evident._lock_read_model(evident.projection) is
-'Stops writers of a read model until the transaction ends; gives when they may have
+comment on function evident._lock_read_model(evident.projection, boolean) is
+'Stops writers of a read model, or all appends, until the transaction ends; gives when they may have
 begun to wait. Errors: 55P03.';
 
-revoke all on function evident._lock_read_model(evident.projection) from public;
+revoke all on function evident._lock_read_model(evident.projection, boolean)
+from public;
 -- [end sql/functions/_lock_read_model.sql]
 -- [begin sql/functions/_fold_round.sql]
 -- evident._fold_round: bring a rebuild's own rows up to a position, and what differs.
@@ -2640,12 +2704,12 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_events constant text := format(
+    v_events_above constant text := format(
         'select v.key, v.event, v.position from %s as v'
-        ' where v.position > %%s and v.position <= %s and %s',
+        ' where %s and v.position <= %s and v.position > ',
         evident._projection_object(p_projection, 'events_of_%s'),
-        p_until,
-        replace(format(p_slice, 'v.key'), '%', '%%')
+        format(p_slice, 'v.key'),
+        p_until
     );
 begin
     execute format(
@@ -2656,7 +2720,7 @@ begin
         $sql$,
         evident._projection_next(
             p_projection,
-            format(v_events, p_after),
+            v_events_above || p_after,
             '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
         )
     );
@@ -2676,7 +2740,7 @@ begin
             where not %4$s
         )
         $sql$,
-        format(v_events, p_low),
+        v_events_above || p_low,
         p_projection.name,
         p_projection.key_column,
         evident._projection_differs(p_projection, 'r.next_row')
@@ -2774,6 +2838,9 @@ evident._note_rebuild(
 -- A slice is the keys of one hash value: several sessions can share the work, and
 -- each last step is shorter.
 --
+-- Where appends keep a read model that is stale, their triggers are made anew, since
+-- they name its columns; for that all appends wait in 3 and 4.
+--
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
 --
 -- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
@@ -2826,10 +2893,14 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_definition := evident.projection_definition(p_name);
+    if v_definition is null then
+        perform evident._refuse_argument(
+            'p_name',
+            'its read model, its fold, or the function that tells its keys is missing',
+            'create what is missing, or drop_projection'
+        );
+    end if;
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -2885,23 +2956,25 @@ begin
     -- 3.
     perform evident._lock_projection(v_projection.number);
     v_locked_at := case
-        when v_is_live then evident._lock_read_model(v_projection)
+        when v_is_live then evident._lock_read_model(
+            v_projection, v_projection.definition is distinct from v_definition
+        )
         else evident._now()
     end;
     v_now := evident._projection(p_name);
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
-        )
+        or v_definition is distinct from evident.projection_definition(p_name)
     then
         raise exception using
             errcode = 'serialization_failure',
             message = format('projection %s was changed during the rebuild', p_name),
             detail = jsonb_build_object('projection', p_name)::text,
             hint = 'nothing was written; run the rebuild again';
+    end if;
+
+    if v_is_live and v_now.definition is distinct from v_definition then
+        perform evident._switch_triggers(v_now, true);
     end if;
 
     -- 4.
@@ -3201,7 +3274,7 @@ grant execute on function evident.project(text, text, text) to evident_reader;
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
 --
 -- One row for each projection whose key is the aggregate, folded from its events up
--- to then. A projection in which it had no row is left out.
+-- to then; null is now. A projection in which it had no row is left out.
 --
 -- Runs with the caller's rights.
 -- Errors: PT404; those of the folds
@@ -3219,7 +3292,7 @@ as $function$
 declare
     v_version integer;
 begin
-    select max(e.version) filter (where e.occurred_at <= p_until)
+    select max(e.version) filter (where coalesce(e.occurred_at <= p_until, true))
     into v_version
     from evident.event_store as e
     where e.aggregate_id = p_aggregate_id
@@ -3253,9 +3326,9 @@ end;
 $function$;
 
 comment on function evident.aggregate_at(uuid, timestamptz) is
-'What was known about an aggregate at p_until: one row for each projection by aggregate,
-with the aggregate''s version then, and the row as JSON. No rows: nothing was known
-yet. Errors: PT404 no such aggregate.';
+'What was known about an aggregate at p_until (null = now): one row for each projection
+by aggregate, with the aggregate''s version then, and the row as JSON. No rows: nothing
+was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
@@ -3356,7 +3429,7 @@ select
     p.name,
     p.mode,
     p.state,
-    (p.definition is distinct from d.definition) as is_stale,
+    (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
     greatest(s.head - l.position, 0) as events_behind_head,
@@ -3369,7 +3442,6 @@ select
     r.slices_done as rebuild_slices_done,
     r.rebuilt_at
 from evident.projection as p
-inner join evident._projection_definition as d on p.name = d.name
 cross join evident.feed_status as s
 cross join lateral (
     select

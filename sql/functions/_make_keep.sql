@@ -1,16 +1,21 @@
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
--- keep_<read model>, for each row, is the short way where the key is the aggregate.
--- Functions that insert many events set evident.is_batch, and the trigger of
+-- keep_event_<read model>, for each row, is the short way where the key is the
+-- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
 -- _make_keep_batch folds those. Either is right for any number of events, so the
 -- setting is only about speed, and exactly one of the two acts.
 --
 -- The first version of an aggregate has no row to look for. For others, reading the
 -- row and writing it are one statement, which has its lock on the table before its
 -- snapshot. The last step of a rebuild stops writers of the read model with such
--- a lock; so nothing is ever folded onto a row that it is about to change.
+-- a lock; so nothing is ever folded onto a row that it is about to change. A row is
+-- updated also where the key is its only column: what was written tells whether
+-- the fold gave a row.
 --
 -- Errors of the fold are caught around the fold alone, by next_<read model>.
+--
+-- Bodies are quoted as literals: an event type may hold whatever would end a body
+-- between dollars, and what follows would run as the owner.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -22,7 +27,9 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s');
+    v_keep constant text := evident._projection_object(
+        p_projection, 'keep_event_%s'
+    );
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
 begin
     execute format(
@@ -34,14 +41,7 @@ begin
         language plpgsql
         stable
         parallel safe
-        as $next$
-        declare
-            v_message text;
-            v_detail text;
-        begin
-            return %3$s(p_row, p_event);
-        %4$s
-        $next$;
+        as %3$L;
 
         comment on function %1$s(%2$s, evident.event_store) is
         'Made by create_projection: the fold step, naming the projection in errors.';
@@ -50,8 +50,18 @@ begin
         $sql$,
         v_next,
         p_projection.name,
-        to_regprocedure(p_projection.apply)::oid::regproc,
-        evident._projection_refusal(p_projection)
+        format(
+            $next$
+        declare
+            v_message text;
+            v_detail text;
+        begin
+            return %s(p_row, p_event);
+        %s
+        $next$,
+            to_regprocedure(p_projection.apply)::oid::regproc,
+            evident._projection_refusal(p_projection)
+        )
     );
 
     execute format(
@@ -62,92 +72,96 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
-        as $keep$
-        declare
-            v_row %2$s;
-        begin
-            if not (%3$s)
-                or current_setting('evident.is_batch', true) is not distinct from 'on'
-            then
-                return null;
-            end if;
-
-            if new.version = 1 then
-                v_row.%4$I := new.aggregate_id;
-                v_row := %5$s(v_row, new);
-                if v_row.%4$I is null then
-                    return null;
-                end if;
-                insert into %2$s as t (%6$s)
-                values (%7$s)
-                on conflict (%4$I) do %8$s;
-                return null;
-            end if;
-
-            insert into %2$s as t (%6$s)
-            select %9$s
-            from (
-                select
-                    %5$s(
-                        coalesce(
-                            (
-                                select s
-                                from %2$s as s
-                                where s.%4$I = new.aggregate_id
-                            ),
-                            %10$s
-                        ),
-                        new
-                    ) as next_row
-                offset 0
-            ) as f
-            where (f.next_row).%4$I is not null
-            on conflict (%4$I) do %8$s;
-
-            if not found then
-                delete from %2$s as t
-                where t.%4$I = new.aggregate_id;
-            end if;
-            return null;
-        end;
-        $keep$;
+        as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds one event into the read model.';
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %11$I
+        create or replace trigger %3$I
         after insert on evident.event_store
         for each row execute function %1$s();
-
-        alter table evident.event_store disable trigger %11$I;
         $sql$,
         v_keep,
-        p_projection.name,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('new.event_type = any (%L::text[])', p_projection.event_types)
-        end,
-        p_projection.key_column,
-        v_next,
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
-        coalesce(
-            'update set '
-            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-            'nothing'
+        format(
+            $keep$
+        declare
+            v_row %1$s;
+        begin
+            if not (%2$s)
+                or current_setting('evident.is_batch', true) is not distinct from 'on'
+            then
+                return null;
+            end if;
+
+            if new.version = 1 then
+                v_row.%3$I := new.aggregate_id;
+                v_row := %4$s(v_row, new);
+                if v_row.%3$I is null then
+                    return null;
+                end if;
+                insert into %1$s as t (%5$s)
+                values (%6$s)
+                on conflict (%3$I) do %7$s;
+                return null;
+            end if;
+
+            insert into %1$s as t (%5$s)
+            select %8$s
+            from (
+                select
+                    %4$s(
+                        coalesce(
+                            (
+                                select row(s.*)::%1$s
+                                from %1$s as s
+                                where s.%3$I = new.aggregate_id
+                            ),
+                            %9$s
+                        ),
+                        new
+                    ) as next_row
+                offset 0
+            ) as f
+            where (f.next_row).%3$I is not null
+            on conflict (%3$I) do %7$s;
+
+            if not found then
+                delete from %1$s as t
+                where t.%3$I = new.aggregate_id;
+            end if;
+            return null;
+        end;
+        $keep$,
+            p_projection.name,
+            case
+                when p_projection.event_types is null then 'true'
+                else format(
+                    'new.event_type = any (%L::text[])', p_projection.event_types
+                )
+            end,
+            p_projection.key_column,
+            v_next,
+            evident._projection_columns(p_projection, '%1$s'),
+            evident._projection_columns(
+                p_projection, 'v_row.%1$s', 'new.aggregate_id'
+            ),
+            'update set ' || coalesce(
+                evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+                format('%1$I = excluded.%1$I', p_projection.key_column)
+            ),
+            evident._projection_columns(
+                p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+            ),
+            evident._projection_blank(p_projection, 'new.aggregate_id')
         ),
-        evident._projection_columns(
-            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
-        ),
-        evident._projection_blank(p_projection, 'new.aggregate_id'),
-        evident._projection_trigger(p_projection)
+        evident._projection_trigger(p_projection, 'keep_event_%s')
     );
 end;
 $function$;
 
 comment on function evident._make_keep(evident.projection) is
-'Creates or replaces the trigger for single events; disabled.';
+'Creates or replaces the trigger for single events, and enables it.';
 
 revoke all on function evident._make_keep(evident.projection) from public;

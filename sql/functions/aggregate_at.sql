@@ -1,7 +1,7 @@
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
 --
 -- One row for each projection whose key is the aggregate, folded from its events up
--- to then. A projection in which it had no row is left out.
+-- to then; null is now. A projection in which it had no row is left out.
 --
 -- Runs with the caller's rights.
 -- Errors: PT404; those of the folds
@@ -19,7 +19,7 @@ as $function$
 declare
     v_version integer;
 begin
-    select max(e.version) filter (where e.occurred_at <= p_until)
+    select max(e.version) filter (where coalesce(e.occurred_at <= p_until, true))
     into v_version
     from evident.event_store as e
     where e.aggregate_id = p_aggregate_id
@@ -53,9 +53,9 @@ end;
 $function$;
 
 comment on function evident.aggregate_at(uuid, timestamptz) is
-'What was known about an aggregate at p_until: one row for each projection by aggregate,
-with the aggregate''s version then, and the row as JSON. No rows: nothing was known
-yet. Errors: PT404 no such aggregate.';
+'What was known about an aggregate at p_until (null = now): one row for each projection
+by aggregate, with the aggregate''s version then, and the row as JSON. No rows: nothing
+was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;

@@ -16,6 +16,9 @@
 -- A slice is the keys of one hash value: several sessions can share the work, and
 -- each last step is shorter.
 --
+-- Where appends keep a read model that is stale, their triggers are made anew, since
+-- they name its columns; for that all appends wait in 3 and 4.
+--
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
 --
 -- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
@@ -68,10 +71,14 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_definition := evident.projection_definition(p_name);
+    if v_definition is null then
+        perform evident._refuse_argument(
+            'p_name',
+            'its read model, its fold, or the function that tells its keys is missing',
+            'create what is missing, or drop_projection'
+        );
+    end if;
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -127,23 +134,25 @@ begin
     -- 3.
     perform evident._lock_projection(v_projection.number);
     v_locked_at := case
-        when v_is_live then evident._lock_read_model(v_projection)
+        when v_is_live then evident._lock_read_model(
+            v_projection, v_projection.definition is distinct from v_definition
+        )
         else evident._now()
     end;
     v_now := evident._projection(p_name);
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
-        )
+        or v_definition is distinct from evident.projection_definition(p_name)
     then
         raise exception using
             errcode = 'serialization_failure',
             message = format('projection %s was changed during the rebuild', p_name),
             detail = jsonb_build_object('projection', p_name)::text,
             hint = 'nothing was written; run the rebuild again';
+    end if;
+
+    if v_is_live and v_now.definition is distinct from v_definition then
+        perform evident._switch_triggers(v_now, true);
     end if;
 
     -- 4.
