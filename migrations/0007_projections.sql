@@ -1001,13 +1001,35 @@ begin
         )
         union all
         select
-            11, 'p_apply', 'the name is kept for what is made for the read model',
-            'call it something else, such as apply_ and the read model''s name'
+            11, 'p_read_model', format('%s is in the way', o.name),
+            'rename it: what is made for the read model has that name'
+        from pg_class as c
+        cross join lateral (
+            select
+                p.oid::regprocedure::text as name,
+                obj_description(p.oid, 'pg_proc') as description
+            from pg_proc as p
+            where
+                p.pronamespace = c.relnamespace
+                and p.proname in (
+                    'fold_' || c.relname,
+                    'fold_' || c.relname || '_step',
+                    'next_' || c.relname,
+                    'keep_event_' || c.relname,
+                    'keep_batch_' || c.relname
+                )
+            union all
+            select
+                v.oid::regclass::text,
+                obj_description(v.oid, 'pg_class')
+            from pg_class as v
+            where
+                v.relnamespace = c.relnamespace
+                and v.relname = 'events_of_' || c.relname
+        ) as o
         where
-            v_apply::oid::regproc::text in (
-                evident._projection_object(p_projection, 'fold_%s'),
-                evident._projection_object(p_projection, 'next_%s')
-            )
+            c.oid = v_model
+            and coalesce(o.description, '') not like 'Made by create_projection:%'
         union all
         select
             12,
