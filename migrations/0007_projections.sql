@@ -983,6 +983,9 @@ revoke all on function evident._check_projection(evident.projection) from public
 -- there is none.
 --
 -- All are plain catalog objects, of use by hand too: with "order by" the position.
+--
+-- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
+-- key (a day), must be the same for a failure, a skip, a lock and every session.
 
 create or replace function evident._make_fold(p_projection evident.projection)
 returns void
@@ -1206,6 +1209,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         as $keep$
         declare
             v_row %2$s;
@@ -1365,6 +1370,17 @@ begin
                 v_queue text[];
                 v_first bigint;
             begin
+                begin
+                    select
+                        array_agg(distinct v.key::text),
+                        min(v.position)
+                    into v_queue, v_first
+                    from (%2$s) as v;
+                %3$s
+                if v_queue is null then
+                    return null;
+                end if;
+
                 if current_setting('transaction_isolation')
                     in ('repeatable read', 'serializable')
                 then
@@ -1375,14 +1391,6 @@ begin
                         'append at READ COMMITTED'
                     );
                 end if;
-
-                begin
-                    select
-                        array_agg(distinct v.key::text),
-                        min(v.position)
-                    into v_queue, v_first
-                    from (%2$s) as v;
-                %3$s
 
                 perform evident._lock_keys(%4$s, v_queue);
                 if exists (
@@ -1422,6 +1430,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         set enable_seqscan = off
         as $keep$
         declare
@@ -2239,6 +2249,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -2397,6 +2409,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -2447,6 +2461,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -2734,6 +2750,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 set client_min_messages = warning
 as $function$
@@ -2909,6 +2927,8 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 as $function$
 declare
@@ -3002,6 +3022,8 @@ language plpgsql
 stable
 parallel restricted
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 as $function$
 declare
     v_projection evident.projection;

@@ -62,6 +62,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         as $keep$
         declare
             v_row %2$s;

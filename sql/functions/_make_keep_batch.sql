@@ -66,6 +66,17 @@ begin
                 v_queue text[];
                 v_first bigint;
             begin
+                begin
+                    select
+                        array_agg(distinct v.key::text),
+                        min(v.position)
+                    into v_queue, v_first
+                    from (%2$s) as v;
+                %3$s
+                if v_queue is null then
+                    return null;
+                end if;
+
                 if current_setting('transaction_isolation')
                     in ('repeatable read', 'serializable')
                 then
@@ -76,14 +87,6 @@ begin
                         'append at READ COMMITTED'
                     );
                 end if;
-
-                begin
-                    select
-                        array_agg(distinct v.key::text),
-                        min(v.position)
-                    into v_queue, v_first
-                    from (%2$s) as v;
-                %3$s
 
                 perform evident._lock_keys(%4$s, v_queue);
                 if exists (
@@ -123,6 +126,8 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         set enable_seqscan = off
         as $keep$
         declare

@@ -36,6 +36,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 set client_min_messages = warning
 as $function$

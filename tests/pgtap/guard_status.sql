@@ -27,6 +27,16 @@ select results_eq(
     ('event_store.event_store_history', 'enabled always', true),
     ('event_store.event_store_history_rows', 'enabled always', true),
     (
+        'event_store.event_store_shop_account_balance',
+        'keeps shop.account_balance',
+        null
+    ),
+    (
+        'event_store.event_store_shop_account_balance_batch',
+        'keeps shop.account_balance',
+        null
+    ),
+    (
         'event_store.event_store_shop_orders_summary',
         'keeps shop.orders_summary',
         null
