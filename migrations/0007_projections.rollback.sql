@@ -63,7 +63,9 @@ drop function evident._projection_object(evident.projection, text);
 drop function evident._refuse_fold(text, text, text, text);
 drop function evident._is_fold_error(text);
 drop function evident._lock_keys(integer, text[]);
-drop function evident._lock_projection(integer);
+drop function evident._lock_projection(text);
+drop function evident._lock_registration(text, boolean);
+drop function evident._refuse_one_snapshot();
 drop function evident._projection(text);
 
 -- [begin sql/functions/_insert_stream.sql]

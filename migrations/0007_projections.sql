@@ -373,28 +373,140 @@ comment on function evident._projection(text) is
 
 revoke all on function evident._projection(text) from public;
 -- [end sql/functions/_projection.sql]
+-- [begin sql/functions/_refuse_one_snapshot.sql]
+-- evident._refuse_one_snapshot: refuse a transaction that keeps one snapshot.
+--
+-- What waits for a lock must then see what the one before it did. At REPEATABLE READ
+-- it could fold up to an old checkpoint, or onto old rows, and nobody would notice.
+--
+-- Errors: PT400
+
+create or replace function evident._refuse_one_snapshot()
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if current_setting('transaction_isolation')
+        in ('repeatable read', 'serializable')
+    then
+        perform evident._refuse_argument(
+            'transaction_isolation',
+            current_setting('transaction_isolation')
+            || ' cannot see what others do to the projection meanwhile',
+            'call it at READ COMMITTED'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._refuse_one_snapshot() is
+'Raises PT400 at REPEATABLE READ and SERIALIZABLE.';
+
+revoke all on function evident._refuse_one_snapshot() from public;
+-- [end sql/functions/_refuse_one_snapshot.sql]
+
+-- [begin sql/functions/_lock_registration.sql]
+-- evident._lock_registration: be the only one to register or drop a projection.
+--
+-- A rebuild shares the lock with other rebuilds from its beginning. It reads what was
+-- made for the projection long before it takes the projection's lock; whoever waited
+-- for the former with the latter in hand would wait for ever.
+--
+-- Without a name it is the lock of all names, and null comes back. With one it gives
+-- the projection, which has another number once it was dropped and made anew.
+--
+-- Everybody takes the locks in this order: registration, projection, view of its
+-- events, event store, read model.
+--
+-- Locks: a transaction-level advisory lock; key: 17753 in the upper 16 bits, the
+-- projection's number below, or 0.
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404
+
+create or replace function evident._lock_registration(
+    p_name text default null,
+    p_is_shared boolean default false
+)
+returns evident.projection
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection;
+    v_number integer := 0;
+begin
+    perform evident._refuse_one_snapshot();
+    if p_name is null then
+        perform pg_advisory_xact_lock(17753::bigint << 48);
+        return null;
+    end if;
+
+    v_projection := evident._projection(p_name);
+    while v_number <> v_projection.number loop
+        v_number := v_projection.number;
+        if p_is_shared then
+            perform pg_advisory_xact_lock_shared((17753::bigint << 48) | v_number);
+        else
+            perform pg_advisory_xact_lock((17753::bigint << 48) | v_number);
+        end if;
+        v_projection := evident._projection(p_name);
+    end loop;
+    return v_projection;
+end;
+$function$;
+
+comment on function evident._lock_registration(text, boolean) is
+'Waits for and takes the lock of a projection''s registration until the transaction
+ends, and gives the projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE,
+PT404 no such projection.';
+
+revoke all on function evident._lock_registration(text, boolean) from public;
+-- [end sql/functions/_lock_registration.sql]
+
 -- [begin sql/functions/_lock_projection.sql]
 -- evident._lock_projection: be the only one to run or change a projection.
 --
 -- Held to the end of the transaction by run_projection (which only tries), by
 -- the last step of a rebuild, and by whatever changes the registration.
 --
+-- Gives the projection as it is under the lock. One that was dropped and made anew
+-- meanwhile has another number, and so another lock.
+--
 -- Locks: an exclusive transaction-level advisory lock; key: 17752 in the
--- upper 16 bits, the projection's number below. Inlined by the planner.
+-- upper 16 bits, the projection's number below.
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404
 
-create or replace function evident._lock_projection(p_number integer)
-returns boolean
-language sql
+create or replace function evident._lock_projection(p_name text)
+returns evident.projection
+language plpgsql
 volatile
 parallel unsafe
-begin atomic
-    select pg_advisory_xact_lock((17752::bigint << 48) | p_number) is not null;
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_number integer := 0;
+begin
+    perform evident._refuse_one_snapshot();
+    while v_number <> v_projection.number loop
+        v_number := v_projection.number;
+        perform pg_advisory_xact_lock((17752::bigint << 48) | v_number);
+        v_projection := evident._projection(p_name);
+    end loop;
+    return v_projection;
 end;
+$function$;
 
-comment on function evident._lock_projection(integer) is
-'Waits for and takes the projection''s runner lock until the transaction ends.';
+comment on function evident._lock_projection(text) is
+'Waits for and takes the projection''s runner lock until the transaction ends, and
+gives the projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404 no such
+projection.';
 
-revoke all on function evident._lock_projection(integer) from public;
+revoke all on function evident._lock_projection(text) from public;
 -- [end sql/functions/_lock_projection.sql]
 -- [begin sql/functions/_lock_keys.sql]
 -- evident._lock_keys: queue for keys of a synchronous projection across aggregates.
@@ -1157,7 +1269,12 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- snapshot. The last step of a rebuild stops writers of the read model with such
 -- a lock; so nothing is ever folded onto a row that it is about to change.
 --
--- Errors of the fold are caught around the fold alone, by next_<read model>.
+-- Errors of the fold are caught around the fold alone, which costs no transaction id.
+--
+-- A cast in a fold may depend on settings, and a replay must give the same: the fold
+-- runs under the settings of all other paths, by pinned_<read model> where the
+-- session's are others. The trigger function itself sets none, which would cost a
+-- tenth of the append; it runs inside the append functions, which pin their path.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -1169,12 +1286,47 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s');
+    v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
+    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
+    -- Setting them costs more than looking, and most sessions have them so.
+    v_step constant text :=
+        $sql$
+            case
+                when current_setting('timezone') in ('UTC', 'Etc/UTC')
+                    and current_setting('datestyle') = 'ISO, MDY'
+                    and current_setting('search_path') = 'pg_catalog, pg_temp'
+                    then %1$s(%3$s, %4$s)
+                else %2$s(%3$s, %4$s)
+            end
+        $sql$;
+    v_is_ours constant text := format(
+        '%s and current_setting(''evident.is_batch'', true) is distinct from ''on''',
+        case
+            when p_projection.event_types is null then 'true'
+            else format('new.event_type = any (%L::text[])', p_projection.event_types)
+        end
+    );
 begin
     execute format(
         $sql$
         create or replace function %1$s(
+            p_row %2$s, p_event evident.event_store
+        )
+        returns %2$s
+        language plpgsql
+        stable
+        parallel safe
+        set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
+        as $pinned$
+        begin
+            return %3$s(p_row, p_event);
+        end;
+        $pinned$;
+
+        create or replace function %4$s(
             p_row %2$s, p_event evident.event_store
         )
         returns %2$s
@@ -1186,18 +1338,23 @@ begin
             v_message text;
             v_detail text;
         begin
-            return %3$s(p_row, p_event);
-        %4$s
+            return %5$s;
+        %6$s
         $next$;
 
         comment on function %1$s(%2$s, evident.event_store) is
+        'Made by create_projection: the fold step, under the settings that all use.';
+        comment on function %4$s(%2$s, evident.event_store) is
         'Made by create_projection: the fold step, naming the projection in errors.';
 
         revoke all on function %1$s(%2$s, evident.event_store) from public;
+        revoke all on function %4$s(%2$s, evident.event_store) from public;
         $sql$,
-        v_next,
+        v_pinned,
         p_projection.name,
-        to_regprocedure(p_projection.apply)::oid::regproc,
+        v_apply,
+        v_next,
+        format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
         evident._projection_refusal(p_projection)
     );
 
@@ -1208,54 +1365,46 @@ begin
         language plpgsql
         volatile
         parallel unsafe
-        set search_path = pg_catalog, pg_temp
-        set datestyle = 'ISO, MDY'
-        set timezone = 'UTC'
         as $keep$
         declare
             v_row %2$s;
+            v_message text;
+            v_detail text;
         begin
-            if not (%3$s)
-                or current_setting('evident.is_batch', true) is not distinct from 'on'
-            then
-                return null;
-            end if;
-
-            if new.version = 1 then
+            if new.version = 1 and %3$s then
                 v_row.%4$I := new.aggregate_id;
-                v_row := %5$s(v_row, new);
-                if v_row.%4$I is null then
-                    return null;
-                end if;
-                insert into %2$s as t (%6$s)
-                values (%7$s)
-                on conflict (%4$I) do %8$s;
-                return null;
-            end if;
-
-            insert into %2$s as t (%6$s)
-            select %9$s
-            from (
-                select
-                    %5$s(
-                        coalesce(
-                            (
-                                select s
-                                from %2$s as s
-                                where s.%4$I = new.aggregate_id
+                begin
+                    v_row := %5$s;
+                %6$s
+                insert into %2$s as t (%7$s)
+                select %8$s
+                where v_row.%4$I is not null
+                on conflict (%4$I) do %9$s;
+            elsif %3$s then
+                insert into %2$s as t (%7$s)
+                select %10$s
+                from (
+                    select
+                        %11$s(
+                            coalesce(
+                                (
+                                    select s
+                                    from %2$s as s
+                                    where s.%4$I = new.aggregate_id
+                                ),
+                                %12$s
                             ),
-                            %10$s
-                        ),
-                        new
-                    ) as next_row
-                offset 0
-            ) as f
-            where (f.next_row).%4$I is not null
-            on conflict (%4$I) do %8$s;
+                            new
+                        ) as next_row
+                    offset 0
+                ) as f
+                where (f.next_row).%4$I is not null
+                on conflict (%4$I) do %9$s;
 
-            if not found then
-                delete from %2$s as t
-                where t.%4$I = new.aggregate_id;
+                if not found then
+                    delete from %2$s as t
+                    where t.%4$I = new.aggregate_id;
+                end if;
             end if;
             return null;
         end;
@@ -1266,20 +1415,18 @@ begin
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %11$I
+        create or replace trigger %13$I
         after insert on evident.event_store
         for each row execute function %1$s();
 
-        alter table evident.event_store disable trigger %11$I;
+        alter table evident.event_store disable trigger %13$I;
         $sql$,
-        v_keep,
+        evident._projection_object(p_projection, 'keep_%s'),
         p_projection.name,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('new.event_type = any (%L::text[])', p_projection.event_types)
-        end,
+        v_is_ours,
         p_projection.key_column,
-        v_next,
+        format(v_step, v_apply, v_pinned, 'v_row', 'new'),
+        evident._projection_refusal(p_projection),
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
         coalesce(
@@ -1290,6 +1437,7 @@ begin
         evident._projection_columns(
             p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
         ),
+        v_next,
         evident._projection_blank(p_projection, 'new.aggregate_id'),
         evident._projection_trigger(p_projection)
     );
@@ -1395,15 +1543,21 @@ begin
                 perform evident._lock_keys(%4$s, v_queue);
                 if exists (
                     select
-                    from %5$s as v
-                    where
-                        v.position > v_first
-                        and v.key::text = any (v_queue)
-                        and not exists (
-                            select
-                            from new_events as n
-                            where n.id = v.position
-                        )
+                    from (
+                        select e as event
+                        from evident.event_store as e
+                        where
+                            e.id > v_first
+                            and %5$s
+                            and not exists (
+                                select
+                                from new_events as n
+                                where n.id = e.id
+                            )
+                        offset 0
+                    ) as l
+                    cross join lateral %6$s(l.event) as r (key)
+                    where r.key::%7$s::text = any (v_queue)
                 ) then
                     raise exception using
                         errcode = 'serialization_failure',
@@ -1418,7 +1572,12 @@ begin
             v_events,
             evident._projection_refusal(p_projection),
             p_projection.number,
-            evident._projection_object(p_projection, 'events_of_%s')
+            case
+                when p_projection.event_types is null then 'true'
+                else format('e.event_type = any (%L::text[])', p_projection.event_types)
+            end,
+            to_regprocedure(p_projection.keys)::oid::regproc,
+            p_projection.key_type
         );
     end if;
 
@@ -1926,9 +2085,10 @@ revoke all on function evident._go_live(evident.projection) from public;
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
--- Locks: SHARE ROW EXCLUSIVE on evident.projection; for a synchronous projection also
--- on evident.event_store: appends wait, readers do not.
--- Errors: PT400
+-- Locks: the registration's and the projection's; for a synchronous projection also
+-- SHARE ROW EXCLUSIVE on evident.event_store: appends wait, readers do not. Asked for
+-- briefly, since appends queue behind it. 55P03: try again.
+-- Errors: PT400, 55P03
 
 create or replace function evident.create_projection(
     p_read_model regclass,
@@ -1943,6 +2103,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '900ms'
 as $function$
 declare
     v_new evident.projection;
@@ -1986,7 +2147,7 @@ begin
 
     perform evident._check_projection(v_new);
 
-    lock table evident.projection in share row exclusive mode;
+    perform evident._lock_registration();
     select p.*
     into v_old
     from evident.projection as p
@@ -2009,7 +2170,8 @@ begin
         then
             return v_old.name;
         end if;
-        perform evident._lock_projection(v_old.number);
+        perform evident._lock_registration(v_old.name);
+        perform evident._lock_projection(v_old.name);
         update evident.projection as p
         set
             apply = v_new.apply,
@@ -2066,7 +2228,8 @@ model''s, schema included. p_apply(row so far, event) returns the next row, null
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
 run_projection. p_keys(event): the keys that an event touches; null = its aggregate.
-Table and functions belong to evident_owner. Errors: PT400.';
+Table and functions belong to evident_owner. For READ COMMITTED. Errors: PT400; 55P03
+when others were in the way: call again.';
 
 revoke all on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
@@ -2081,9 +2244,10 @@ to evident_operator;
 -- The read model stays as it is, and so do the fold and the events. Works also when
 -- the read model is gone, which would otherwise stop appends for good.
 --
--- Locks: ACCESS EXCLUSIVE on evident.event_store where there are triggers to drop;
--- asked for briefly, since all wait behind it. 55P03: try again.
--- Errors: PT404
+-- Locks: the registration's and the projection's; ACCESS EXCLUSIVE on
+-- evident.event_store where there are triggers to drop; asked for briefly, since all
+-- wait behind it. 55P03: try again.
+-- Errors: PT400, PT404, 55P03
 
 create or replace function evident.drop_projection(p_name text)
 returns void
@@ -2096,9 +2260,17 @@ set lock_timeout = '900ms'
 set client_min_messages = warning
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection;
     v_kind text;
 begin
+    perform evident._lock_registration();
+    perform evident._lock_registration(p_name);
+    v_projection := evident._lock_projection(p_name);
+
+    execute format(
+        'drop view if exists %s',
+        evident._projection_object(v_projection, 'events_of_%s')
+    );
     if v_projection.mode = 'sync' then
         foreach v_kind in array array['', '_batch'] loop
             execute format(
@@ -2111,8 +2283,6 @@ begin
             );
         end loop;
     end if;
-    perform evident._lock_projection(v_projection.number);
-
     execute format(
         $sql$
         drop function if exists %1$s(%2$s, evident.event_store);
@@ -2120,14 +2290,14 @@ begin
         drop aggregate if exists %3$s(%4$s, evident.event_store);
         drop function if exists %5$s(%2$s, %2$s, evident.event_store);
         drop function if exists %5$s(%2$s, %4$s, evident.event_store);
-        drop view if exists %6$s;
+        drop function if exists %6$s(%2$s, evident.event_store);
         $sql$,
         evident._projection_object(v_projection, 'next_%s'),
         v_projection.name,
         evident._projection_object(v_projection, 'fold_%s'),
         v_projection.key_type,
         evident._projection_object(v_projection, 'fold_%s_step'),
-        evident._projection_object(v_projection, 'events_of_%s')
+        evident._projection_object(v_projection, 'pinned_%s')
     );
 
     delete from evident.projection as p
@@ -2137,8 +2307,8 @@ $function$;
 
 comment on function evident.drop_projection(text) is
 'Forgets a projection with its failures and skips, and drops what create_projection
-made for it. The read model and its rows stay. Errors: PT404 no such projection; 55P03
-when others were in the way: call again.';
+made for it. The read model and its rows stay. For READ COMMITTED. Errors: PT404 no such
+projection; 55P03 when others were in the way: call again.';
 
 revoke all on function evident.drop_projection(text) from public;
 grant execute on function evident.drop_projection(text) to evident_operator;
@@ -2149,9 +2319,10 @@ grant execute on function evident.drop_projection(text) to evident_operator;
 -- A synchronous one stops being kept by appends: the lock waits until none is under
 -- way, so its rows are complete up to the newest id drawn, where it will go on.
 --
--- Locks: SHARE ROW EXCLUSIVE on evident.event_store for a synchronous projection:
--- appends wait, readers do not.
--- Errors: PT404
+-- Locks: the projection's; SHARE ROW EXCLUSIVE on evident.event_store for a synchronous
+-- projection: appends wait, readers do not. Asked for briefly, since appends queue
+-- behind it. 55P03: try again.
+-- Errors: PT400, PT404, 55P03
 
 create or replace function evident.pause_projection(p_name text)
 returns void
@@ -2160,13 +2331,11 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '900ms'
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._lock_projection(p_name);
 begin
-    perform evident._lock_projection(v_projection.number);
-    v_projection := evident._projection(p_name);
-
     if v_projection.mode = 'sync' and v_projection.state = 'running' then
         perform evident._switch_triggers(v_projection, false);
         v_projection.position := coalesce(
@@ -2184,7 +2353,8 @@ $function$;
 
 comment on function evident.pause_projection(text) is
 'Stops folding into a read model, which stays as it is; appends and other projections
-go on. Errors: PT404 no such projection.';
+go on. For READ COMMITTED. Errors: PT404 no such projection; 55P03 when others were in
+the way: call again.';
 
 revoke all on function evident.pause_projection(text) from public;
 grant execute on function evident.pause_projection(text) to evident_operator;
@@ -2195,7 +2365,8 @@ grant execute on function evident.pause_projection(text) to evident_operator;
 -- What was appended meanwhile is folded by run_projection; a synchronous projection
 -- is handed over to the appends after that.
 --
--- Errors: PT404
+-- Locks: the projection's, an advisory lock.
+-- Errors: PT400, PT404
 
 create or replace function evident.resume_projection(p_name text)
 returns void
@@ -2205,10 +2376,8 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_projection evident.projection := evident._projection(p_name);
 begin
-    perform evident._lock_projection(v_projection.number);
+    perform evident._lock_projection(p_name);
 
     update evident.projection as p
     set state = case p.mode when 'sync' then 'catching_up' else 'running' end
@@ -2218,7 +2387,8 @@ $function$;
 
 comment on function evident.resume_projection(text) is
 'Goes on with a paused projection: run_projection folds what was appended meanwhile.
-Does nothing to one that is not paused. Errors: PT404 no such projection.';
+Does nothing to one that is not paused. For READ COMMITTED. Errors: PT404 no such
+projection.';
 
 revoke all on function evident.resume_projection(text) from public;
 grant execute on function evident.resume_projection(text) to evident_operator;
@@ -2255,6 +2425,7 @@ set enable_seqscan = off
 as $function$
 declare
     v_projection evident.projection;
+    v_number integer;
     v_safe bigint;
     v_until bigint;
     v_count bigint;
@@ -2265,13 +2436,14 @@ begin
             'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
         );
     end if;
-    v_projection := evident._projection(p_name);
-    if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_projection.number) then
+    v_number := (evident._projection(p_name)).number;
+    if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
         return 0;
     end if;
     v_projection := evident._projection(p_name);
 
-    if v_projection.state = 'paused'
+    if v_projection.number <> v_number
+        or v_projection.state = 'paused'
         or (v_projection.mode = 'sync' and v_projection.state = 'running')
         or exists (
             select
@@ -2400,7 +2572,7 @@ from public;
 -- that one again.
 --
 -- Locks: the projection's, an advisory lock.
--- Errors: PT404
+-- Errors: PT400, PT404
 
 create or replace function evident.retry_failure(p_name text, p_key text)
 returns bigint
@@ -2414,11 +2586,9 @@ set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._lock_projection(p_name);
     v_failure evident.projection_failure;
 begin
-    perform evident._lock_projection(v_projection.number);
-    v_projection := evident._projection(p_name);
     v_failure := evident._projection_failure(v_projection, p_key);
 
     if p_key = '' then
@@ -2433,8 +2603,8 @@ $function$;
 comment on function evident.retry_failure(text, text) is
 'Folds the events that wait for a parked key, in their order, and gives how many; the
 key stays parked behind the first that fails, see projection_failure. With the key
-'''' (keys could not be told) the next run tries again. Errors: PT404 no such
-projection, or not parked.';
+'''' (keys could not be told) the next run tries again. For READ COMMITTED. Errors:
+PT404 no such projection, or not parked.';
 
 revoke all on function evident.retry_failure(text, text) from public;
 grant execute on function evident.retry_failure(text, text) to evident_operator;
@@ -2466,7 +2636,7 @@ set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
     if coalesce(char_length(trim(p_actor)), 0) not between 1 and 200 then
@@ -2480,8 +2650,7 @@ begin
         );
     end if;
 
-    perform evident._lock_projection(v_projection.number);
-    v_projection := evident._projection(p_name);
+    v_projection := evident._lock_projection(p_name);
     v_failure := evident._projection_failure(v_projection, p_key);
 
     insert into evident.projection_skip as s (
@@ -2504,8 +2673,8 @@ $function$;
 comment on function evident.skip_failure(text, text, text, text) is
 'Leaves out, for this projection and key, the event that could not be folded, records
 p_actor (1 to 200 characters) and p_reason (1 to 1000) in projection_skip, folds the
-events behind it, and gives how many. Errors: PT400 invalid argument, PT404 no such
-projection, or not parked.';
+events behind it, and gives how many. For READ COMMITTED. Errors: PT400 invalid
+argument, PT404 no such projection, or not parked.';
 
 revoke all on function evident.skip_failure(text, text, text, text) from public;
 grant execute on function evident.skip_failure(text, text, text, text)
@@ -2735,7 +2904,7 @@ evident._note_rebuild(
 -- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
 -- deleted folds onto the row it still sees; the drift check would show it.
 --
--- Locks: see 3, to the end of the transaction
+-- Locks: see 3, and the registration's (shared), to the end of the transaction
 -- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
 -- meanwhile; 55P03 when an open transaction kept the lock away
 
@@ -2756,9 +2925,8 @@ set work_mem = '32MB'
 set client_min_messages = warning
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
-    v_is_live constant boolean :=
-        v_projection.mode = 'sync' and v_projection.state = 'running';
+    v_projection evident.projection;
+    v_is_live boolean;
     v_slice constant text := case
         when p_slices = 1 then 'true'
         else format(
@@ -2768,6 +2936,7 @@ declare
     end;
     v_now evident.projection;
     v_definition text;
+    v_skips bigint;
     v_safe bigint;
     v_position bigint;
     v_locked_at timestamptz;
@@ -2784,7 +2953,13 @@ begin
             'slices count from 0'
         );
     end if;
+    v_projection := evident._lock_registration(p_name, p_is_shared => true);
+    v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
     v_definition := evident.projection_definition(p_name);
+    select count(*)
+    into v_skips
+    from evident.projection_skip as s
+    where s.projection = p_name;
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -2838,15 +3013,19 @@ begin
     end loop;
 
     -- 3.
-    perform evident._lock_projection(v_projection.number);
+    v_now := evident._lock_projection(p_name);
     v_locked_at := case
         when v_is_live then evident._lock_read_model(v_projection)
         else evident._now()
     end;
-    v_now := evident._projection(p_name);
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
         or v_definition is distinct from evident.projection_definition(p_name)
+        or v_skips <> (
+            select count(*)
+            from evident.projection_skip as s
+            where s.projection = p_name
+        )
     then
         raise exception using
             errcode = 'serialization_failure',
@@ -2855,10 +3034,11 @@ begin
             hint = 'nothing was written; run the rebuild again';
     end if;
 
-    -- 4.
+    -- 4. The safe position may have gone back since 1: never below what is folded.
     v_safe := case
         when v_is_live then 9223372036854775807
-        when p_slices = 1 then greatest(evident.safe_position(), v_now.position)
+        when p_slices = 1
+            then greatest(v_position, evident.safe_position(), v_now.position)
         else v_now.position
     end;
     perform evident._fold_round(

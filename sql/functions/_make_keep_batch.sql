@@ -91,15 +91,21 @@ begin
                 perform evident._lock_keys(%4$s, v_queue);
                 if exists (
                     select
-                    from %5$s as v
-                    where
-                        v.position > v_first
-                        and v.key::text = any (v_queue)
-                        and not exists (
-                            select
-                            from new_events as n
-                            where n.id = v.position
-                        )
+                    from (
+                        select e as event
+                        from evident.event_store as e
+                        where
+                            e.id > v_first
+                            and %5$s
+                            and not exists (
+                                select
+                                from new_events as n
+                                where n.id = e.id
+                            )
+                        offset 0
+                    ) as l
+                    cross join lateral %6$s(l.event) as r (key)
+                    where r.key::%7$s::text = any (v_queue)
                 ) then
                     raise exception using
                         errcode = 'serialization_failure',
@@ -114,7 +120,12 @@ begin
             v_events,
             evident._projection_refusal(p_projection),
             p_projection.number,
-            evident._projection_object(p_projection, 'events_of_%s')
+            case
+                when p_projection.event_types is null then 'true'
+                else format('e.event_type = any (%L::text[])', p_projection.event_types)
+            end,
+            to_regprocedure(p_projection.keys)::oid::regproc,
+            p_projection.key_type
         );
     end if;
 

@@ -10,9 +10,10 @@
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
--- Locks: SHARE ROW EXCLUSIVE on evident.projection; for a synchronous projection also
--- on evident.event_store: appends wait, readers do not.
--- Errors: PT400
+-- Locks: the registration's and the projection's; for a synchronous projection also
+-- SHARE ROW EXCLUSIVE on evident.event_store: appends wait, readers do not. Asked for
+-- briefly, since appends queue behind it. 55P03: try again.
+-- Errors: PT400, 55P03
 
 create or replace function evident.create_projection(
     p_read_model regclass,
@@ -27,6 +28,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '900ms'
 as $function$
 declare
     v_new evident.projection;
@@ -70,7 +72,7 @@ begin
 
     perform evident._check_projection(v_new);
 
-    lock table evident.projection in share row exclusive mode;
+    perform evident._lock_registration();
     select p.*
     into v_old
     from evident.projection as p
@@ -93,7 +95,8 @@ begin
         then
             return v_old.name;
         end if;
-        perform evident._lock_projection(v_old.number);
+        perform evident._lock_registration(v_old.name);
+        perform evident._lock_projection(v_old.name);
         update evident.projection as p
         set
             apply = v_new.apply,
@@ -150,7 +153,8 @@ model''s, schema included. p_apply(row so far, event) returns the next row, null
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
 run_projection. p_keys(event): the keys that an event touches; null = its aggregate.
-Table and functions belong to evident_owner. Errors: PT400.';
+Table and functions belong to evident_owner. For READ COMMITTED. Errors: PT400; 55P03
+when others were in the way: call again.';
 
 revoke all on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
