@@ -1656,7 +1656,7 @@ begin
         return;
     end if;
 
-    -- Whoever pauses reads the last id drawn after this, even where no trigger is there.
+    -- The caller reads the last id drawn behind this lock, triggers or not.
     lock table evident.event_store in share row exclusive mode;
 
     for v_name in
@@ -2694,8 +2694,8 @@ end;
 $function$;
 
 comment on function evident._lock_read_model(evident.projection, boolean) is
-'Stops writers of a read model, or all appends, until the transaction ends; gives when they may have
-begun to wait. Errors: 55P03.';
+'Stops writers of a read model, or all appends, until the transaction ends; gives when
+they may have begun to wait. Errors: 55P03.';
 
 revoke all on function evident._lock_read_model(evident.projection, boolean)
 from public;

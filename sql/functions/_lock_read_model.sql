@@ -59,8 +59,8 @@ end;
 $function$;
 
 comment on function evident._lock_read_model(evident.projection, boolean) is
-'Stops writers of a read model, or all appends, until the transaction ends; gives when they may have
-begun to wait. Errors: 55P03.';
+'Stops writers of a read model, or all appends, until the transaction ends; gives when
+they may have begun to wait. Errors: 55P03.';
 
 revoke all on function evident._lock_read_model(evident.projection, boolean)
 from public;

@@ -27,7 +27,7 @@ begin
         return;
     end if;
 
-    -- Whoever pauses reads the last id drawn after this, even where no trigger is there.
+    -- The caller reads the last id drawn behind this lock, triggers or not.
     lock table evident.event_store in share row exclusive mode;
 
     for v_name in

@@ -105,7 +105,9 @@ select is(
     'a position is there when it was folded, and without one the last id counts'
 );
 select clock_timestamp() as before \gset
-select evident.wait_for_projection('probe.label', null, '50 milliseconds') as waited \gset
+select evident.wait_for_projection(
+    'probe.label', null, '50 milliseconds'
+) as waited \gset
 select is(
     array[
         :'waited',
