@@ -74,7 +74,9 @@ select results_eq(
 -- Keys.
 
 set local role evident_writer;
-select pg_temp.note(1, '1', '["red"]');
+select evident.append_event(
+    pg_temp.task(1), 'Noted', '{"note": "1", "labels": ["red"]}', 0
+);
 reset role;
 select results_eq(
     'select l.label, l.notes, l.had_only_key from probe.label as l',
