@@ -23,7 +23,9 @@ select results_eq(
 -- One event.
 
 set local role evident_writer;
-select evident.append_event(pg_temp.task(1), 'Noted', '{"note": 1}');
+select evident.append_event(
+    pg_temp.task(1), 'Noted', '{"note": "1", "labels": []}', 0
+);
 reset role;
 select results_eq(
     $$ select n.notes, n.version, n.had_only_key

@@ -75,7 +75,7 @@ select results_eq(
 
 set local role evident_writer;
 select evident.append_event(
-    pg_temp.task(1), 'Noted', '{"note": 1, "labels": ["red"]}'
+    pg_temp.task(1), 'Noted', '{"note": "1", "labels": ["red"]}', 0
 );
 reset role;
 select results_eq(
