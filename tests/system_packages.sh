@@ -7,9 +7,9 @@ set -eu
 if ! command -v apt-get >/dev/null; then
     cat >&2 <<'EOF'
 make test needs, beside Python, a PostgreSQL server of major 15, 16 or 17 in
-/usr/lib/postgresql/<major>/bin, the SQL file of pgTAP and pg_prove. On Debian and
-Ubuntu it installs them itself; here, please install them, or run the part that needs
-Python only: make test MAJORS=18 SUITES=pytest
+/usr/lib/postgresql/<major>/bin, the SQL file of pgTAP, pg_prove and pgbouncer. On
+Debian and Ubuntu it installs them itself; here, please install them, or run the part
+that needs Python only: make test MAJORS=18 SUITES=pytest
 EOF
     exit 1
 fi

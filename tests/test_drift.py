@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from conftest import Database
 from support.programs import finish, start_at
-from support.read_models import DIGITS, LATER, LIVE, break_fold, create_read_models
+from support.worker_models import DIGITS, LATER, LIVE, break_fold, create_read_models
 
 Observer = psycopg.Connection[Any]
 ONE = "01900000-0000-7000-8000-000000000001"

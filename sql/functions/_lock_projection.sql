@@ -3,19 +3,37 @@
 -- Held to the end of the transaction by run_projection (which only tries), by
 -- the last step of a rebuild, and by whatever changes the registration.
 --
+-- Gives the projection as it is under the lock. One that was dropped and made anew
+-- meanwhile has another number, and so another lock.
+--
 -- Locks: an exclusive transaction-level advisory lock; key: 17752 in the
--- upper 16 bits, the projection's number below. Inlined by the planner.
+-- upper 16 bits, the projection's number below.
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404
 
-create or replace function evident._lock_projection(p_number integer)
-returns boolean
-language sql
+create or replace function evident._lock_projection(p_name text)
+returns evident.projection
+language plpgsql
 volatile
 parallel unsafe
-begin atomic
-    select pg_advisory_xact_lock((17752::bigint << 48) | p_number) is not null;
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_number integer := 0;
+begin
+    perform evident._refuse_one_snapshot();
+    while v_number <> v_projection.number loop
+        v_number := v_projection.number;
+        perform pg_advisory_xact_lock((17752::bigint << 48) | v_number);
+        v_projection := evident._projection(p_name);
+    end loop;
+    return v_projection;
 end;
+$function$;
 
-comment on function evident._lock_projection(integer) is
-'Waits for and takes the projection''s runner lock until the transaction ends.';
+comment on function evident._lock_projection(text) is
+'Waits for and takes the projection''s runner lock until the transaction ends, and
+gives the projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404 no such
+projection.';
 
-revoke all on function evident._lock_projection(integer) from public;
+revoke all on function evident._lock_projection(text) from public;

@@ -10,9 +10,10 @@
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
--- Locks: SHARE ROW EXCLUSIVE on evident.projection; for a synchronous projection also
--- on evident.event_store: appends wait, readers do not.
--- Errors: PT400
+-- Locks: the registration's and the projection's; for a synchronous projection also
+-- SHARE ROW EXCLUSIVE on evident.event_store: appends wait, readers do not. Asked for
+-- briefly, since appends queue behind it. 55P03: try again.
+-- Errors: PT400, 55P03
 
 create or replace function evident.create_projection(
     p_read_model regclass,
@@ -27,6 +28,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '900ms'
 as $function$
 declare
     v_new evident.projection;
@@ -38,6 +40,14 @@ begin
             case when p_apply is null then 'p_apply' else 'p_read_model' end,
             'null',
             'name a table, and a function (row so far, event) that returns the next row'
+        );
+    end if;
+    -- An oid that is none of a function's is written without arguments.
+    if p_apply::text not like '%(%' or p_keys::text not like '%(%' then
+        perform evident._refuse_argument(
+            case when p_apply::text like '%(%' then 'p_keys' else 'p_apply' end,
+            'no function',
+            'name a function with the types of its arguments'
         );
     end if;
 
@@ -62,7 +72,7 @@ begin
 
     perform evident._check_projection(v_new);
 
-    lock table evident.projection in share row exclusive mode;
+    perform evident._lock_registration();
     select p.*
     into v_old
     from evident.projection as p
@@ -81,15 +91,12 @@ begin
         end if;
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
-            and v_old.definition = (
-                select d.definition
-                from evident._projection_definition as d
-                where d.name = v_old.name
-            )
+            and v_old.definition = evident.projection_definition(v_old.name)
         then
             return v_old.name;
         end if;
-        perform evident._lock_projection(v_old.number);
+        perform evident._lock_registration(v_old.name);
+        perform evident._lock_projection(v_old.name);
         update evident.projection as p
         set
             apply = v_new.apply,
@@ -116,9 +123,8 @@ begin
         )
         returning p.* into v_new;
         update evident.projection as p
-        set definition = d.definition
-        from evident._projection_definition as d
-        where p.name = v_new.name and d.name = v_new.name;
+        set definition = evident.projection_definition(p.name)
+        where p.name = v_new.name;
     end if;
 
     perform evident._make_fold(v_new);
@@ -147,7 +153,8 @@ model''s, schema included. p_apply(row so far, event) returns the next row, null
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
 run_projection. p_keys(event): the keys that an event touches; null = its aggregate.
-Table and functions belong to evident_owner. Errors: PT400.';
+Table and functions belong to evident_owner. For READ COMMITTED. Errors: PT400; 55P03
+when others were in the way: call again.';
 
 revoke all on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)

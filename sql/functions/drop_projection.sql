@@ -3,9 +3,10 @@
 -- The read model stays as it is, and so do the fold and the events. Works also when
 -- the read model is gone, which would otherwise stop appends for good.
 --
--- Locks: ACCESS EXCLUSIVE on evident.event_store where there are triggers to drop;
--- asked for briefly, since all wait behind it. 55P03: try again.
--- Errors: PT404
+-- Locks: the registration's and the projection's; ACCESS EXCLUSIVE on
+-- evident.event_store where there are triggers to drop; asked for briefly, since all
+-- wait behind it. 55P03: try again.
+-- Errors: PT400, PT404, 55P03
 
 create or replace function evident.drop_projection(p_name text)
 returns void
@@ -18,9 +19,17 @@ set lock_timeout = '900ms'
 set client_min_messages = warning
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection;
     v_kind text;
 begin
+    perform evident._lock_registration();
+    perform evident._lock_registration(p_name);
+    v_projection := evident._lock_projection(p_name);
+
+    execute format(
+        'drop view if exists %s',
+        evident._projection_object(v_projection, 'events_of_%s')
+    );
     if v_projection.mode = 'sync' then
         foreach v_kind in array array['', '_batch'] loop
             execute format(
@@ -33,8 +42,6 @@ begin
             );
         end loop;
     end if;
-    perform evident._lock_projection(v_projection.number);
-
     execute format(
         $sql$
         drop function if exists %1$s(%2$s, evident.event_store);
@@ -42,14 +49,14 @@ begin
         drop aggregate if exists %3$s(%4$s, evident.event_store);
         drop function if exists %5$s(%2$s, %2$s, evident.event_store);
         drop function if exists %5$s(%2$s, %4$s, evident.event_store);
-        drop view if exists %6$s;
+        drop function if exists %6$s(%2$s, evident.event_store);
         $sql$,
         evident._projection_object(v_projection, 'next_%s'),
         v_projection.name,
         evident._projection_object(v_projection, 'fold_%s'),
         v_projection.key_type,
         evident._projection_object(v_projection, 'fold_%s_step'),
-        evident._projection_object(v_projection, 'events_of_%s')
+        evident._projection_object(v_projection, 'pinned_%s')
     );
 
     delete from evident.projection as p
@@ -59,8 +66,8 @@ $function$;
 
 comment on function evident.drop_projection(text) is
 'Forgets a projection with its failures and skips, and drops what create_projection
-made for it. The read model and its rows stay. Errors: PT404 no such projection; 55P03
-when others were in the way: call again.';
+made for it. The read model and its rows stay. For READ COMMITTED. Errors: PT404 no such
+projection; 55P03 when others were in the way: call again.';
 
 revoke all on function evident.drop_projection(text) from public;
 grant execute on function evident.drop_projection(text) to evident_operator;

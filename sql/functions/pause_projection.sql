@@ -3,9 +3,10 @@
 -- A synchronous one stops being kept by appends: the lock waits until none is under
 -- way, so its rows are complete up to the newest id drawn, where it will go on.
 --
--- Locks: SHARE ROW EXCLUSIVE on evident.event_store for a synchronous projection:
--- appends wait, readers do not.
--- Errors: PT404
+-- Locks: the projection's; SHARE ROW EXCLUSIVE on evident.event_store for a synchronous
+-- projection: appends wait, readers do not. Asked for briefly, since appends queue
+-- behind it. 55P03: try again.
+-- Errors: PT400, PT404, 55P03
 
 create or replace function evident.pause_projection(p_name text)
 returns void
@@ -14,13 +15,11 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '900ms'
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._lock_projection(p_name);
 begin
-    perform evident._lock_projection(v_projection.number);
-    v_projection := evident._projection(p_name);
-
     if v_projection.mode = 'sync' and v_projection.state = 'running' then
         perform evident._switch_triggers(v_projection, false);
         v_projection.position := coalesce(
@@ -38,7 +37,8 @@ $function$;
 
 comment on function evident.pause_projection(text) is
 'Stops folding into a read model, which stays as it is; appends and other projections
-go on. Errors: PT404 no such projection.';
+go on. For READ COMMITTED. Errors: PT404 no such projection; 55P03 when others were in
+the way: call again.';
 
 revoke all on function evident.pause_projection(text) from public;
 grant execute on function evident.pause_projection(text) to evident_operator;

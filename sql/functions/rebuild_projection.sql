@@ -21,7 +21,7 @@
 -- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
 -- deleted folds onto the row it still sees; the drift check would show it.
 --
--- Locks: see 3, to the end of the transaction
+-- Locks: see 3, and the registration's (shared), to the end of the transaction
 -- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
 -- meanwhile; 55P03 when an open transaction kept the lock away
 
@@ -36,13 +36,14 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 set client_min_messages = warning
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
-    v_is_live constant boolean :=
-        v_projection.mode = 'sync' and v_projection.state = 'running';
+    v_projection evident.projection;
+    v_is_live boolean;
     v_slice constant text := case
         when p_slices = 1 then 'true'
         else format(
@@ -52,6 +53,7 @@ declare
     end;
     v_now evident.projection;
     v_definition text;
+    v_skips bigint;
     v_safe bigint;
     v_position bigint;
     v_locked_at timestamptz;
@@ -68,10 +70,13 @@ begin
             'slices count from 0'
         );
     end if;
-    select d.definition
-    into v_definition
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_projection := evident._lock_registration(p_name, p_is_shared => true);
+    v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
+    v_definition := evident.projection_definition(p_name);
+    select count(*)
+    into v_skips
+    from evident.projection_skip as s
+    where s.projection = p_name;
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -125,18 +130,18 @@ begin
     end loop;
 
     -- 3.
-    perform evident._lock_projection(v_projection.number);
+    v_now := evident._lock_projection(p_name);
     v_locked_at := case
         when v_is_live then evident._lock_read_model(v_projection)
         else evident._now()
     end;
-    v_now := evident._projection(p_name);
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
+        or v_definition is distinct from evident.projection_definition(p_name)
+        or v_skips <> (
+            select count(*)
+            from evident.projection_skip as s
+            where s.projection = p_name
         )
     then
         raise exception using
@@ -146,10 +151,11 @@ begin
             hint = 'nothing was written; run the rebuild again';
     end if;
 
-    -- 4.
+    -- 4. The safe position may have gone back since 1: never below what is folded.
     v_safe := case
         when v_is_live then 9223372036854775807
-        when p_slices = 1 then greatest(evident.safe_position(), v_now.position)
+        when p_slices = 1
+            then greatest(v_position, evident.safe_position(), v_now.position)
         else v_now.position
     end;
     perform evident._fold_round(

@@ -3,7 +3,8 @@
 -- What was appended meanwhile is folded by run_projection; a synchronous projection
 -- is handed over to the appends after that.
 --
--- Errors: PT404
+-- Locks: the projection's, an advisory lock.
+-- Errors: PT400, PT404
 
 create or replace function evident.resume_projection(p_name text)
 returns void
@@ -13,10 +14,8 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_projection evident.projection := evident._projection(p_name);
 begin
-    perform evident._lock_projection(v_projection.number);
+    perform evident._lock_projection(p_name);
 
     update evident.projection as p
     set state = case p.mode when 'sync' then 'catching_up' else 'running' end
@@ -26,7 +25,8 @@ $function$;
 
 comment on function evident.resume_projection(text) is
 'Goes on with a paused projection: run_projection folds what was appended meanwhile.
-Does nothing to one that is not paused. Errors: PT404 no such projection.';
+Does nothing to one that is not paused. For READ COMMITTED. Errors: PT404 no such
+projection.';
 
 revoke all on function evident.resume_projection(text) from public;
 grant execute on function evident.resume_projection(text) to evident_operator;

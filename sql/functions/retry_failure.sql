@@ -4,7 +4,7 @@
 -- that one again.
 --
 -- Locks: the projection's, an advisory lock.
--- Errors: PT404
+-- Errors: PT400, PT404
 
 create or replace function evident.retry_failure(p_name text, p_key text)
 returns bigint
@@ -13,14 +13,14 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._lock_projection(p_name);
     v_failure evident.projection_failure;
 begin
-    perform evident._lock_projection(v_projection.number);
-    v_projection := evident._projection(p_name);
     v_failure := evident._projection_failure(v_projection, p_key);
 
     if p_key = '' then
@@ -35,8 +35,8 @@ $function$;
 comment on function evident.retry_failure(text, text) is
 'Folds the events that wait for a parked key, in their order, and gives how many; the
 key stays parked behind the first that fails, see projection_failure. With the key
-'''' (keys could not be told) the next run tries again. Errors: PT404 no such
-projection, or not parked.';
+'''' (keys could not be told) the next run tries again. For READ COMMITTED. Errors:
+PT404 no such projection, or not parked.';
 
 revoke all on function evident.retry_failure(text, text) from public;
 grant execute on function evident.retry_failure(text, text) to evident_operator;

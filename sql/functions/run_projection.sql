@@ -23,10 +23,13 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
     v_projection evident.projection;
+    v_number integer;
     v_safe bigint;
     v_until bigint;
     v_count bigint;
@@ -37,13 +40,14 @@ begin
             'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
         );
     end if;
-    v_projection := evident._projection(p_name);
-    if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_projection.number) then
+    v_number := (evident._projection(p_name)).number;
+    if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
         return 0;
     end if;
     v_projection := evident._projection(p_name);
 
-    if v_projection.state = 'paused'
+    if v_projection.number <> v_number
+        or v_projection.state = 'paused'
         or (v_projection.mode = 'sync' and v_projection.state = 'running')
         or exists (
             select

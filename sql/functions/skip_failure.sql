@@ -19,10 +19,12 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
     if coalesce(char_length(trim(p_actor)), 0) not between 1 and 200 then
@@ -36,8 +38,7 @@ begin
         );
     end if;
 
-    perform evident._lock_projection(v_projection.number);
-    v_projection := evident._projection(p_name);
+    v_projection := evident._lock_projection(p_name);
     v_failure := evident._projection_failure(v_projection, p_key);
 
     insert into evident.projection_skip as s (
@@ -60,8 +61,8 @@ $function$;
 comment on function evident.skip_failure(text, text, text, text) is
 'Leaves out, for this projection and key, the event that could not be folded, records
 p_actor (1 to 200 characters) and p_reason (1 to 1000) in projection_skip, folds the
-events behind it, and gives how many. Errors: PT400 invalid argument, PT404 no such
-projection, or not parked.';
+events behind it, and gives how many. For READ COMMITTED. Errors: PT400 invalid
+argument, PT404 no such projection, or not parked.';
 
 revoke all on function evident.skip_failure(text, text, text, text) from public;
 grant execute on function evident.skip_failure(text, text, text, text)

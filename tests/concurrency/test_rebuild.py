@@ -18,7 +18,10 @@ from support.calls import Entry, append_event, events_of
 from support.feed_work import in_background
 from support.feed_writers import Progress
 from support.programs import finish, run, running, start
-from support.read_models import (
+from support.seeds import FULL
+from support.store import Store
+from support.waiting import is_true, wait_for
+from support.worker_models import (
     DIGITS,
     IS_FOLDED,
     LATER,
@@ -28,9 +31,6 @@ from support.read_models import (
     drift,
     repair_fold,
 )
-from support.seeds import FULL
-from support.store import Store
-from support.waiting import is_true, wait_for
 
 from concurrency.conftest import LOGIN_SQL
 from concurrency.test_work import append_some, writing
@@ -148,7 +148,7 @@ def test_a_rebuild_that_does_not_stop_appends_for_its_last_step_is_caught(
     rng: random.Random,
     twin: Callable[[str], None],
 ) -> None:
-    twin("unlocked_rebuild")
+    twin("slow_unlocked_rebuild")
     rebuild_in_service(spoiled, observer, rng)
     assert [each for each in drift(observer) if each.startswith(LIVE)] != []
 

@@ -55,6 +55,7 @@ def run_consumer(
     partitions: int,
     writers: int = 6,
     workers: int = 6,
+    with_kills: bool = True,
 ) -> Consumed:
     """Write at least so many events while a new consumer's workers are at work."""
     observer.execute("delete from evident.consumer where name = %s", [CONSUMER])
@@ -69,7 +70,7 @@ def run_consumer(
     progress, over = Progress(events), threading.Event()
     every = [Worker(store, random.Random(s)) for s in seeds_of(rng, workers)]
     working = [Background(lambda w=each: w.run(over)) for each in every]
-    killing = Background(lambda: kill_workers(observer, over))
+    killing = Background(lambda: kill_workers(observer, over) if with_kills else 0)
     try:
         writing = in_background(lambda s: write(store, s, progress), rng, writers)
         for each in writing:

@@ -1,69 +1,84 @@
--- Read models of the tests' own: one row per aggregate in the append's transaction and
--- one by a runner, and one across aggregates. Each counts, so that an event folded
--- twice or not at all shows; each keeps what depends on the order.
+-- Read models beside the example's, for the tests: one across aggregates, kept by
+-- appends; one by aggregate, folded by runs; and one that is not registered yet.
 
-create schema folds authorization evident_owner;
-set role evident_owner;
-grant usage on schema folds to evident_reader;
+set local role evident_owner;
 
-create table folds.live (
-    aggregate_id uuid constraint live_aggregate_id_pkey primary key,
-    events bigint not null,
-    trail text not null
-);
-create table folds.later (like folds.live including all);
-create table folds.digits (
-    digit text constraint digits_digit_pkey primary key,
-    events bigint not null,
-    trail text not null
+create table shop.types (
+    event_type text primary key,
+    events integer not null,
+    newest_at timestamptz not null
 );
 
-create function folds.trail(p_trail text, p_event evident.event_store)
+create function shop.types_key(p_event evident.event_store)
 returns text
-language sql
-immutable
-return md5(coalesce(p_trail, '') || p_event.event_id::text);
-
-create function folds.apply_live(p_row folds.live, p_event evident.event_store)
-returns folds.live
 language plpgsql
 immutable
-as $$
+as $function$
 begin
-    p_row.events := coalesce(p_row.events, 0) + 1;
-    p_row.trail := folds.trail(p_row.trail, p_event);
-    return p_row;
+    return p_event.event_type;
 end;
-$$;
+$function$;
 
-create function folds.apply_later(p_row folds.later, p_event evident.event_store)
-returns folds.later
+create function shop.apply_types(p_row shop.types, p_event evident.event_store)
+returns shop.types
 language plpgsql
 immutable
-as $$
+as $function$
 begin
     p_row.events := coalesce(p_row.events, 0) + 1;
-    p_row.trail := folds.trail(p_row.trail, p_event);
+    p_row.newest_at := p_event.occurred_at;
     return p_row;
 end;
-$$;
+$function$;
 
-create function folds.apply_digits(p_row folds.digits, p_event evident.event_store)
-returns folds.digits
+create table shop.amounts (
+    aggregate_id uuid primary key,
+    amount numeric not null
+);
+
+-- Fails where an amount is no number, and has no row where there is none.
+create function shop.apply_amounts(
+    p_row shop.amounts, p_event evident.event_store
+)
+returns shop.amounts
 language plpgsql
 immutable
-as $$
+as $function$
 begin
-    p_row.events := coalesce(p_row.events, 0) + 1;
-    p_row.trail := folds.trail(p_row.trail, p_event);
+    p_row.amount := (p_event.payload ->> 'amount')::numeric;
+    if p_row.amount is null then
+        return null;
+    end if;
     return p_row;
 end;
-$$;
+$function$;
 
-create function folds.digits_of(p_event evident.event_store)
-returns text
-language sql
+create table shop.spare (
+    aggregate_id uuid primary key,
+    version integer not null
+);
+
+create function shop.apply_spare(p_row shop.spare, p_event evident.event_store)
+returns shop.spare
+language plpgsql
 immutable
-return left(p_event.aggregate_id::text, 1);
+as $function$
+begin
+    p_row.version := p_event.version;
+    return p_row;
+end;
+$function$;
 
-reset role;
+select
+    evident.create_projection(
+        'shop.types',
+        'shop.apply_types(shop.types, evident.event_store)',
+        null,
+        p_keys => 'shop.types_key(evident.event_store)'
+    ),
+    evident.create_projection(
+        'shop.amounts',
+        'shop.apply_amounts(shop.amounts, evident.event_store)',
+        null,
+        'async'
+    );

@@ -1,13 +1,8 @@
--- rebuild_projection that does not stop appends before its last step, and takes its
--- time between folding the rest and writing.
+-- rebuild_projection without its last lock: appends go on between what it folds and
+-- what it writes.
 
 select pg_temp.spoil(
-    'evident.rebuild_projection(text, integer, integer)',
-    'evident._lock_read_model(v_projection)',
-    'evident._now()'
-);
-select pg_temp.spoil(
-    'evident.rebuild_projection(text, integer, integer)',
-    'execute evident._projection_write(',
-    'perform pg_sleep(0.1); execute evident._projection_write('
+    'evident._lock_read_model(evident.projection)',
+    '''lock table %s in share row exclusive mode'', p_projection.name',
+    '''select pg_sleep(0.002), %L'', p_projection.name'
 );

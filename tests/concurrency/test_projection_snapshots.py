@@ -1,0 +1,138 @@
+"""Appends whose one snapshot is older than what a rebuild has repaired."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import IsolationLevel
+from support.calls import Entry, append_event
+from support.projection_models import SYNC, drift, make_models
+from support.projection_steps import LEVELS, ONE, PAUSE, RESUME, added, append, state
+from support.projection_work import REBUILD, RUN, violations
+from support.store import Store
+from support.waiting import Background, together
+
+Observer = psycopg.Connection[Any]
+
+by_level = pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+
+# What was changed by hand before the snapshot, and what the append then does.
+HANDS = {
+    "changed": "update races.sync_one set n = -1",
+    "removed": "delete from races.sync_one",
+    "added": "insert into races.sync_one values (%s, 9, 9, 'stray')",
+}
+
+
+def append_with_an_old_snapshot(
+    store: Store, observer: Observer, level: IsolationLevel, hand: str, kind: str
+) -> tuple[str | None, list[str]]:
+    """Repair a row between the snapshot of a transaction and its append.
+
+    Gives how the append was refused, and the drift.
+    """
+    make_models(observer, [SYNC])
+    last = "Closed" if hand == "added" else "Added"
+    append(observer, ONE)
+    append_event(observer, [Entry(ONE, 1, added(kind=last))])
+    observer.execute(HANDS[hand].replace("%s", f"'{ONE}'").encode())
+    with store.connect(level) as old:
+        old.autocommit = False
+        old.execute("select count(*) from evident.event_store")
+        assert observer.execute(REBUILD, [SYNC.name, 0, 1]).fetchone() == (1,)
+        refused = None
+        try:
+            append_event(old, [Entry(ONE, 2, added(kind=kind))])
+            old.commit()
+        except psycopg.Error as error:
+            refused = error.sqlstate
+            old.rollback()
+    return refused, drift(observer, SYNC)
+
+
+@by_level
+@pytest.mark.parametrize(
+    ("hand", "kind"),
+    [("changed", "Added"), ("changed", "Closed"), ("removed", "Added")],
+)
+def test_an_append_with_an_old_snapshot_does_not_fold_onto_what_a_rebuild_repaired(
+    store: Store, observer: Observer, level: IsolationLevel, hand: str, kind: str
+) -> None:
+    refused, found = append_with_an_old_snapshot(store, observer, level, hand, kind)
+    assert (refused, found) == ("40001", [])
+
+
+@by_level
+@pytest.mark.parametrize(("hand", "kind"), [("removed", "Closed"), ("added", "Added")])
+def test_the_drift_check_shows_what_an_old_snapshot_could_not_see(
+    store: Store, observer: Observer, level: IsolationLevel, hand: str, kind: str
+) -> None:
+    """No conflict tells of a row that came or went since: see rebuild_projection."""
+    refused, found = append_with_an_old_snapshot(store, observer, level, hand, kind)
+    assert refused is None
+    assert len(found) == 1
+    observer.execute(REBUILD, [SYNC.name, 0, 1])
+    assert violations(store, observer, [SYNC]) == []
+
+
+@by_level
+def test_appends_with_one_snapshot_beside_rebuilds_lose_nothing(
+    store: Store, observer: Observer, level: IsolationLevel
+) -> None:
+    make_models(observer, [SYNC])
+    aggregates = [uuid.uuid4() for _ in range(4)]
+    over = threading.Event()
+
+    def write() -> set[str]:
+        outcomes = set()
+        with store.connect(level) as connection:
+            connection.autocommit = False
+            for n in range(120):
+                try:
+                    append(connection, aggregates[n % 4], count=1 + n % 3)
+                    connection.commit()
+                    outcomes.add("ok")
+                except psycopg.Error as error:
+                    connection.rollback()
+                    outcomes.add(str(error.sqlstate))
+        return outcomes
+
+    def rebuild() -> None:
+        with store.connect() as connection:
+            while not over.is_set():
+                connection.execute(REBUILD, [SYNC.name, 0, 1])
+
+    rebuilding = Background(rebuild)
+    try:
+        outcomes = set().union(*together([write] * 3))
+    finally:
+        over.set()
+    rebuilding.result()
+    assert "ok" in outcomes
+    assert outcomes <= {"ok", "40001", "PT409"}
+    assert violations(store, observer, [SYNC]) == []
+
+
+@by_level
+def test_the_drift_check_shows_a_row_that_a_hand_over_removed_since(
+    store: Store, observer: Observer, level: IsolationLevel
+) -> None:
+    make_models(observer, [SYNC])
+    append(observer, ONE)
+    observer.execute(PAUSE, [SYNC.name])
+    append_event(observer, [Entry(ONE, 1, added(kind="Closed"))])
+    with store.connect(level) as old:
+        old.autocommit = False
+        old.execute("select count(*) from evident.event_store")
+        observer.execute(RESUME, [SYNC.name])
+        observer.execute(RUN, [SYNC.name, 100])
+        assert state(observer, SYNC) == "running"
+        append(old, ONE, expected=2)
+        old.commit()
+    assert len(drift(observer, SYNC)) == 1
+    observer.execute(REBUILD, [SYNC.name, 0, 1])
+    assert violations(store, observer, [SYNC]) == []

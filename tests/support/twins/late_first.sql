@@ -1,0 +1,7 @@
+-- Appends that fold whoever is first into a key, not the smaller id.
+
+select pg_temp.spoil(
+    'races.keep_sync_keys_batch()',
+    'e.id > v_first',
+    'e.id < v_first and e.id > v_first'
+);
