@@ -1,4 +1,4 @@
-# make demo   real orders, appended, read and refused, on a PostgreSQL of its own
+# make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
 # make lint   the checks that need no server
 # make freeze after editing sql/: paste it into the migrations

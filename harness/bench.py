@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,10 @@ from harness.bench_append import append_workloads, hot_workloads
 from harness.bench_batch import batch_workload
 from harness.bench_facts import facts
 from harness.bench_feed import feed_workloads
+from harness.bench_projection import prepare as prepare_projection
+from harness.bench_projection import projection_workloads
+from harness.bench_rebuild import prepare as prepare_rebuild
+from harness.bench_rebuild import rebuild_workload
 from harness.bench_report import as_json, print_facts, print_result, write_json
 from harness.bench_rounds import Workload, alternate
 from harness.bench_server import Bench, fresh_database, measured_server
@@ -128,6 +133,38 @@ def feed(
         fresh_database(bench) as database,
     ):
         _measure("feed", bench, feed_workloads(bench, database), rounds, calm, json)
+
+
+@app.command()
+def projection(
+    rounds: Rounds = 7,
+    seconds: Seconds = 4,
+    clients: Clients = 16,
+    events: Events = 10_000,
+    calm: Calm = 100,
+    pg: Major = EMBEDDED_MAJOR,
+    data: Folder = None,
+    json: Json = None,
+) -> None:
+    """Appends that keep a read model: the engine, and event and row by hand."""
+    with _bench(pg, events, clients, seconds, data) as bench:
+        prepare_projection(bench)
+        _measure("projection", bench, projection_workloads(bench), rounds, calm, json)
+
+
+@app.command()
+def rebuild(
+    rounds: Rounds = 3,
+    events: Events = 300_000,
+    calm: Calm = 100,
+    pg: Major = EMBEDDED_MAJOR,
+    data: Folder = None,
+    json: Json = None,
+) -> None:
+    """A read model from its log: rebuild, catch-up, drift check, row by row."""
+    with _bench(pg, 1, 1, 0, data) as empty:
+        bench = replace(empty, events=prepare_rebuild(empty, events))
+        _measure("rebuild", bench, [rebuild_workload(bench, _say)], rounds, calm, json)
 
 
 def _bench(

@@ -140,13 +140,13 @@ def _writer(
                 )
             with connect(bench.server.uri_for(database), autocommit=True) as connection:
                 written = count(connection, table) - before
-                is_dense = has_dense_versions(connection, table)
+                is_right = has_dense_versions(connection, table)
         return Sample(
             operations=outcome.transactions,
             seconds=outcome.transactions / outcome.rate,
             usage=usage,
             failures=outcome.aborted,
-            is_dense=is_dense and written == outcome.transactions,
+            is_right=is_right and written == outcome.transactions,
         )
 
     return measure

@@ -112,12 +112,12 @@ def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:
             with metered(bench.server) as usage:
                 calls, seconds = _calls(writer, way, seconds=bench.seconds)
             written = count(writer, way.table) - before
-            is_dense = has_dense_versions(writer, way.table)
+            is_right = has_dense_versions(writer, way.table)
         return Sample(
             operations=calls * _EVENTS,
             seconds=seconds,
             usage=usage,
-            is_dense=is_dense and written == calls * _EVENTS,
+            is_right=is_right and written == calls * _EVENTS,
         )
 
     return measure

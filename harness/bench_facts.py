@@ -33,6 +33,7 @@ _SETTINGS = (
 
 def facts(bench: Bench, rounds: int) -> dict[str, str]:
     """Return names and values to print beside every figure, in order."""
+    length = f" of {bench.seconds} s" if bench.seconds else ""
     with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
         settings = ", ".join(
             f"{name} {_setting(connection, name)}" for name in _SETTINGS
@@ -48,8 +49,8 @@ def facts(bench: Bench, rounds: int) -> dict[str, str]:
         "data on": _file_system(bench.server.data_dir),
         "load before": "{:.1f} {:.1f} {:.1f}".format(*os.getloadavg()),
         "settings": settings,
-        "runs": f"{rounds} of {bench.seconds} s by turns, each on {bench.events:,}"
-        " events and after a checkpoint; figures are medians",
+        "runs": f"{rounds}{length} by turns, each on {bench.events:,} events and after"
+        " a checkpoint; figures are medians",
     }
 
 

@@ -28,7 +28,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
 def print_result(result: Result) -> None:
     """Print one workload: a line per candidate, the reference first."""
     workload = result.workload
-    writes = result.series[0].is_dense is not None
+    writes = result.series[0].is_right is not None
     table = Table(
         title=workload.title,
         title_justify="left",
@@ -44,7 +44,7 @@ def print_result(result: Result) -> None:
     table.add_column("server CPU", justify="right", no_wrap=True)
     table.add_column("failed", justify="right", no_wrap=True)
     if writes:
-        table.add_column("versions", no_wrap=True)
+        table.add_column("result", no_wrap=True)
     table.add_column("guarantees", min_width=30)
     for series in result.series:
         ratios = result.ratios(series)
@@ -58,7 +58,7 @@ def print_result(result: Result) -> None:
             str(series.failures),
         ]
         if writes:
-            cells.append("dense" if series.is_dense else "NOT DENSE")
+            cells.append("right" if series.is_right else "WRONG")
         table.add_row(*cells, series.candidate.gives)
     console = _console()
     console.print()
@@ -106,7 +106,7 @@ def _series(result: Result, series: Series) -> dict[str, Any]:
         "cpu_microseconds": [each.cpu_microseconds for each in series.samples],
         "others": [each.usage.others for each in series.samples],
         "failures": series.failures,
-        "versions_dense": series.is_dense,
+        "is_right": series.is_right,
     }
 
 

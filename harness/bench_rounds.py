@@ -17,7 +17,7 @@ _ATTEMPTS = 4
 class Sample:
     """One short run of one candidate.
 
-    `seconds` is wall time, without what the client prepared meanwhile. `is_dense`
+    `seconds` is wall time, without what the client prepared meanwhile. `is_right`
     says whether the run left exactly the rows that it should and each aggregate's
     versions without a gap; None where nothing was written.
     """
@@ -26,7 +26,7 @@ class Sample:
     seconds: float
     usage: Usage
     failures: int = 0
-    is_dense: bool | None = None
+    is_right: bool | None = None
 
     @property
     def rate(self) -> float:
@@ -80,9 +80,9 @@ class Series:
         return sum(sample.failures for sample in self.samples)
 
     @property
-    def is_dense(self) -> bool | None:
-        """Say whether versions were dense after every round; None for readers."""
-        found = [sample.is_dense for sample in self.samples]
+    def is_right(self) -> bool | None:
+        """Say whether every round left what it should; None for readers."""
+        found = [sample.is_right for sample in self.samples]
         return None if None in found else all(found)
 
 

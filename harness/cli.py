@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from harness import cli_projections
+from harness.cli_parts import Dsn, fail, fail_database, say
 from harness.database import Failure, resolve_dsn
-
-if TYPE_CHECKING:
-    from psycopg import Error
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,15 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Dsn = Annotated[
-    str | None,
-    typer.Option(
-        "--dsn",
-        help="Any libpq URI or keywords. Default: DATABASE_URL, else the embedded"
-        " server of `evident up`.",
-        show_default=False,
-    ),
-]
 BreakLock = Annotated[
     bool,
     typer.Option(
@@ -49,7 +39,7 @@ def main() -> None:
     try:
         app()
     except Failure as failure:
-        _fail(failure.message, hint=failure.hint)
+        fail(failure.message, hint=failure.hint)
     except BrokenPipeError:
         # The reader of our output, such as head, has gone. Nothing to add.
         sys.stderr.close()
@@ -59,7 +49,7 @@ def main() -> None:
         psycopg = sys.modules.get("psycopg")
         if psycopg is None or not isinstance(error, psycopg.Error):
             raise
-        _fail_database(error)
+        fail_database(error)
 
 
 @app.command()
@@ -79,7 +69,7 @@ def up(
 
     with server.ephemeral() as temporary:
         print(temporary.uri, flush=True)
-        _say("a temporary server: Ctrl-C stops it and removes its data")
+        say("a temporary server: Ctrl-C stops it and removes its data")
         try:
             signal.pause()
         except KeyboardInterrupt:
@@ -91,7 +81,7 @@ def down() -> None:
     """Stop the embedded PostgreSQL; its data stays."""
     from harness import server
 
-    _say("stopped" if server.stop() else "was not running")
+    say("stopped" if server.stop() else "was not running")
 
 
 @app.command()
@@ -116,7 +106,7 @@ def migrate(
     if mark:
         done = migrations.mark(target, break_lock=break_lock)
     else:
-        done = migrations.migrate(target, examples, break_lock=break_lock, report=_say)
+        done = migrations.migrate(target, examples, break_lock=break_lock, report=say)
     _print_ids(done, nothing="nothing to do: the database is up to date")
 
 
@@ -138,7 +128,7 @@ def rollback(
     if to and everything:
         raise typer.BadParameter("--to and --all exclude each other")
     done = migrations.rollback(
-        resolve_dsn(dsn), to, everything=everything, break_lock=break_lock, report=_say
+        resolve_dsn(dsn), to, everything=everything, break_lock=break_lock, report=say
     )
     _print_ids(done, nothing="nothing to roll back")
 
@@ -240,8 +230,13 @@ def relay(
     given = relays.Relay(
         name, worker or relays.worker_name(out), limit, lease, partitions
     )
-    count = relays.run(resolve_dsn(dsn), given, out, once=once, report=_say)
-    _say(f"{count} events")
+    count = relays.run(resolve_dsn(dsn), given, out, once=once, report=say)
+    say(f"{count} events")
+
+
+app.command()(cli_projections.work)
+app.command()(cli_projections.rebuild)
+app.command()(cli_projections.drift)
 
 
 @app.command()
@@ -253,7 +248,7 @@ def freeze() -> None:
     try:
         written = run(ROOT)
     except FreezeError as error:
-        _fail(str(error))
+        fail(str(error))
     _print_ids(
         [str(path.relative_to(ROOT)) for path in written],
         nothing="nothing to do: all is frozen",
@@ -307,29 +302,4 @@ def _print_ids(ids: list[str], *, nothing: str) -> None:
     for each in ids:
         print(each)
     if not ids:
-        _say(nothing)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-def _fail(
-    message: str, *, detail: str | None = None, hint: str | None = None
-) -> NoReturn:
-    _say(f"error: {message}")
-    if detail:
-        _say(f"detail: {detail}")
-    if hint:
-        _say(f"hint: {hint}")
-    raise SystemExit(1)
-
-
-def _fail_database(error: Error) -> NoReturn:
-    state = f"{error.sqlstate}: " if error.sqlstate else ""
-    message = error.diag.message_primary or str(error).strip()
-    _fail(
-        state + message,
-        detail=error.diag.message_detail,
-        hint=error.diag.message_hint,
-    )
+        say(nothing)

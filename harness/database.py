@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 # SQLAlchemy-style names of a driver: what follows the scheme is a libpq URI.
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 
+# Seconds, as libpq has them, and milliseconds for the last one.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+}
+
 
 class Failure(Exception):
     """A refusal that the command line shows as its message and hint."""
@@ -43,6 +52,28 @@ def connect(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
 
     kwargs.setdefault("fallback_application_name", "evident")
     return psycopg.connect(_normalise(dsn), **kwargs)
+
+
+def connect_patiently(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
+    """Connect for a long time: a server that has vanished is noticed within a minute.
+
+    What the DSN itself says about timeouts stands.
+    """
+    given = parameters(dsn)
+    ours = {key: value for key, value in _PATIENCE.items() if key not in given}
+    return connect(dsn, **ours, **kwargs)
+
+
+def is_lost(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:
+    """Say whether to connect anew: no connection, or a server that lets nobody write.
+
+    The latter is the old primary after a failover; a DSN can name both hosts.
+    """
+    return (
+        connection.closed
+        or (error.sqlstate or "").startswith(("08", "57P"))
+        or error.sqlstate == "25006"
+    )
 
 
 def parameters(dsn: str) -> dict[str, str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from harness import demo_projections
 from harness.database import connect, parameters
+from harness.demo_show import refused, say, table
 from harness.marks import ROOT
 from harness.migrate import migrate
 from harness.progress import import_file
@@ -50,11 +49,11 @@ def run(dsn: str) -> None:
     A second run appends nothing: every event's id derives from the file.
     """
     console = Console(highlight=False, soft_wrap=True)
-    _say(console, "1", "Migrations, engine and example domain")
+    say(console, 1, "Migrations, engine and example domain")
     applied = migrate(dsn, examples=True)
     console.print(f"   applied: {', '.join(applied) or 'nothing was pending'}")
 
-    _say(console, "2", "6,919 purchases of the shop CDNOW become events")
+    say(console, 2, "6,919 purchases of the shop CDNOW become events")
     tally = import_file(dsn, ORDERS, orders=True, batch_size=500, quiet=True)
     console.print(
         f"   {tally.appended:,} appended, {tally.already_there:,} already there, in"
@@ -68,43 +67,23 @@ def run(dsn: str) -> None:
             " group by o.customer_id order by count(*) desc, 1 limit 1"
         ).fetchone()
         assert row is not None
-        _say(console, "3", f"The newest orders of customer {row[0]}")
-        orders = connection.execute(_NEWEST, [row[0]])
-        newest = _table(console, orders)
-        _say(console, "4", "Revenue by month, from the read model")
+        say(console, 3, f"The newest orders of customer {row[0]}")
+        newest = table(console, connection, _NEWEST, [row[0]])
+        say(console, 4, "Revenue by month, from the read model")
         _bars(console, connection.execute(_MONTHS).fetchall())
 
         order = next(each[-1] for each in newest if each[3] == "paid")
-        _say(console, "5", f"The history of order {order}")
-        _table(console, connection.execute(_HISTORY, [order]))
+        say(console, 5, f"The history of order {order}")
+        table(console, connection, _HISTORY, [order])
 
-        _say(console, "6", "A writer that has seen version 1 only is refused")
-        _refused(console, connection, _STALE, order)
-        _say(console, "7", "History cannot be rewritten")
-        _refused(console, connection, _UPDATE, order)
+        say(console, 6, "A writer that has seen version 1 only is refused")
+        refused(console, connection, _STALE, [order])
+        say(console, 7, "History cannot be rewritten")
+        refused(console, connection, _UPDATE, [order])
+
+        demo_projections.show(console, connection, order, first=8)
 
     _goodbye(console, dsn)
-
-
-def _say(console: Console, number: str, title: str) -> None:
-    console.print(f"\n[bold]{number}  {escape(title)}[/bold]")
-
-
-def _table(
-    console: Console, cursor: psycopg.Cursor[tuple[Any, ...]]
-) -> list[tuple[Any, ...]]:
-    """Print a query's rows and return them."""
-    rows = cursor.fetchall()
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in cursor.description or ():
-        numeric = column.type_code in (20, 21, 23, 1700)
-        table.add_column(
-            column.name, justify="right" if numeric else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(escape(str(value)) for value in row))
-    console.print(table)
-    return rows
 
 
 def _bars(console: Console, rows: list[tuple[Any, ...]]) -> None:
@@ -113,22 +92,6 @@ def _bars(console: Console, rows: list[tuple[Any, ...]]) -> None:
     for month, orders, revenue in rows:
         bar = "█" * max(1, round(40 * revenue / most))
         console.print(f"   {month}  {revenue:>10,.2f} USD  {orders:>5,}  [cyan]{bar}")
-
-
-def _refused(
-    console: Console, connection: psycopg.Connection[Any], query: str, order: Any
-) -> None:
-    """Run a statement that must be refused and print what a client learns."""
-    console.print("   [dim]" + escape(" ".join(query.split()) % f"'{order}'"))
-    try:
-        connection.execute(query.encode(), [order])
-    except psycopg.Error as error:
-        console.print(f"   [red]SQLSTATE {error.sqlstate}[/red]", end="  ")
-        console.print(escape(error.diag.message_primary or ""))
-        console.print(f"   detail   {escape(error.diag.message_detail or '')}")
-        console.print(f"   hint     {escape(error.diag.message_hint or '')}")
-        return
-    raise AssertionError("the store took what it must refuse")
 
 
 def _goodbye(console: Console, dsn: str) -> None:

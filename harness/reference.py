@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from pathlib import Path
 
 from harness.database import Failure, connect
@@ -25,6 +27,7 @@ _FUNCTIONS = """
         )
     from pg_proc as p
     where p.pronamespace = 'evident'::regnamespace and p.proname not like '\\_%'
+    order by p.oid
 """
 _VIEWS = """
     select
@@ -42,16 +45,18 @@ _VIEWS = """
     where c.relnamespace = 'evident'::regnamespace and c.relkind = 'v'
 """
 
+# Of a default: '{}'::jsonb, NULL::text[].
+_CAST = re.compile(r"::[a-z ]+(\[\])?")
+
 
 def render(dsn: str) -> str:
     """Render every public function and view as Markdown, grouped as in MANIFEST."""
     with connect(dsn) as connection:
         connection.execute("set local search_path = pg_catalog")
-        found = {
-            row[0]: row
-            for query in (_FUNCTIONS, _VIEWS)
-            for row in connection.execute(query.encode()).fetchall()
-        }
+        found = defaultdict(list)
+        for query in (_FUNCTIONS, _VIEWS):
+            for row in connection.execute(query.encode()).fetchall():
+                found[row[0]].append(row)
     lines: list[str] = []
     for group, names in _groups().items():
         public = [name for name in names if name in found]
@@ -59,7 +64,7 @@ def render(dsn: str) -> str:
             continue
         lines += [f"### {group.capitalize()}", "", "| call | for | gives |"]
         lines += ["|---|---|---|"]
-        lines += [_line(*found[name]) for name in public]
+        lines += [_line(*row) for name in public for row in found[name]]
         lines += [""]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -100,9 +105,7 @@ def _line(
 ) -> str:
     call = f"view `{name}`"
     if arguments is not None and result is not None:
-        shown = arguments.replace("::text", "").replace("::jsonb", "")
-        shown = shown.replace("::uuid", "").replace("::integer", "")
-        shown = shown.replace(" DEFAULT ", " = ").replace("NULL[]", "NULL")
+        shown = _CAST.sub("", arguments).replace(" DEFAULT ", " = ")
         call = f"`{name}({shown})` → `{result.replace('TABLE', 'table')}`"
     text = " ".join(comment.split()).replace("|", "\\|")
     return f"| {call} | {', '.join(roles)} | {text} |"

@@ -3490,7 +3490,7 @@ comment on column evident.projection.position is
 'Every event at or below it is folded or parked. Of no meaning while a synchronous
 projection is running.';
 comment on column evident.projection.definition is
-'Fingerprint of what the rows were folded with; see _projection_definition.';
+'Fingerprint of what the rows were folded with; see projection_definition.';
 
 create table evident.projection_failure (
     projection text not null,
@@ -3997,8 +3997,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
+    select left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
 end;
 
 comment on function evident._is_fold_error(text) is
@@ -4061,8 +4060,8 @@ parallel safe
 begin atomic
     select format(
         '%I.%I',
-        (parse_ident(p_projection.name))[1],
-        format(p_form, (parse_ident(p_projection.name))[2])
+        (parse_ident((p_projection).name))[1],
+        format(p_form, (parse_ident((p_projection).name))[2])
     );
 end;
 
@@ -4085,7 +4084,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select 'event_store_' || array_to_string(parse_ident(p_projection.name), '_');
+    select 'event_store_' || array_to_string(parse_ident((p_projection).name), '_');
 end;
 
 comment on function evident._projection_trigger(evident.projection) is
@@ -4109,19 +4108,20 @@ language sql
 stable
 parallel safe
 begin atomic
-    select string_agg(
-        case
-            when a.attname = p_projection.key_column and p_key is not null then p_key
-            else format(p_form, quote_ident(a.attname))
-        end,
-        ', ' order by a.attnum
-    )
+    select
+        string_agg(
+            case
+                when p_key <> '' and a.attname = (p_projection).key_column then p_key
+                else format(p_form, quote_ident(a.attname))
+            end,
+            ', ' order by a.attnum
+        )
     from pg_attribute as a
     where
-        a.attrelid = to_regclass(p_projection.name)
+        a.attrelid = to_regclass((p_projection).name)
         and a.attnum > 0
         and not a.attisdropped
-        and (a.attname <> p_projection.key_column or p_key <> '' or p_key is null);
+        and (a.attname <> (p_projection).key_column or p_key is distinct from '');
 end;
 
 comment on function
@@ -4148,7 +4148,7 @@ begin atomic
     select format(
         'row(%s)::%s',
         evident._projection_columns(p_projection, 'null', p_key),
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -4246,8 +4246,8 @@ begin atomic
         select count(*) from given
         $sql$,
         p_rows,
-        p_projection.name,
-        p_projection.key_column,
+        (p_projection).name,
+        (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
         coalesce(
@@ -4281,13 +4281,13 @@ begin atomic
     select format(
         '((t.%1$I is null) <> ((%2$s).%1$I is null)'
         ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
-        p_projection.key_column,
+        (p_projection).key_column,
         p_row,
         evident._projection_columns(
             p_projection, '(' || p_row || ').%1$s',
-            format('t.%I', p_projection.key_column)
+            format('t.%I', (p_projection).key_column)
         ),
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -4324,7 +4324,7 @@ begin atomic
             perform evident._refuse_fold(%L, sqlstate, v_message, v_detail);
         end;
         $sql$,
-        p_projection.name
+        (p_projection).name
     );
 end;
 
@@ -4334,72 +4334,6 @@ uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
 -- [end sql/functions/_projection_refusal.sql]
--- [begin sql/functions/_projection_definition.sql]
--- evident._projection_definition: a fingerprint of what each projection is made of.
---
--- The fold, the function that tells the keys, the event types and the columns of the
--- read model. The registration keeps the fingerprint of what its rows were folded
--- with; where they differ, the projection is stale. What a fold calls is not
--- looked into. Null when something is missing; the types of the arguments are looked
--- up only while the read model is there, since their absence would be an error.
-
-create or replace view evident._projection_definition as
-select
-    r.name,
-    case
-        when
-            pg_get_functiondef(r.apply) is not null
-            and (r.has_keys = (r.keys is not null))
-            then encode(
-                sha256(
-                    convert_to(
-                        jsonb_build_array(
-                            pg_get_functiondef(r.apply),
-                            pg_get_functiondef(r.keys),
-                            r.event_types,
-                            (
-                                select
-                                    jsonb_agg(
-                                        jsonb_build_array(
-                                            a.attname,
-                                            format_type(a.atttypid, a.atttypmod)
-                                        )
-                                        order by a.attnum
-                                    )
-                                from pg_attribute as a
-                                where
-                                    a.attrelid = r.model
-                                    and a.attnum > 0
-                                    and not a.attisdropped
-                            )
-                        )::text,
-                        'UTF8'
-                    )
-                ),
-                'hex'
-            )
-    end as definition
-from (
-    select
-        p.name,
-        p.event_types,
-        p.keys is not null as has_keys,
-        to_regclass(p.name) as model,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.apply)
-        end as apply,
-        case
-            when to_regclass(p.name) is not null then to_regprocedure(p.keys)
-        end as keys
-    from evident.projection as p
-) as r;
-
-comment on view evident._projection_definition is
-'The fingerprint of each projection''s fold, keys, event types and columns, as they
-are now; null when one of them is missing.';
-
-revoke all on table evident._projection_definition from public;
--- [end sql/functions/_projection_definition.sql]
 -- [begin sql/functions/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
@@ -4601,6 +4535,9 @@ revoke all on function evident._check_projection(evident.projection) from public
 -- there is none.
 --
 -- All are plain catalog objects, of use by hand too: with "order by" the position.
+--
+-- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
+-- key (a day), must be the same for a failure, a skip, a lock and every session.
 
 create or replace function evident._make_fold(p_projection evident.projection)
 returns void
@@ -4772,7 +4709,12 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- snapshot. The last step of a rebuild stops writers of the read model with such
 -- a lock; so nothing is ever folded onto a row that it is about to change.
 --
--- Errors of the fold are caught around the fold alone, by next_<read model>.
+-- Errors of the fold are caught around the fold alone, which costs no transaction id.
+--
+-- A cast in a fold may depend on settings, and a replay must give the same: the fold
+-- runs under the settings of all other paths, by pinned_<read model> where the
+-- session's are others. The trigger function itself sets none, which would cost a
+-- tenth of the append; it runs inside the append functions, which pin their path.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -4784,12 +4726,47 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s');
+    v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
+    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
+    -- Setting them costs more than looking, and most sessions have them so.
+    v_step constant text :=
+        $sql$
+            case
+                when current_setting('timezone') in ('UTC', 'Etc/UTC')
+                    and current_setting('datestyle') = 'ISO, MDY'
+                    and current_setting('search_path') = 'pg_catalog, pg_temp'
+                    then %1$s(%3$s, %4$s)
+                else %2$s(%3$s, %4$s)
+            end
+        $sql$;
+    v_is_ours constant text := format(
+        '%s and current_setting(''evident.is_batch'', true) is distinct from ''on''',
+        case
+            when p_projection.event_types is null then 'true'
+            else format('new.event_type = any (%L::text[])', p_projection.event_types)
+        end
+    );
 begin
     execute format(
         $sql$
         create or replace function %1$s(
+            p_row %2$s, p_event evident.event_store
+        )
+        returns %2$s
+        language plpgsql
+        stable
+        parallel safe
+        set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
+        as $pinned$
+        begin
+            return %3$s(p_row, p_event);
+        end;
+        $pinned$;
+
+        create or replace function %4$s(
             p_row %2$s, p_event evident.event_store
         )
         returns %2$s
@@ -4801,18 +4778,23 @@ begin
             v_message text;
             v_detail text;
         begin
-            return %3$s(p_row, p_event);
-        %4$s
+            return %5$s;
+        %6$s
         $next$;
 
         comment on function %1$s(%2$s, evident.event_store) is
+        'Made by create_projection: the fold step, under the settings that all use.';
+        comment on function %4$s(%2$s, evident.event_store) is
         'Made by create_projection: the fold step, naming the projection in errors.';
 
         revoke all on function %1$s(%2$s, evident.event_store) from public;
+        revoke all on function %4$s(%2$s, evident.event_store) from public;
         $sql$,
-        v_next,
+        v_pinned,
         p_projection.name,
-        to_regprocedure(p_projection.apply)::oid::regproc,
+        v_apply,
+        v_next,
+        format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
         evident._projection_refusal(p_projection)
     );
 
@@ -4823,52 +4805,46 @@ begin
         language plpgsql
         volatile
         parallel unsafe
-        set search_path = pg_catalog, pg_temp
         as $keep$
         declare
             v_row %2$s;
+            v_message text;
+            v_detail text;
         begin
-            if not (%3$s)
-                or current_setting('evident.is_batch', true) is not distinct from 'on'
-            then
-                return null;
-            end if;
-
-            if new.version = 1 then
+            if new.version = 1 and %3$s then
                 v_row.%4$I := new.aggregate_id;
-                v_row := %5$s(v_row, new);
-                if v_row.%4$I is null then
-                    return null;
-                end if;
-                insert into %2$s as t (%6$s)
-                values (%7$s)
-                on conflict (%4$I) do %8$s;
-                return null;
-            end if;
-
-            insert into %2$s as t (%6$s)
-            select %9$s
-            from (
-                select
-                    %5$s(
-                        coalesce(
-                            (
-                                select s
-                                from %2$s as s
-                                where s.%4$I = new.aggregate_id
+                begin
+                    v_row := %5$s;
+                %6$s
+                insert into %2$s as t (%7$s)
+                select %8$s
+                where v_row.%4$I is not null
+                on conflict (%4$I) do %9$s;
+            elsif %3$s then
+                insert into %2$s as t (%7$s)
+                select %10$s
+                from (
+                    select
+                        %11$s(
+                            coalesce(
+                                (
+                                    select s
+                                    from %2$s as s
+                                    where s.%4$I = new.aggregate_id
+                                ),
+                                %12$s
                             ),
-                            %10$s
-                        ),
-                        new
-                    ) as next_row
-                offset 0
-            ) as f
-            where (f.next_row).%4$I is not null
-            on conflict (%4$I) do %8$s;
+                            new
+                        ) as next_row
+                    offset 0
+                ) as f
+                where (f.next_row).%4$I is not null
+                on conflict (%4$I) do %9$s;
 
-            if not found then
-                delete from %2$s as t
-                where t.%4$I = new.aggregate_id;
+                if not found then
+                    delete from %2$s as t
+                    where t.%4$I = new.aggregate_id;
+                end if;
             end if;
             return null;
         end;
@@ -4879,20 +4855,18 @@ begin
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %11$I
+        create or replace trigger %13$I
         after insert on evident.event_store
         for each row execute function %1$s();
 
-        alter table evident.event_store disable trigger %11$I;
+        alter table evident.event_store disable trigger %13$I;
         $sql$,
-        v_keep,
+        evident._projection_object(p_projection, 'keep_%s'),
         p_projection.name,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('new.event_type = any (%L::text[])', p_projection.event_types)
-        end,
+        v_is_ours,
         p_projection.key_column,
-        v_next,
+        format(v_step, v_apply, v_pinned, 'v_row', 'new'),
+        evident._projection_refusal(p_projection),
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
         coalesce(
@@ -4903,6 +4877,7 @@ begin
         evident._projection_columns(
             p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
         ),
+        v_next,
         evident._projection_blank(p_projection, 'new.aggregate_id'),
         evident._projection_trigger(p_projection)
     );
@@ -4979,51 +4954,59 @@ begin
     if p_projection.keys is not null then
         v_queue := format(
             $sql$
-            if current_setting('transaction_isolation')
-                in ('repeatable read', 'serializable')
-            then
-                perform evident._refuse_argument(
-                    'transaction_isolation',
-                    current_setting('transaction_isolation')
-                    || ' cannot see what others fold into the rows of ' || %1$L,
-                    'append at READ COMMITTED'
-                );
-            end if;
-
+            declare
+                v_queue text[];
+                v_first bigint;
             begin
-                select
-                    array_agg(distinct v.key::text),
-                    min(v.position)
-                into v_queue, v_first
-                from (%2$s) as v;
-            %3$s
+                begin
+                    select
+                        array_agg(distinct v.key::text),
+                        min(v.position)
+                    into v_queue, v_first
+                    from (%2$s) as v;
+                %3$s
+                if v_queue is null then
+                    return null;
+                end if;
 
-            perform evident._lock_keys(%4$s, v_queue);
-            if exists (
-                select
-                from (
-                    select e as event
-                    from evident.event_store as e
-                    where
-                        e.id > v_first
-                        and %5$s
-                        and not exists (
-                            select
-                            from new_events as n
-                            where n.id = e.id
-                        )
-                    offset 0
-                ) as l
-                cross join lateral %6$s(l.event) as r (key)
-                where r.key::%7$s::text = any (v_queue)
-            ) then
-                raise exception using
-                    errcode = 'serialization_failure',
-                    message = 'could not fold into ' || %1$L || ' in the order of the'
-                        ' feed: a later event of the same key was there first',
-                    detail = jsonb_build_object('projection', %1$L::text)::text,
-                    hint = 'append again';
-            end if;
+                if current_setting('transaction_isolation')
+                    in ('repeatable read', 'serializable')
+                then
+                    perform evident._refuse_argument(
+                        'transaction_isolation',
+                        current_setting('transaction_isolation')
+                        || ' cannot see what others fold into the rows of ' || %1$L,
+                        'append at READ COMMITTED'
+                    );
+                end if;
+
+                perform evident._lock_keys(%4$s, v_queue);
+                if exists (
+                    select
+                    from (
+                        select e as event
+                        from evident.event_store as e
+                        where
+                            e.id > v_first
+                            and %5$s
+                            and not exists (
+                                select
+                                from new_events as n
+                                where n.id = e.id
+                            )
+                        offset 0
+                    ) as l
+                    cross join lateral %6$s(l.event) as r (key)
+                    where r.key::%7$s::text = any (v_queue)
+                ) then
+                    raise exception using
+                        errcode = 'serialization_failure',
+                        message = 'could not fold into ' || %1$L || ' in the order of'
+                            ' the feed: a later event of the same key was there first',
+                        detail = jsonb_build_object('projection', %1$L::text)::text,
+                        hint = 'append again';
+                end if;
+            end;
             $sql$,
             p_projection.name,
             v_events,
@@ -5046,13 +5029,13 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         set enable_seqscan = off
         as $keep$
         declare
             v_message text;
             v_detail text;
-            v_queue text[];
-            v_first bigint;
             v_count bigint;
             v_keys %2$s[];
             v_rows %3$s[];
@@ -5574,6 +5557,14 @@ begin
             'name a table, and a function (row so far, event) that returns the next row'
         );
     end if;
+    -- An oid that is none of a function's is written without arguments.
+    if p_apply::text not like '%(%' or p_keys::text not like '%(%' then
+        perform evident._refuse_argument(
+            case when p_apply::text like '%(%' then 'p_keys' else 'p_apply' end,
+            'no function',
+            'name a function with the types of its arguments'
+        );
+    end if;
 
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
@@ -5615,11 +5606,7 @@ begin
         end if;
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
-            and v_old.definition = (
-                select d.definition
-                from evident._projection_definition as d
-                where d.name = v_old.name
-            )
+            and v_old.definition = evident.projection_definition(v_old.name)
         then
             return v_old.name;
         end if;
@@ -5651,9 +5638,8 @@ begin
         )
         returning p.* into v_new;
         update evident.projection as p
-        set definition = d.definition
-        from evident._projection_definition as d
-        where p.name = v_new.name and d.name = v_new.name;
+        set definition = evident.projection_definition(p.name)
+        where p.name = v_new.name;
     end if;
 
     perform evident._make_fold(v_new);
@@ -5744,12 +5730,14 @@ begin
         drop aggregate if exists %3$s(%4$s, evident.event_store);
         drop function if exists %5$s(%2$s, %2$s, evident.event_store);
         drop function if exists %5$s(%2$s, %4$s, evident.event_store);
+        drop function if exists %6$s(%2$s, evident.event_store);
         $sql$,
         evident._projection_object(v_projection, 'next_%s'),
         v_projection.name,
         evident._projection_object(v_projection, 'fold_%s'),
         v_projection.key_type,
-        evident._projection_object(v_projection, 'fold_%s_step')
+        evident._projection_object(v_projection, 'fold_%s_step'),
+        evident._projection_object(v_projection, 'pinned_%s')
     );
 
     delete from evident.projection as p
@@ -5871,6 +5859,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -6031,6 +6021,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -6079,6 +6071,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -6214,7 +6208,7 @@ declare
     v_events constant text := format(
         'select v.key, v.event, v.position from %s as v'
         ' where v.position > %%s and v.position <= %s and %s',
-        evident._projection_object(p_projection, 'events_of_%s'),
+        replace(evident._projection_object(p_projection, 'events_of_%s'), '%', '%%'),
         p_until,
         replace(format(p_slice, 'v.key'), '%', '%%')
     );
@@ -6365,6 +6359,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 set client_min_messages = warning
 as $function$
@@ -6399,13 +6395,11 @@ begin
     end if;
     v_projection := evident._lock_registration(p_name, p_is_shared => true);
     v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
-
-    select
-        d.definition,
-        (select count(*) from evident.projection_skip as s where s.projection = p_name)
-    into v_definition, v_skips
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_definition := evident.projection_definition(p_name);
+    select count(*)
+    into v_skips
+    from evident.projection_skip as s
+    where s.projection = p_name;
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -6466,11 +6460,7 @@ begin
     end;
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
-        )
+        or v_definition is distinct from evident.projection_definition(p_name)
         or v_skips <> (
             select count(*)
             from evident.projection_skip as s
@@ -6557,6 +6547,8 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 as $function$
 declare
@@ -6650,6 +6642,8 @@ language plpgsql
 stable
 parallel restricted
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 as $function$
 declare
     v_projection evident.projection;
@@ -6800,7 +6794,7 @@ as $function$
 declare
     v_version integer;
 begin
-    select max(e.version) filter (where e.occurred_at <= p_until)
+    select max(e.version) filter (where e.occurred_at <= coalesce(p_until, 'infinity'))
     into v_version
     from evident.event_store as e
     where e.aggregate_id = p_aggregate_id
@@ -6809,7 +6803,9 @@ begin
     if not found then
         raise exception using
             errcode = 'PT404',
-            message = format('aggregate %s does not exist', p_aggregate_id),
+            message = format(
+                'aggregate %s does not exist', coalesce(p_aggregate_id::text, 'null')
+            ),
             detail = jsonb_build_object('aggregate_id', p_aggregate_id)::text,
             hint = 'check the aggregate''s id';
     end if;
@@ -6834,9 +6830,9 @@ end;
 $function$;
 
 comment on function evident.aggregate_at(uuid, timestamptz) is
-'What was known about an aggregate at p_until: one row for each projection by aggregate,
-with the aggregate''s version then, and the row as JSON. No rows: nothing was known
-yet. Errors: PT404 no such aggregate.';
+'What was known about an aggregate at p_until (null = now): one row for each projection
+by aggregate, with the aggregate''s version then, and the row as JSON. No rows: nothing
+was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
@@ -6845,8 +6841,9 @@ grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_rea
 -- evident.wait_for_projection: wait until a read model holds what was written.
 --
 -- Without a position it is the last id drawn when the call begins, so whatever the
--- caller has committed is included. Each look has a snapshot of its own. A
--- synchronous projection is always there.
+-- caller has committed is included; on a standby, where the log has the sequence ahead,
+-- the newest event. Each look has a snapshot of its own. A synchronous projection is
+-- always there.
 --
 -- Runs with the caller's rights, and so raises by itself.
 -- Errors: PT400, PT404
@@ -6864,9 +6861,15 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_position constant bigint := coalesce(
-        p_position, pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        p_position,
+        case
+            when pg_is_in_recovery()
+                then (select max(e.id) from evident.event_store as e)
+            else pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+        end,
+        0
     );
-    v_until constant timestamptz := clock_timestamp() + p_timeout;
+    v_until timestamptz;
     v_pause double precision := 0.002;
     v_reason text;
     v_is_there boolean;
@@ -6891,6 +6894,7 @@ begin
                 ' the newest, for a while';
     end if;
 
+    v_until := clock_timestamp() + p_timeout;
     loop
         select (p.mode = 'sync' and p.state = 'running') or p.position >= v_position
         into v_is_there
@@ -6904,14 +6908,13 @@ begin
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;
-        if v_is_there or clock_timestamp() >= v_until then
-            return v_is_there;
-        end if;
+        exit when v_is_there or clock_timestamp() >= v_until;
         perform pg_sleep(
             least(v_pause, date_part('epoch', v_until - clock_timestamp()))
         );
         v_pause := least(v_pause * 2, 0.1);
     end loop;
+    return v_is_there;
 end;
 $function$;
 
@@ -6925,6 +6928,81 @@ revoke all on function evident.wait_for_projection(text, bigint, interval) from 
 grant execute on function evident.wait_for_projection(text, bigint, interval)
 to evident_reader;
 -- [end sql/functions/wait_for_projection.sql]
+-- [begin sql/functions/projection_definition.sql]
+-- evident.projection_definition: a fingerprint of what a projection is made of.
+--
+-- The fold, the function that tells the keys, the event types and the columns of the
+-- read model. The registration keeps the fingerprint of what its rows were folded
+-- with; where they differ, the projection is stale. What a fold calls is not
+-- looked into.
+--
+-- A function with a path of its own, since definitions are written out with as many
+-- schema names as the path demands; and with the owner's rights, since who reads
+-- projection_status need not have any on the read models' schemas.
+--
+-- The types of the arguments are looked up only while the read model is there, since
+-- their absence would be an error.
+--
+-- Errors: PT404
+
+create or replace function evident.projection_definition(p_name text)
+returns text
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection constant evident.projection := evident._projection(p_name);
+    v_model constant regclass := to_regclass(v_projection.name);
+    v_apply regprocedure;
+    v_keys regprocedure;
+begin
+    if v_model is not null then
+        v_apply := to_regprocedure(v_projection.apply);
+        v_keys := to_regprocedure(v_projection.keys);
+    end if;
+    if v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
+        return null;
+    end if;
+
+    return (
+        select
+            encode(
+                sha256(
+                    convert_to(
+                        jsonb_build_array(
+                            pg_get_functiondef(v_apply),
+                            pg_get_functiondef(v_keys),
+                            v_projection.event_types,
+                            jsonb_agg(
+                                jsonb_build_array(
+                                    a.attname,
+                                    format_type(a.atttypid, a.atttypmod)
+                                )
+                                order by a.attnum
+                            )
+                        )::text,
+                        'UTF8'
+                    )
+                ),
+                'hex'
+            )
+        from pg_attribute as a
+        where a.attrelid = v_model and a.attnum > 0 and not a.attisdropped
+    );
+end;
+$function$;
+
+comment on function evident.projection_definition(text) is
+'The fingerprint of a projection''s fold, keys, event types and columns, as they are
+now; null when one of them is missing. Where it is not the one that the rows were
+folded with, the projection is stale. Errors: PT404 no such projection.';
+
+revoke all on function evident.projection_definition(text) from public;
+grant execute on function evident.projection_definition(text) to evident_reader;
+-- [end sql/functions/projection_definition.sql]
 -- [begin sql/functions/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
@@ -6937,7 +7015,7 @@ select
     p.name,
     p.mode,
     p.state,
-    (p.definition is distinct from d.definition) as is_stale,
+    (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
     greatest(s.head - l.position, 0) as events_behind_head,
@@ -6950,15 +7028,15 @@ select
     r.slices_done as rebuild_slices_done,
     r.rebuilt_at
 from evident.projection as p
-inner join evident._projection_definition as d on p.name = d.name
 cross join evident.feed_status as s
-cross join lateral (
-    select
+inner join lateral (
+    values (
         case
             when p.mode = 'sync' and p.state = 'running' then s.head
             else p.position
-        end as position
-) as l
+        end
+    )
+) as l (position) on true
 left join lateral (
     select e.occurred_at
     from evident.event_store as e
@@ -6995,6 +7073,289 @@ newest rebuild are done, and when. Readable at READ COMMITTED.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to evident_reader;
 -- [end sql/functions/projection_status.sql]
+-- [begin sql/functions/guard_status.sql]
+-- evident.guard_status: what protects history, read from the catalog now.
+--
+-- One row for each trigger, key, rule, child table, owner, privilege, function and
+-- role that matters. is_intact is false where something differs from what the package
+-- installs, and null where there is nothing to compare with: the fingerprint
+-- of a function is for whoever keeps the last one. An owner or superuser can change
+-- what this function tells; the ledger is for that.
+
+create or replace function evident.guard_status()
+returns table (kind text, name text, state text, is_intact boolean)
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+begin atomic
+    -- The kinds are pg_trigger.tgtype: before update, delete and truncate for
+    -- each statement; before update and delete for each row.
+    with guarded (table_name, trigger_name, trigger_kind) as (
+        values
+        ('event_store', 'event_store_history', 58),
+        ('event_store', 'event_store_history_rows', 27)
+    ),
+
+    keyed (table_name, constraint_name) as (
+        values
+        ('event_store', 'event_store_id_pkey'),
+        ('event_store', 'event_store_aggregate_id_version_key'),
+        ('event_store', 'event_store_event_id_key')
+    ),
+
+    relation as (
+        select
+            c.oid,
+            c.relname::text as relname,
+            c.relkind,
+            c.relacl,
+            c.relowner,
+            c.relrowsecurity
+        from pg_class as c
+        where c.relnamespace = 'evident'::regnamespace and c.relkind in ('r', 'v', 'S')
+    ),
+
+    -- What create_projection made, named as there.
+    keeper (function_name, read_model, projection_state) as (
+        select
+            format('%I.%I', i.part[1], 'keep_' || i.part[2] || s.suffix),
+            p.name,
+            p.state
+        from evident.projection as p
+        cross join lateral parse_ident(p.name) as i (part)
+        cross join unnest(array['', '_batch']) as s (suffix)
+    ),
+
+    routine as (
+        select
+            p.oid,
+            p.oid::regprocedure::text as signature,
+            p.prosecdef,
+            p.proconfig,
+            p.proowner,
+            coalesce(p.proacl, acldefault('f', p.proowner)) as acl
+        from pg_proc as p
+        where p.pronamespace = 'evident'::regnamespace and p.prokind in ('f', 'p')
+    )
+
+    select
+        'trigger' as kind,
+        g.table_name || '.' || g.trigger_name as name,
+        case t.tgenabled
+            when 'A' then 'enabled always'
+            when 'O' then 'enabled, but not for replicas'
+            when 'R' then 'enabled for replicas only'
+            when 'D' then 'disabled'
+            else 'missing'
+        end as state,
+        coalesce(
+            t.tgenabled = 'A'
+            and t.tgtype = g.trigger_kind
+            and t.tgqual is null
+            and t.tgattr::text = ''
+            and t.tgfoid = 'evident._refuse_change()'::regprocedure,
+            false
+        ) as is_intact
+    from guarded as g
+    left join relation as r on g.table_name = r.relname
+    left join pg_trigger as t on r.oid = t.tgrelid and g.trigger_name = t.tgname
+
+    union all
+
+    select
+        'trigger' as kind,
+        r.relname || '.' || t.tgname as name,
+        case
+            when t.tgtype & 2 = 2 then 'not ours, and runs before the change'
+            when k.read_model is null then 'not ours, runs after the change'
+            when t.tgenabled = 'D' then 'disabled, would keep ' || k.read_model
+            else 'keeps ' || k.read_model
+        end as state,
+        case
+            when
+                t.tgtype & 2 = 2
+                or (k.projection_state = 'running') <> (t.tgenabled = 'O')
+                then false
+        end as is_intact
+    from relation as r
+    inner join pg_trigger as t on r.oid = t.tgrelid
+    left join keeper as k on t.tgfoid::regproc::text = k.function_name
+    where
+        not t.tgisinternal
+        and not exists (
+            select
+            from guarded as g
+            where g.table_name = r.relname and g.trigger_name = t.tgname
+        )
+
+    union all
+
+    select
+        'constraint' as kind,
+        k.table_name || '.' || k.constraint_name as name,
+        coalesce(pg_get_constraintdef(c.oid), 'missing') as state,
+        c.oid is not null and c.convalidated as is_intact
+    from keyed as k
+    left join relation as r on k.table_name = r.relname
+    left join pg_constraint as c
+        on
+            r.oid = c.conrelid
+            and k.constraint_name = c.conname
+            and c.contype in ('p', 'u')
+
+    union all
+
+    select
+        'row security' as kind,
+        r.relname as name,
+        'enabled' as state,
+        false as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    where r.relrowsecurity
+    group by r.relname
+
+    union all
+
+    select
+        'rule' as kind,
+        r.relname || '.' || w.rulename as name,
+        'a rule rewrites statements on this table' as state,
+        false as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    inner join pg_rewrite as w on r.oid = w.ev_class
+    group by r.relname, w.rulename
+
+    union all
+
+    select
+        'child' as kind,
+        i.inhrelid::regclass::text as name,
+        'inherits from ' || i.inhparent::regclass::text as state,
+        false as is_intact
+    from pg_inherits as i
+    inner join relation as r on i.inhparent = r.oid
+
+    union all
+
+    select
+        'owner' as kind,
+        'schema ' || n.nspname as name,
+        pg_get_userbyid(n.nspowner)::text as state,
+        pg_get_userbyid(n.nspowner) = 'evident_owner' as is_intact
+    from pg_namespace as n
+    where n.nspname = 'evident'
+
+    union all
+
+    select
+        'owner' as kind,
+        r.relname as name,
+        pg_get_userbyid(r.relowner)::text as state,
+        pg_get_userbyid(r.relowner) = 'evident_owner' as is_intact
+    from relation as r
+
+    union all
+
+    select
+        'owner' as kind,
+        f.signature as name,
+        pg_get_userbyid(f.proowner)::text as state,
+        pg_get_userbyid(f.proowner) = 'evident_owner' as is_intact
+    from routine as f
+
+    union all
+
+    select
+        'grant' as kind,
+        r.relname as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
+    from relation as r
+    cross join lateral aclexplode(r.relacl) as a
+    where a.grantee <> r.relowner
+
+    union all
+
+    select
+        'grant' as kind,
+        r.relname || '.' || c.attname as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
+    from relation as r
+    inner join pg_attribute as c on r.oid = c.attrelid
+    cross join lateral aclexplode(c.attacl) as a
+    where a.grantee <> r.relowner
+
+    union all
+
+    select
+        'grant' as kind,
+        f.signature as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.grantee <> 0 as is_intact
+    from routine as f
+    cross join lateral aclexplode(f.acl) as a
+    where a.grantee <> f.proowner
+
+    union all
+
+    select
+        'function' as kind,
+        f.signature as name,
+        'sha256 '
+        || encode(sha256(convert_to(pg_get_functiondef(f.oid), 'UTF8')), 'hex')
+            as state,
+        case
+            when f.prosecdef then coalesce(
+                f.proconfig @> array['search_path=pg_catalog, pg_temp'], false
+            )
+        end as is_intact
+    from routine as f
+
+    union all
+
+    select
+        'role' as kind,
+        'evident_owner' as name,
+        case
+            when o.rolsuper then 'is a superuser'
+            when o.rolcanlogin then 'may log in'
+            else 'no login'
+        end as state,
+        not o.rolcanlogin and not o.rolsuper as is_intact
+    from pg_roles as o
+    where o.rolname = 'evident_owner'
+
+    union all
+
+    select
+        'role' as kind,
+        'evident_owner' as name,
+        m.member::regrole::text || ' is a member' as state,
+        null as is_intact
+    from pg_auth_members as m
+    inner join pg_roles as o on m.roleid = o.oid
+    where o.rolname = 'evident_owner'
+
+    order by kind, name, state;
+end;
+
+comment on function evident.guard_status() is
+'What protects history, one row each: kind (trigger, constraint, row security,
+rule, child, owner, grant, function, role), name, state, and is_intact: false
+where it differs from what the package installs, null where there is nothing to
+compare with.';
+
+revoke all on function evident.guard_status() from public;
+grant execute on function evident.guard_status() to
+evident_operator, evident_auditor;
+-- [end sql/functions/guard_status.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --

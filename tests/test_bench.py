@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 READ = "bare SELECT"
+HAND = "one statement by hand"
 CANDIDATES = {
     "append": ["raw INSERT", "the article's function", "evident.append_event"],
     "batch": [
@@ -23,8 +24,22 @@ CANDIDATES = {
         "INSERT from the JSON document",
     ],
     "hot": ["1 connection", "4 connections"],
+    "projection": [
+        *(HAND, "evident.append_event") * 2,
+        *(HAND, "evident.append_batch"),
+    ],
+    "rebuild": [
+        "row by row: read, fold, write",
+        "row by row: a statement per event",
+        "run_projection, 50,000 a time",
+        "rebuild_projection, all rows",
+        "rebuild_projection, no rows",
+        "verify_projection",
+    ],
     "feed": [READ, "evident.read_feed", READ, "evident.read_aggregate"],
 }
+# Workloads with the same candidates.
+REPEATS = {"append": 2}
 
 
 def bench(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,8 +56,10 @@ def test_a_verb_measures_and_shows_each_candidate(
     verb: str, major: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "figures.json"
-    words = [f"--pg={major}", "--rounds=1", "--seconds=1", "--events=1000"]
-    if verb in ("append", "hot"):
+    words = [f"--pg={major}", "--rounds=1", "--events=1000"]
+    if verb != "rebuild":
+        words.append("--seconds=1")
+    if verb in ("append", "hot", "projection"):
         words.append("--clients=4")
 
     done = bench(verb, *words, f"--json={file}")
@@ -57,11 +74,10 @@ def test_a_verb_measures_and_shows_each_candidate(
     figures = json.loads(file.read_text())
     assert figures["verb"] == verb
     found = [each for load in figures["workloads"] for each in load["candidates"]]
-    repeats = 2 if verb == "append" else 1
-    assert [each["name"] for each in found] == CANDIDATES[verb] * repeats
+    assert [each["name"] for each in found] == CANDIDATES[verb] * REPEATS.get(verb, 1)
     for each in found:
         assert each["failures"] == 0
-        assert each["versions_dense"] is (None if verb == "feed" else True)
+        assert each["is_right"] is (None if verb == "feed" else True)
         assert len(each["rates"]) == len(each["ratios"]) == len(each["others"]) == 1
         assert each["median_rate"] > 0
     for load in figures["workloads"]:

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support.every_call import CALLS
+from support.ugly_calls import CASTS, STATEMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PGTAP = ROOT / "tests/pgtap"
@@ -40,6 +42,16 @@ def public() -> list[str]:
 @pytest.mark.parametrize("name", public())
 def test_each_public_object_has_its_pgtap_file(name: str) -> None:
     assert name in pgtap_files()
+
+
+def test_each_public_function_is_in_the_corpora() -> None:
+    """Of every call, for the hijacks; and of ugly input, where there is an argument."""
+    functions = {n for n in names(_ROUTINE, "sql/functions") if n[0] != "_"}
+    assert set(CALLS) == functions
+    without = {"safe_position", "version", "guard_status", "stamp_position"}
+    given = {n for n in functions - without if not n.endswith("_status")}
+    assert {n.removesuffix(" at") for n in STATEMENTS} == given
+    assert set(CASTS) == set(STATEMENTS)
 
 
 def test_each_pgtap_file_is_about_an_object_that_exists() -> None:

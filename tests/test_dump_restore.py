@@ -1,13 +1,16 @@
-"""A dump restored elsewhere keeps order, guards and positions."""
+"""A dump restored elsewhere keeps order, guards, positions and projections."""
 
 from __future__ import annotations
 
+import json
 import subprocess
+import uuid
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from support.fingerprint import fingerprint
+from support.read_models import drift, make_read_models
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -15,6 +18,27 @@ if TYPE_CHECKING:
 APPEND = "select evident.append_event(gen_random_uuid(), 'Kept', '{\"n\": 1.10}')"
 
 CLAIM = "select c.epoch, c.id from evident.claim_events('relay', 'w') as c"
+
+# All but the ages, and what is counted from a head that a sequence moves on.
+STATUS = """
+select s.name, s.mode, s.state, s.is_stale, s.position, s.failures, s.last_error
+from evident.projection_status as s
+order by s.name
+"""
+
+
+def restore(db: Database, empty_db: Database) -> None:
+    """Dump one database and restore it into another one."""
+    tool = db.server.bindir
+    dump = subprocess.run(
+        [tool / "pg_dump", "-d", db.dsn], check=True, capture_output=True
+    ).stdout
+    subprocess.run(
+        [tool / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_db.dsn],
+        input=dump,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def test_a_restored_dump_is_the_same_store_and_goes_on(
@@ -28,16 +52,7 @@ def test_a_restored_dump_is_the_same_store_and_goes_on(
         connection.execute(CLAIM)
         connection.execute("select evident.confirm_events('relay', 0, 1, 2)")
         connection.execute("select evident.stamp_position()")
-    tool = db.server.bindir
-    dump = subprocess.run(
-        [tool / "pg_dump", "-d", db.dsn], check=True, capture_output=True
-    ).stdout
-    subprocess.run(
-        [tool / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_db.dsn],
-        input=dump,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    restore(db, empty_db)
     old, new = db.connect(), empty_db.connect()
     assert fingerprint(new) == fingerprint(old)
     events = "select e.* from evident.event_store as e order by e.id"
@@ -54,3 +69,56 @@ def test_a_restored_dump_is_the_same_store_and_goes_on(
     with pytest.raises(psycopg.Error) as caught:
         new.execute("delete from evident.event_store")
     assert caught.value.sqlstate == "PT403"
+
+
+def test_projections_of_a_restored_dump_go_on(db: Database, empty_db: Database) -> None:
+    known, parked = uuid.UUID(int=7), uuid.UUID(int=8)
+    append = "select evident.append_event(%s, %s, %s)"
+
+    def order(connection: psycopg.Connection, amount: object) -> None:
+        for aggregate in (known, parked):
+            payload = json.dumps({"amount": amount if aggregate == parked else 2})
+            connection.execute(append, [aggregate, "Noted", payload])
+            connection.execute(append, [aggregate, "PaymentProcessed", '{"amount": 1}'])
+
+    with db.connect(autocommit=True) as connection:
+        make_read_models(connection)
+        order(connection, "much")
+        connection.execute("select evident.run_projection('shop.amounts')")
+        connection.execute(
+            "select evident.create_projection('shop.spare',"
+            " 'shop.apply_spare(shop.spare, evident.event_store)', null)"
+        )
+        connection.execute("select evident.pause_projection('shop.spare')")
+    restore(db, empty_db)
+    old, new = db.connect(autocommit=True), empty_db.connect(autocommit=True)
+    assert fingerprint(new) == fingerprint(old)
+    status = old.execute(STATUS).fetchall()
+    assert new.execute(STATUS).fetchall() == status
+    assert [row[:6] for row in status] == [
+        ("shop.amounts", "async", "running", False, 4, 1),
+        ("shop.orders_summary", "sync", "running", False, 4, 0),
+        ("shop.spare", "sync", "paused", False, 0, 0),
+        ("shop.types", "sync", "running", False, 4, 0),
+    ]
+    assert drift(new) == []
+
+    order(new, 3)
+    row = new.execute(
+        "select s.paid, s.version from shop.orders_summary as s"
+        " where s.aggregate_id = %s",
+        [known],
+    ).fetchone()
+    assert row == (2, 4)
+    assert new.execute(
+        "select t.event_type, t.events from shop.types as t order by 1"
+    ).fetchall() == [("Noted", 4), ("PaymentProcessed", 4)]
+    assert new.execute("select evident.run_projection('shop.amounts')").fetchall() == [
+        (4,)
+    ]
+    skip = "select evident.skip_failure('shop.amounts', %s, 'carol', 'no amount')"
+    assert new.execute(skip, [str(parked)]).fetchall() == [(3,)]
+    new.execute("select evident.resume_projection('shop.spare')")
+    new.execute("select evident.run_projection('shop.spare')")
+    assert {row[2] for row in new.execute(STATUS).fetchall()} == {"running"}
+    assert drift(new) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -93,6 +93,43 @@ def test_a_rollback_that_would_lose_events_is_refused(db: Database) -> None:
     with db.connect() as connection:
         row = connection.execute("select event_type from evident.event_store")
         assert row.fetchall() == [("Kept",)]
+
+
+def test_a_rollback_is_refused_while_a_projection_is_registered(
+    empty_db: Database,
+) -> None:
+    migrate(empty_db.dsn)
+    with empty_db.connect(autocommit=True) as connection:
+        make_own_projection(connection)
+        before = fingerprint(connection)
+    with pytest.raises(psycopg.Error) as caught:
+        rollback(empty_db.dsn, to="0006_consumers")
+    assert caught.value.sqlstate == "PT403"
+    assert caught.value.diag.message_hint is not None
+    assert "drop_projection" in caught.value.diag.message_hint
+    with empty_db.connect(autocommit=True) as connection:
+        assert fingerprint(connection) == before
+        connection.execute("select evident.drop_projection('own.orders')")
+    assert rollback(empty_db.dsn, to="0006_consumers") == ["0007_projections"]
+
+
+def make_own_projection(connection: psycopg.Connection[Any]) -> None:
+    """Register a read model that is none of the package's."""
+    connection.execute("create schema own authorization evident_owner")
+    connection.execute("set role evident_owner")
+    connection.execute(
+        "create table own.orders (aggregate_id uuid primary key, version integer)"
+    )
+    connection.execute(
+        "create function own.apply(p_row own.orders, p_event evident.event_store)"
+        " returns own.orders language sql immutable"
+        " return row(p_row.aggregate_id, p_event.version)::own.orders"
+    )
+    connection.execute("reset role")
+    connection.execute(
+        "select evident.create_projection('own.orders',"
+        " 'own.apply(own.orders, evident.event_store)', null)"
+    )
 
 
 def test_uninstall_sql_leaves_nothing_behind(db: Database, empty_db: Database) -> None:

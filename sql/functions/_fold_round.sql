@@ -26,7 +26,7 @@ declare
     v_events constant text := format(
         'select v.key, v.event, v.position from %s as v'
         ' where v.position > %%s and v.position <= %s and %s',
-        evident._projection_object(p_projection, 'events_of_%s'),
+        replace(evident._projection_object(p_projection, 'events_of_%s'), '%', '%%'),
         p_until,
         replace(format(p_slice, 'v.key'), '%', '%%')
     );

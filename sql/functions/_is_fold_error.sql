@@ -10,8 +10,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
+    select left(p_sqlstate, 2) not in ('08', '25', '40', '53', '55', '57', '58', 'XX');
 end;
 
 comment on function evident._is_fold_error(text) is

@@ -11,6 +11,9 @@
 -- there is none.
 --
 -- All are plain catalog objects, of use by hand too: with "order by" the position.
+--
+-- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
+-- key (a day), must be the same for a failure, a skip, a lock and every session.
 
 create or replace function evident._make_fold(p_projection evident.projection)
 returns void

@@ -10,7 +10,12 @@
 -- snapshot. The last step of a rebuild stops writers of the read model with such
 -- a lock; so nothing is ever folded onto a row that it is about to change.
 --
--- Errors of the fold are caught around the fold alone, by next_<read model>.
+-- Errors of the fold are caught around the fold alone, which costs no transaction id.
+--
+-- A cast in a fold may depend on settings, and a replay must give the same: the fold
+-- runs under the settings of all other paths, by pinned_<read model> where the
+-- session's are others. The trigger function itself sets none, which would cost a
+-- tenth of the append; it runs inside the append functions, which pin their path.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -22,12 +27,47 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s');
+    v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
+    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
+    -- Setting them costs more than looking, and most sessions have them so.
+    v_step constant text :=
+        $sql$
+            case
+                when current_setting('timezone') in ('UTC', 'Etc/UTC')
+                    and current_setting('datestyle') = 'ISO, MDY'
+                    and current_setting('search_path') = 'pg_catalog, pg_temp'
+                    then %1$s(%3$s, %4$s)
+                else %2$s(%3$s, %4$s)
+            end
+        $sql$;
+    v_is_ours constant text := format(
+        '%s and current_setting(''evident.is_batch'', true) is distinct from ''on''',
+        case
+            when p_projection.event_types is null then 'true'
+            else format('new.event_type = any (%L::text[])', p_projection.event_types)
+        end
+    );
 begin
     execute format(
         $sql$
         create or replace function %1$s(
+            p_row %2$s, p_event evident.event_store
+        )
+        returns %2$s
+        language plpgsql
+        stable
+        parallel safe
+        set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
+        as $pinned$
+        begin
+            return %3$s(p_row, p_event);
+        end;
+        $pinned$;
+
+        create or replace function %4$s(
             p_row %2$s, p_event evident.event_store
         )
         returns %2$s
@@ -39,18 +79,23 @@ begin
             v_message text;
             v_detail text;
         begin
-            return %3$s(p_row, p_event);
-        %4$s
+            return %5$s;
+        %6$s
         $next$;
 
         comment on function %1$s(%2$s, evident.event_store) is
+        'Made by create_projection: the fold step, under the settings that all use.';
+        comment on function %4$s(%2$s, evident.event_store) is
         'Made by create_projection: the fold step, naming the projection in errors.';
 
         revoke all on function %1$s(%2$s, evident.event_store) from public;
+        revoke all on function %4$s(%2$s, evident.event_store) from public;
         $sql$,
-        v_next,
+        v_pinned,
         p_projection.name,
-        to_regprocedure(p_projection.apply)::oid::regproc,
+        v_apply,
+        v_next,
+        format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
         evident._projection_refusal(p_projection)
     );
 
@@ -61,52 +106,46 @@ begin
         language plpgsql
         volatile
         parallel unsafe
-        set search_path = pg_catalog, pg_temp
         as $keep$
         declare
             v_row %2$s;
+            v_message text;
+            v_detail text;
         begin
-            if not (%3$s)
-                or current_setting('evident.is_batch', true) is not distinct from 'on'
-            then
-                return null;
-            end if;
-
-            if new.version = 1 then
+            if new.version = 1 and %3$s then
                 v_row.%4$I := new.aggregate_id;
-                v_row := %5$s(v_row, new);
-                if v_row.%4$I is null then
-                    return null;
-                end if;
-                insert into %2$s as t (%6$s)
-                values (%7$s)
-                on conflict (%4$I) do %8$s;
-                return null;
-            end if;
-
-            insert into %2$s as t (%6$s)
-            select %9$s
-            from (
-                select
-                    %5$s(
-                        coalesce(
-                            (
-                                select s
-                                from %2$s as s
-                                where s.%4$I = new.aggregate_id
+                begin
+                    v_row := %5$s;
+                %6$s
+                insert into %2$s as t (%7$s)
+                select %8$s
+                where v_row.%4$I is not null
+                on conflict (%4$I) do %9$s;
+            elsif %3$s then
+                insert into %2$s as t (%7$s)
+                select %10$s
+                from (
+                    select
+                        %11$s(
+                            coalesce(
+                                (
+                                    select s
+                                    from %2$s as s
+                                    where s.%4$I = new.aggregate_id
+                                ),
+                                %12$s
                             ),
-                            %10$s
-                        ),
-                        new
-                    ) as next_row
-                offset 0
-            ) as f
-            where (f.next_row).%4$I is not null
-            on conflict (%4$I) do %8$s;
+                            new
+                        ) as next_row
+                    offset 0
+                ) as f
+                where (f.next_row).%4$I is not null
+                on conflict (%4$I) do %9$s;
 
-            if not found then
-                delete from %2$s as t
-                where t.%4$I = new.aggregate_id;
+                if not found then
+                    delete from %2$s as t
+                    where t.%4$I = new.aggregate_id;
+                end if;
             end if;
             return null;
         end;
@@ -117,20 +156,18 @@ begin
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %11$I
+        create or replace trigger %13$I
         after insert on evident.event_store
         for each row execute function %1$s();
 
-        alter table evident.event_store disable trigger %11$I;
+        alter table evident.event_store disable trigger %13$I;
         $sql$,
-        v_keep,
+        evident._projection_object(p_projection, 'keep_%s'),
         p_projection.name,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('new.event_type = any (%L::text[])', p_projection.event_types)
-        end,
+        v_is_ours,
         p_projection.key_column,
-        v_next,
+        format(v_step, v_apply, v_pinned, 'v_row', 'new'),
+        evident._projection_refusal(p_projection),
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
         coalesce(
@@ -141,6 +178,7 @@ begin
         evident._projection_columns(
             p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
         ),
+        v_next,
         evident._projection_blank(p_projection, 'new.aggregate_id'),
         evident._projection_trigger(p_projection)
     );

@@ -62,51 +62,59 @@ begin
     if p_projection.keys is not null then
         v_queue := format(
             $sql$
-            if current_setting('transaction_isolation')
-                in ('repeatable read', 'serializable')
-            then
-                perform evident._refuse_argument(
-                    'transaction_isolation',
-                    current_setting('transaction_isolation')
-                    || ' cannot see what others fold into the rows of ' || %1$L,
-                    'append at READ COMMITTED'
-                );
-            end if;
-
+            declare
+                v_queue text[];
+                v_first bigint;
             begin
-                select
-                    array_agg(distinct v.key::text),
-                    min(v.position)
-                into v_queue, v_first
-                from (%2$s) as v;
-            %3$s
+                begin
+                    select
+                        array_agg(distinct v.key::text),
+                        min(v.position)
+                    into v_queue, v_first
+                    from (%2$s) as v;
+                %3$s
+                if v_queue is null then
+                    return null;
+                end if;
 
-            perform evident._lock_keys(%4$s, v_queue);
-            if exists (
-                select
-                from (
-                    select e as event
-                    from evident.event_store as e
-                    where
-                        e.id > v_first
-                        and %5$s
-                        and not exists (
-                            select
-                            from new_events as n
-                            where n.id = e.id
-                        )
-                    offset 0
-                ) as l
-                cross join lateral %6$s(l.event) as r (key)
-                where r.key::%7$s::text = any (v_queue)
-            ) then
-                raise exception using
-                    errcode = 'serialization_failure',
-                    message = 'could not fold into ' || %1$L || ' in the order of the'
-                        ' feed: a later event of the same key was there first',
-                    detail = jsonb_build_object('projection', %1$L::text)::text,
-                    hint = 'append again';
-            end if;
+                if current_setting('transaction_isolation')
+                    in ('repeatable read', 'serializable')
+                then
+                    perform evident._refuse_argument(
+                        'transaction_isolation',
+                        current_setting('transaction_isolation')
+                        || ' cannot see what others fold into the rows of ' || %1$L,
+                        'append at READ COMMITTED'
+                    );
+                end if;
+
+                perform evident._lock_keys(%4$s, v_queue);
+                if exists (
+                    select
+                    from (
+                        select e as event
+                        from evident.event_store as e
+                        where
+                            e.id > v_first
+                            and %5$s
+                            and not exists (
+                                select
+                                from new_events as n
+                                where n.id = e.id
+                            )
+                        offset 0
+                    ) as l
+                    cross join lateral %6$s(l.event) as r (key)
+                    where r.key::%7$s::text = any (v_queue)
+                ) then
+                    raise exception using
+                        errcode = 'serialization_failure',
+                        message = 'could not fold into ' || %1$L || ' in the order of'
+                            ' the feed: a later event of the same key was there first',
+                        detail = jsonb_build_object('projection', %1$L::text)::text,
+                        hint = 'append again';
+                end if;
+            end;
             $sql$,
             p_projection.name,
             v_events,
@@ -129,13 +137,13 @@ begin
         volatile
         parallel unsafe
         set search_path = pg_catalog, pg_temp
+        set datestyle = 'ISO, MDY'
+        set timezone = 'UTC'
         set enable_seqscan = off
         as $keep$
         declare
             v_message text;
             v_detail text;
-            v_queue text[];
-            v_first bigint;
             v_count bigint;
             v_keys %2$s[];
             v_rows %3$s[];

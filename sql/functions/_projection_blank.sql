@@ -14,7 +14,7 @@ begin atomic
     select format(
         'row(%s)::%s',
         evident._projection_columns(p_projection, 'null', p_key),
-        p_projection.name
+        (p_projection).name
     );
 end;
 

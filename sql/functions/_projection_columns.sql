@@ -13,19 +13,20 @@ language sql
 stable
 parallel safe
 begin atomic
-    select string_agg(
-        case
-            when a.attname = p_projection.key_column and p_key is not null then p_key
-            else format(p_form, quote_ident(a.attname))
-        end,
-        ', ' order by a.attnum
-    )
+    select
+        string_agg(
+            case
+                when p_key <> '' and a.attname = (p_projection).key_column then p_key
+                else format(p_form, quote_ident(a.attname))
+            end,
+            ', ' order by a.attnum
+        )
     from pg_attribute as a
     where
-        a.attrelid = to_regclass(p_projection.name)
+        a.attrelid = to_regclass((p_projection).name)
         and a.attnum > 0
         and not a.attisdropped
-        and (a.attname <> p_projection.key_column or p_key <> '' or p_key is null);
+        and (a.attname <> (p_projection).key_column or p_key is distinct from '');
 end;
 
 comment on function

@@ -15,13 +15,13 @@ begin atomic
     select format(
         '((t.%1$I is null) <> ((%2$s).%1$I is null)'
         ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
-        p_projection.key_column,
+        (p_projection).key_column,
         p_row,
         evident._projection_columns(
             p_projection, '(' || p_row || ').%1$s',
-            format('t.%I', p_projection.key_column)
+            format('t.%I', (p_projection).key_column)
         ),
-        p_projection.name
+        (p_projection).name
     );
 end;
 

@@ -15,8 +15,8 @@ parallel safe
 begin atomic
     select format(
         '%I.%I',
-        (parse_ident(p_projection.name))[1],
-        format(p_form, (parse_ident(p_projection.name))[2])
+        (parse_ident((p_projection).name))[1],
+        format(p_form, (parse_ident((p_projection).name))[2])
     );
 end;
 

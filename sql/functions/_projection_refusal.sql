@@ -24,7 +24,7 @@ begin atomic
             perform evident._refuse_fold(%L, sqlstate, v_message, v_detail);
         end;
         $sql$,
-        p_projection.name
+        (p_projection).name
     );
 end;
 

@@ -10,7 +10,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select 'event_store_' || array_to_string(parse_ident(p_projection.name), '_');
+    select 'event_store_' || array_to_string(parse_ident((p_projection).name), '_');
 end;
 
 comment on function evident._projection_trigger(evident.projection) is

@@ -33,8 +33,8 @@ begin atomic
         select count(*) from given
         $sql$,
         p_rows,
-        p_projection.name,
-        p_projection.key_column,
+        (p_projection).name,
+        (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
         coalesce(

@@ -19,7 +19,7 @@ as $function$
 declare
     v_version integer;
 begin
-    select max(e.version) filter (where e.occurred_at <= p_until)
+    select max(e.version) filter (where e.occurred_at <= coalesce(p_until, 'infinity'))
     into v_version
     from evident.event_store as e
     where e.aggregate_id = p_aggregate_id
@@ -28,7 +28,9 @@ begin
     if not found then
         raise exception using
             errcode = 'PT404',
-            message = format('aggregate %s does not exist', p_aggregate_id),
+            message = format(
+                'aggregate %s does not exist', coalesce(p_aggregate_id::text, 'null')
+            ),
             detail = jsonb_build_object('aggregate_id', p_aggregate_id)::text,
             hint = 'check the aggregate''s id';
     end if;
@@ -53,9 +55,9 @@ end;
 $function$;
 
 comment on function evident.aggregate_at(uuid, timestamptz) is
-'What was known about an aggregate at p_until: one row for each projection by aggregate,
-with the aggregate''s version then, and the row as JSON. No rows: nothing was known
-yet. Errors: PT404 no such aggregate.';
+'What was known about an aggregate at p_until (null = now): one row for each projection
+by aggregate, with the aggregate''s version then, and the row as JSON. No rows: nothing
+was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;

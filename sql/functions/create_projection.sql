@@ -42,6 +42,14 @@ begin
             'name a table, and a function (row so far, event) that returns the next row'
         );
     end if;
+    -- An oid that is none of a function's is written without arguments.
+    if p_apply::text not like '%(%' or p_keys::text not like '%(%' then
+        perform evident._refuse_argument(
+            case when p_apply::text like '%(%' then 'p_keys' else 'p_apply' end,
+            'no function',
+            'name a function with the types of its arguments'
+        );
+    end if;
 
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
@@ -83,11 +91,7 @@ begin
         end if;
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
-            and v_old.definition = (
-                select d.definition
-                from evident._projection_definition as d
-                where d.name = v_old.name
-            )
+            and v_old.definition = evident.projection_definition(v_old.name)
         then
             return v_old.name;
         end if;
@@ -119,9 +123,8 @@ begin
         )
         returning p.* into v_new;
         update evident.projection as p
-        set definition = d.definition
-        from evident._projection_definition as d
-        where p.name = v_new.name and d.name = v_new.name;
+        set definition = evident.projection_definition(p.name)
+        where p.name = v_new.name;
     end if;
 
     perform evident._make_fold(v_new);

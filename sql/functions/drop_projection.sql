@@ -49,12 +49,14 @@ begin
         drop aggregate if exists %3$s(%4$s, evident.event_store);
         drop function if exists %5$s(%2$s, %2$s, evident.event_store);
         drop function if exists %5$s(%2$s, %4$s, evident.event_store);
+        drop function if exists %6$s(%2$s, evident.event_store);
         $sql$,
         evident._projection_object(v_projection, 'next_%s'),
         v_projection.name,
         evident._projection_object(v_projection, 'fold_%s'),
         v_projection.key_type,
-        evident._projection_object(v_projection, 'fold_%s_step')
+        evident._projection_object(v_projection, 'fold_%s_step'),
+        evident._projection_object(v_projection, 'pinned_%s')
     );
 
     delete from evident.projection as p

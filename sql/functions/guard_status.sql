@@ -40,6 +40,17 @@ begin atomic
         where c.relnamespace = 'evident'::regnamespace and c.relkind in ('r', 'v', 'S')
     ),
 
+    -- What create_projection made, named as there.
+    keeper (function_name, read_model, projection_state) as (
+        select
+            format('%I.%I', i.part[1], 'keep_' || i.part[2] || s.suffix),
+            p.name,
+            p.state
+        from evident.projection as p
+        cross join lateral parse_ident(p.name) as i (part)
+        cross join unnest(array['', '_batch']) as s (suffix)
+    ),
+
     routine as (
         select
             p.oid,
@@ -81,11 +92,19 @@ begin atomic
         r.relname || '.' || t.tgname as name,
         case
             when t.tgtype & 2 = 2 then 'not ours, and runs before the change'
-            else 'not ours, runs after the change'
+            when k.read_model is null then 'not ours, runs after the change'
+            when t.tgenabled = 'D' then 'disabled, would keep ' || k.read_model
+            else 'keeps ' || k.read_model
         end as state,
-        case when t.tgtype & 2 = 2 then false end as is_intact
+        case
+            when
+                t.tgtype & 2 = 2
+                or (k.projection_state = 'running') <> (t.tgenabled = 'O')
+                then false
+        end as is_intact
     from relation as r
     inner join pg_trigger as t on r.oid = t.tgrelid
+    left join keeper as k on t.tgfoid::regproc::text = k.function_name
     where
         not t.tgisinternal
         and not exists (

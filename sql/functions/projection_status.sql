@@ -9,7 +9,7 @@ select
     p.name,
     p.mode,
     p.state,
-    (p.definition is distinct from d.definition) as is_stale,
+    (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
     greatest(s.head - l.position, 0) as events_behind_head,
@@ -22,15 +22,15 @@ select
     r.slices_done as rebuild_slices_done,
     r.rebuilt_at
 from evident.projection as p
-inner join evident._projection_definition as d on p.name = d.name
 cross join evident.feed_status as s
-cross join lateral (
-    select
+inner join lateral (
+    values (
         case
             when p.mode = 'sync' and p.state = 'running' then s.head
             else p.position
-        end as position
-) as l
+        end
+    )
+) as l (position) on true
 left join lateral (
     select e.occurred_at
     from evident.event_store as e

@@ -36,6 +36,8 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 set client_min_messages = warning
 as $function$
@@ -70,13 +72,11 @@ begin
     end if;
     v_projection := evident._lock_registration(p_name, p_is_shared => true);
     v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
-
-    select
-        d.definition,
-        (select count(*) from evident.projection_skip as s where s.projection = p_name)
-    into v_definition, v_skips
-    from evident._projection_definition as d
-    where d.name = p_name;
+    v_definition := evident.projection_definition(p_name);
+    select count(*)
+    into v_skips
+    from evident.projection_skip as s
+    where s.projection = p_name;
 
     -- 1. Up to here everything is there to be read.
     v_safe := evident.safe_position();
@@ -137,11 +137,7 @@ begin
     end;
     if v_now.number <> v_projection.number
         or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from (
-            select d.definition
-            from evident._projection_definition as d
-            where d.name = p_name
-        )
+        or v_definition is distinct from evident.projection_definition(p_name)
         or v_skips <> (
             select count(*)
             from evident.projection_skip as s

@@ -13,6 +13,8 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 set work_mem = '32MB'
 as $function$
 declare

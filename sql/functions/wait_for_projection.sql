@@ -1,8 +1,9 @@
 -- evident.wait_for_projection: wait until a read model holds what was written.
 --
 -- Without a position it is the last id drawn when the call begins, so whatever the
--- caller has committed is included. Each look has a snapshot of its own. A
--- synchronous projection is always there.
+-- caller has committed is included; on a standby, where the log has the sequence ahead,
+-- the newest event. Each look has a snapshot of its own. A synchronous projection is
+-- always there.
 --
 -- Runs with the caller's rights, and so raises by itself.
 -- Errors: PT400, PT404
@@ -20,9 +21,15 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_position constant bigint := coalesce(
-        p_position, pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        p_position,
+        case
+            when pg_is_in_recovery()
+                then (select max(e.id) from evident.event_store as e)
+            else pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+        end,
+        0
     );
-    v_until constant timestamptz := clock_timestamp() + p_timeout;
+    v_until timestamptz;
     v_pause double precision := 0.002;
     v_reason text;
     v_is_there boolean;
@@ -47,6 +54,7 @@ begin
                 ' the newest, for a while';
     end if;
 
+    v_until := clock_timestamp() + p_timeout;
     loop
         select (p.mode = 'sync' and p.state = 'running') or p.position >= v_position
         into v_is_there
@@ -60,14 +68,13 @@ begin
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;
-        if v_is_there or clock_timestamp() >= v_until then
-            return v_is_there;
-        end if;
+        exit when v_is_there or clock_timestamp() >= v_until;
         perform pg_sleep(
             least(v_pause, date_part('epoch', v_until - clock_timestamp()))
         );
         v_pause := least(v_pause * 2, 0.1);
     end loop;
+    return v_is_there;
 end;
 $function$;
 

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from support.check_streams import stream_violations
+from support.read_models import drift, make_read_models
 from support.seeds import SEED, random_source
 from support.store import Store
 from support.ugly_calls import ARGUMENTS, input_violations, listed_calls
 
+Observer = psycopg.Connection[Any]
 
-def test_each_ugly_value_in_each_place_is_stored_or_refused(store: Store) -> None:
+
+@pytest.fixture(autouse=True)
+def read_models(observer: Observer) -> None:
+    make_read_models(observer)
+
+
+def test_each_ugly_value_in_each_place_is_stored_or_refused(
+    store: Store, observer: Observer
+) -> None:
     violations = []
     with store.connect() as connection:
         for function, arguments in listed_calls():
             violations += input_violations(connection, function, arguments)
     assert violations == []
     assert stream_violations(store.log()) == []
+    assert drift(observer) == []
 
 
 @pytest.mark.parametrize("function", ARGUMENTS)
-def test_any_combination_is_answered_or_refused(store: Store, function: str) -> None:
+def test_any_combination_is_answered_or_refused(
+    store: Store, observer: Observer, function: str
+) -> None:
     random_source(function)
     with store.connect() as connection:
 
@@ -38,3 +52,4 @@ def test_any_combination_is_answered_or_refused(store: Store, function: str) -> 
 
         check()
     assert stream_violations(store.log()) == []
+    assert drift(observer) == []

@@ -11,6 +11,7 @@ import pytest
 from conftest import Database
 from support.calls import Connection
 from support.every_call import CALLS, KNOWN, call_all
+from support.read_models import drift, make_read_models
 
 Observer = psycopg.Connection[Any]
 
@@ -22,6 +23,7 @@ HITS = "select s.last_value, s.is_called from hijack.{} as s"
 @pytest.fixture
 def attacker(db: Database, observer: Observer) -> Iterator[Connection]:
     """Give a login that may call everything and has placed everything it can."""
+    make_read_models(observer)
     observer.execute(
         "create role evident_test_hijacker login in role"
         " evident_writer, evident_reader, evident_operator, evident_auditor"
@@ -57,6 +59,10 @@ def test_nothing_of_the_callers_runs(db: Database, observer: Observer) -> None:
     for name in CALLS:
         call_in_fresh_session(db, name)
         assert hijack_violations(observer) == [], name
+    # The calls were not in vain.
+    row = observer.execute("select count(*) from evident.projection_skip").fetchone()
+    assert row == (1,)
+    assert drift(observer) == []
 
 
 def test_a_cast_of_the_callers_runs_as_the_caller_only(

@@ -12,7 +12,13 @@ from conftest import Database
 from psycopg import sql
 from support.calls import Entry, append_events, events_of
 from support.check_history_kept import ALLOWED, DOCUMENTED, history_kept_violations
-from support.corpus import INTRUSIONS, REWRITES, THROUGH_ONES_OWN, WITHOUT_EFFECT
+from support.corpus import (
+    INTRUSIONS,
+    OWN_CODE,
+    REWRITES,
+    THROUGH_ONES_OWN,
+    WITHOUT_EFFECT,
+)
 from support.store import Store
 
 Observer = psycopg.Connection[Any]
@@ -67,6 +73,15 @@ def history(store: Store) -> None:
 def test_no_role_changes_history(observer: Observer, attacker: Observer) -> None:
     corpus = [*REWRITES, *INTRUSIONS, *THROUGH_ONES_OWN]
     assert history_kept_violations(observer, attacker, corpus) == []
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("attacker", LOGINS, indirect=True)
+def test_no_role_registers_code_of_its_own(
+    observer: Observer, attacker: Observer
+) -> None:
+    documented = DOCUMENTED | {"PT400"}
+    assert history_kept_violations(observer, attacker, OWN_CODE, documented) == []
 
 
 @pytest.mark.usefixtures("history")

@@ -17,6 +17,7 @@ from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations
 from support.feed_readers import Reader
 from support.feed_work import append_one, run_feed
+from support.read_models import DRIFT, make_read_models
 from support.seeds import FULL
 from support.standby import PROMPT, standby_of, wait_for_replay
 from support.store import Store
@@ -96,6 +97,7 @@ def stamp(connection: Connection) -> int:
 
 
 def test_what_a_reader_reads_is_there(pair: Pair) -> None:
+    make_read_models(pair.here.connect(autocommit=True))
     here = Store(pair.here).connect()
     document = (
         '[{"type": "OrderCreated", "payload": {"customer_id": "4", "amount": 29.33}},'
@@ -104,6 +106,7 @@ def test_what_a_reader_reads_is_there(pair: Pair) -> None:
     here.execute("select evident.append_events(%s, %s, 0)", [ORDER, document])
     here.execute("select evident.create_consumer('relay', 2)")
     here.execute("select * from evident.claim_events('relay', 'w')")
+    here.execute("select evident.run_projection('shop.amounts')")
     assert stamp(here) == 2
     pair.follow()
     there = Store(pair.there).connect()
@@ -115,6 +118,11 @@ def test_what_a_reader_reads_is_there(pair: Pair) -> None:
         ("select * from evident.read_feed(2, 10) where %s is not null", True),
         ("select * from evident.feed_status where %s is not null", False),
         ("select * from evident.consumer_status where %s is not null", False),
+        ("select evident.project('shop.orders_summary', %s::text)", False),
+        ("select * from evident.aggregate_at(%s, 'infinity')", False),
+        (f"{DRIFT} where %s is not null", True),
+        ("select * from evident.projection_status where %s is not null", False),
+        ("select evident.wait_for_projection('shop.amounts'), %s", False),
         ("select evident.version(), %s::uuid", False),
         ("select * from evident.guard_status() where %s is not null", False),
     ]:

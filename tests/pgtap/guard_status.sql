@@ -1,5 +1,5 @@
 begin;
-select plan(35);
+select plan(38);
 \ir helpers/refusal.psql
 
 select is(
@@ -27,11 +27,16 @@ select results_eq(
     ('event_store.event_store_history', 'enabled always', true),
     ('event_store.event_store_history_rows', 'enabled always', true),
     (
-        'event_store.event_store_orders_summary',
-        'not ours, runs after the change',
+        'event_store.event_store_shop_orders_summary',
+        'keeps shop.orders_summary',
+        null
+    ),
+    (
+        'event_store.event_store_shop_orders_summary_batch',
+        'keeps shop.orders_summary',
         null
     ) $$,
-    'the guard triggers are reported, and whatever else runs'
+    'the guard triggers are reported, and those of projections'
 );
 select results_eq(
     $$ select g.kind, g.is_intact
@@ -56,7 +61,7 @@ select set_eq(
     $$ select g.name from evident.guard_status() as g where g.kind = 'owner' $$,
     $$ select 'schema evident'
     union all
-    select c.relname
+    select c.relname::text
     from pg_class as c
     where
         c.relnamespace = 'evident'::regnamespace and c.relkind in ('r', 'v', 'S')
@@ -127,6 +132,13 @@ from (
         'alter table evident.event_store enable replica trigger event_store_history',
         'trigger event_store.event_store_history: enabled for replicas only',
         'a trigger that speaks for replicated changes only'
+    ),
+    (
+        'alter table evident.event_store '
+        'disable trigger event_store_shop_orders_summary',
+        'trigger event_store.event_store_shop_orders_summary: '
+        'disabled, would keep shop.orders_summary',
+        'a disabled trigger of a projection that is running'
     ),
     (
         'alter table evident.event_store drop constraint event_store_event_id_key',
@@ -271,6 +283,33 @@ from (
         'a grant on a column'
     )
 ) as t (tampering, noticed, description);
+
+select is(
+    pg_temp.noticed($$ select evident.pause_projection('shop.orders_summary') $$),
+    null,
+    'a paused projection is nothing to worry about'
+);
+
+create function pg_temp.note()
+returns trigger
+language plpgsql
+as $function$
+begin
+    return null;
+end;
+$function$;
+
+create trigger other
+after insert on evident.event_store
+for each row execute function pg_temp.note();
+
+select results_eq(
+    $$ select g.state, g.is_intact
+    from evident.guard_status() as g
+    where g.name = 'event_store.other' $$,
+    $$ values ('not ours, runs after the change', null::boolean) $$,
+    'a trigger of somebody else''s after the change is named, as there may be some'
+);
 
 grant evident_owner to evident_test_forger;
 

@@ -1,5 +1,5 @@
 begin;
-select plan(26);
+select plan(30);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 
@@ -91,7 +91,7 @@ select throws_ok(
     'an event that the step does not know is an error'
 );
 
--- The aggregate.
+-- The aggregates: from a key, and from a row.
 
 create temporary view history as
 select h.event
@@ -106,7 +106,7 @@ from (
 select is(
     (
         select shop.fold_orders_summary(
-            pg_temp.start(), h.event order by (h.event).version
+            pg_temp.task(1), h.event order by (h.event).version
         )
         from history as h
     ),
@@ -115,6 +115,21 @@ select is(
         '2001-02-03 04:04:00+00'
     )::shop.orders_summary,
     'the aggregate folds events in the order of their versions'
+);
+select is(
+    (
+        select shop.fold_orders_summary(
+            pg_temp.start(), h.event order by (h.event).version
+        )
+        from history as h
+    ),
+    (
+        select shop.fold_orders_summary(
+            pg_temp.task(1), h.event order by (h.event).version
+        )
+        from history as h
+    ),
+    'a fold from a row with only its key is the fold from the key'
 );
 select is(
     (
@@ -146,10 +161,22 @@ select is(
         where (h.event).version > 9
     ),
     null,
+    'a fold of no events onto a row has no row'
+);
+
+select is(
+    (
+        select shop.fold_orders_summary(
+            pg_temp.task(1), h.event order by (h.event).version
+        )
+        from history as h
+        where (h.event).version > 9
+    ),
+    null,
     'a fold of no events has no row'
 );
 
--- The trigger.
+-- The triggers.
 
 create function pg_temp.summary(p_number integer)
 returns text
@@ -300,6 +327,13 @@ select is(
     '22P02',
     'an event that cannot be folded is not appended'
 );
+select is(
+    pg_temp.refusal($$ select evident.append_event(
+        pg_temp.task(14), 'PaymentProcessed', '{"amount": "much"}', 3
+    ) $$) ->> 'message',
+    'projection shop.orders_summary: invalid input syntax for type numeric: "much"',
+    'the error names the projection'
+);
 
 select is(
     (
@@ -321,13 +355,7 @@ create view pg_temp.replay as
 select (f.next_row).*
 from (
     select
-        shop.fold_orders_summary(
-            row(
-                e.aggregate_id, null, null, null, null, null, null, null, null
-            )::shop.orders_summary,
-            e
-            order by e.version
-        ) as next_row
+        shop.fold_orders_summary(e.aggregate_id, e order by e.version) as next_row
     from evident.event_store as e
     where e.event_type in ('OrderCreated', 'PaymentProcessed', 'ItemShipped')
     group by e.aggregate_id
@@ -385,6 +413,10 @@ select is_empty(
         select r.* from pg_temp.replay as r
     ) $$,
     'the table equals the replay of its history'
+);
+select is_empty(
+    $$ select * from evident.verify_projection('shop.orders_summary') $$,
+    'and has not drifted from it'
 );
 
 -- Who may do what.

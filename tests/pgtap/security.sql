@@ -1,5 +1,5 @@
 begin;
-select plan(48);
+select plan(72);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -133,6 +133,23 @@ select set_eq(
     ('claim_events', 'evident_operator'),
     ('confirm_events', 'evident_operator'),
     ('release_events', 'evident_operator'),
+    ('create_projection', 'evident_operator'),
+    ('drop_projection', 'evident_operator'),
+    ('pause_projection', 'evident_operator'),
+    ('resume_projection', 'evident_operator'),
+    ('run_projection', 'evident_operator'),
+    ('rebuild_projection', 'evident_operator'),
+    ('retry_failure', 'evident_operator'),
+    ('skip_failure', 'evident_operator'),
+    ('verify_projection', 'evident_operator'),
+    ('verify_projection', 'evident_auditor'),
+    ('projection_definition', 'evident_reader'),
+    ('project', 'evident_reader'),
+    ('aggregate_at', 'evident_reader'),
+    ('wait_for_projection', 'evident_reader'),
+    ('apply_orders_summary', 'evident_reader'),
+    ('fold_orders_summary', 'evident_reader'),
+    ('fold_orders_summary_step', 'evident_reader'),
     ('guard_status', 'evident_operator'),
     ('guard_status', 'evident_auditor'),
     ('version', 'evident_writer'),
@@ -151,7 +168,13 @@ select set_eq(
     ('evident.feed_status', 'evident_reader'),
     ('evident.feed_stamp', 'evident_reader'),
     ('evident.consumer_status', 'evident_reader'),
-    ('shop.orders_summary', 'evident_reader') $$,
+    ('evident.projection', 'evident_reader'),
+    ('evident.projection_failure', 'evident_reader'),
+    ('evident.projection_skip', 'evident_reader'),
+    ('evident.projection_rebuild', 'evident_reader'),
+    ('evident.projection_status', 'evident_reader'),
+    ('shop.orders_summary', 'evident_reader'),
+    ('shop.events_of_orders_summary', 'evident_reader') $$,
     'tables, views and sequences may be selected by readers, and by no others'
 );
 select set_eq(
@@ -286,7 +309,72 @@ select set_eq(
 -- Hijack. A caller puts a schema in front of pg_catalog, and has temporary objects,
 -- which are looked at before anything else. It holds a twin of each function that
 -- the package calls and of each operator that its types have, and each twin springs
--- the trap. Whatever runs in the package's functions must not be one of them.
+-- the trap. Whatever runs in the package's functions must not be one of them, nor
+-- in what create_projection makes, nor in the folds that it calls.
+
+set local role evident_owner;
+
+-- Kept by appends, across aggregates; kept by runs; and not registered yet.
+create table shop.counted (event_type text primary key, events numeric);
+create table shop.parked (aggregate_id uuid primary key, share numeric);
+create table shop.spare (aggregate_id uuid primary key, share numeric);
+
+create function shop.counted_keys(p_event evident.event_store)
+returns text
+language plpgsql
+immutable
+as $function$
+begin
+    return upper(p_event.event_type);
+end;
+$function$;
+
+create function shop.apply_counted(
+    p_row shop.counted, p_event evident.event_store
+)
+returns shop.counted
+language plpgsql
+immutable
+as $function$
+begin
+    p_row.events := coalesce(p_row.events, 0) + char_length(left('one', 1));
+    return p_row;
+end;
+$function$;
+
+create function shop.apply_parked(p_row shop.parked, p_event evident.event_store)
+returns shop.parked
+language plpgsql
+immutable
+as $function$
+begin
+    p_row.share := 1 / coalesce((p_event.payload ->> 'amount')::numeric, 0);
+    return p_row;
+end;
+$function$;
+
+create function shop.apply_spare(p_row shop.spare, p_event evident.event_store)
+returns shop.spare
+language plpgsql
+immutable
+as $function$
+begin
+    p_row.share := abs((p_event.payload ->> 'amount')::numeric);
+    return p_row;
+end;
+$function$;
+
+reset role;
+
+select evident.create_projection(
+    'shop.counted',
+    'shop.apply_counted(shop.counted, evident.event_store)',
+    null,
+    p_keys => 'shop.counted_keys(evident.event_store)'
+);
+select evident.create_projection(
+    'shop.parked', 'shop.apply_parked(shop.parked, evident.event_store)', null, 'async'
+);
 
 create schema trap;
 grant usage on schema trap to public;
@@ -296,7 +384,8 @@ returns boolean
 language plpgsql
 as $function$
 begin
-    raise exception 'hijacked';
+    -- Of a class that no projection takes for its fold's error.
+    raise exception using errcode = 'XX000', message = 'hijacked';
 end;
 $function$;
 
@@ -403,12 +492,19 @@ exception
 end;
 $function$;
 
--- A consumer with two events before it.
+-- A consumer with some events before it, and a key that is parked at the second one.
 select evident.create_consumer('kept');
 insert into evident.event_store (aggregate_id, version, event_type, payload)
 values
 ('01900000-0000-7000-8000-000000000010', 1, 'OrderCreated', '{"amount": 1}'),
 ('01900000-0000-7000-8000-000000000010', 2, 'ItemShipped', '{}');
+select evident.run_projection('shop.parked');
+insert into evident.event_store (aggregate_id, version, event_type, payload)
+values
+('01900000-0000-7000-8000-000000000010', 3, 'PaymentProcessed', '{"amount": 1}'),
+('01900000-0000-7000-8000-000000000013', 1, 'ItemShipped', '{"amount": 0}'),
+('01900000-0000-7000-8000-000000000014', 1, 'OrderCreated', '{"amount": 1}');
+delete from shop.counted;
 
 create temporary table attempt (
     role text,
@@ -530,6 +626,121 @@ values
     $$ select * from evident.consumer_status $$
 ),
 (
+    'evident_operator',
+    'create_projection(regclass,regprocedure,text[],text,regprocedure)',
+    $$ select
+        evident.create_projection(
+            'shop.spare', 'shop.apply_spare(shop.spare, evident.event_store)',
+            '{ItemShipped}'
+        ),
+        evident.create_projection(
+            'shop.spare', 'shop.apply_spare(shop.spare, evident.event_store)',
+            '{ItemShipped}'
+        ),
+        evident.create_projection(
+            'shop.spare', 'shop.apply_spare(shop.spare, evident.event_store)',
+            '{OrderCreated,ItemShipped}'
+        ),
+        evident.run_projection('shop.spare') $$
+),
+(
+    'evident_operator', 'drop_projection(text)',
+    $$ select
+        evident.drop_projection('shop.counted'),
+        evident.drop_projection('shop.parked') $$
+),
+(
+    'evident_operator', 'pause_projection(text)',
+    $$ select
+        evident.pause_projection('shop.orders_summary'),
+        evident.pause_projection('shop.parked') $$
+),
+(
+    'evident_operator', 'resume_projection(text)',
+    $$ select
+        evident.pause_projection('shop.counted'),
+        evident.resume_projection('shop.counted'),
+        evident.run_projection('shop.counted') $$
+),
+(
+    'evident_operator', 'run_projection(text,integer)',
+    $$ select
+        evident.run_projection('shop.parked', 1),
+        evident.run_projection('shop.parked') $$
+),
+(
+    'evident_operator', 'retry_failure(text,text)',
+    $$ select
+        evident.run_projection('shop.parked'),
+        evident.retry_failure('shop.parked', '01900000-0000-7000-8000-000000000010') $$
+),
+(
+    'evident_operator', 'skip_failure(text,text,text,text)',
+    $$ select
+        evident.run_projection('shop.parked'),
+        evident.skip_failure(
+            'shop.parked', '01900000-0000-7000-8000-000000000010', 'carol', 'no share'
+        ),
+        evident.skip_failure(
+            'shop.parked', '01900000-0000-7000-8000-000000000013', 'carol', 'no share'
+        ),
+        evident.rebuild_projection('shop.parked') $$
+),
+(
+    'evident_operator', 'rebuild_projection(text,integer,integer)',
+    $$ select
+        evident.rebuild_projection('shop.orders_summary'),
+        evident.rebuild_projection('shop.counted', 0, 2),
+        evident.rebuild_projection('shop.counted', 1, 2) $$
+),
+(
+    'evident_auditor', 'verify_projection(text)',
+    $$ select
+        exists (select * from evident.verify_projection('shop.orders_summary')),
+        exists (select * from evident.verify_projection('shop.counted')),
+        exists (select * from evident.verify_projection('shop.parked')) $$
+),
+(
+    'evident_reader', 'project(text,text,integer,bigint,timestamp with time zone)',
+    $$ select
+        evident.project(
+            'shop.orders_summary', '01900000-0000-7000-8000-000000000010', 1
+        ),
+        evident.project(
+            'shop.orders_summary', '01900000-0000-7000-8000-000000000010',
+            p_until => 'infinity'
+        ),
+        evident.project('shop.counted', 'ITEMSHIPPED', p_until_position => 100) $$
+),
+(
+    'evident_reader', 'project(text,text,text)',
+    $$ select evident.project(
+        'shop.orders_summary', '01900000-0000-7000-8000-000000000010', 'infinity'
+    ) $$
+),
+(
+    'evident_reader', 'aggregate_at(uuid,timestamp with time zone)',
+    $$ select * from evident.aggregate_at(
+        '01900000-0000-7000-8000-000000000014', 'infinity'
+    ) $$
+),
+(
+    'evident_reader', 'wait_for_projection(text,bigint,interval)',
+    $$ select
+        evident.wait_for_projection('shop.orders_summary'),
+        evident.wait_for_projection('shop.parked', p_timeout => '10 milliseconds') $$
+),
+(
+    'evident_reader', 'projection_definition(text)',
+    $$ select
+        evident.projection_definition('shop.orders_summary'),
+        evident.projection_definition('shop.counted') $$
+),
+(
+    'evident_reader', 'projection_status',
+    $$ select * from evident.projection_status $$
+),
+(
     'evident_auditor', 'guard_status()',
     $$ select * from evident.guard_status() $$
 ),
@@ -584,12 +795,62 @@ values
     'partition 0 of consumer kept is at epoch 0, not 7'
 ),
 (
+    'evident_writer', 'the refusal of a fold',
+    $$ select evident.append_event(
+        '01900000-0000-7000-8000-000000000011', 'PaymentProcessed',
+        '{"amount": "much"}'
+    ) $$,
+    'projection shop.orders_summary: '
+    'invalid input syntax for type numeric: "much"'
+),
+(
+    'evident_operator', 'the refusal of a read model',
+    $$ select evident.create_projection(
+        'evident.event_store', 'shop.apply_spare(shop.spare, evident.event_store)',
+        null
+    ) $$,
+    'invalid argument p_read_model: in schema evident'
+),
+(
+    'evident_operator', 'the refusal of a projection',
+    $$ select evident.run_projection('nobody') $$,
+    'no such projection: nobody'
+),
+(
+    'evident_operator', 'the refusal of a key',
+    $$ select evident.retry_failure('shop.parked', 'nobody') $$,
+    'projection shop.parked has no parked key ''nobody'''
+),
+(
+    'evident_reader', 'the refusal of a key that is none',
+    $$ select evident.project('shop.orders_summary', 'nobody') $$,
+    'invalid argument p_key: not a uuid'
+),
+(
+    'evident_reader', 'the refusal of a moment',
+    $$ select evident.project('shop.orders_summary', 'nobody', 'never') $$,
+    'invalid argument p_until: ''never'' is no moment'
+),
+(
+    'evident_reader', 'the refusal of an aggregate',
+    $$ select evident.aggregate_at(
+        '01900000-0000-7000-8000-000000000030', 'infinity'
+    ) $$,
+    'aggregate 01900000-0000-7000-8000-000000000030 does not exist'
+),
+(
+    'evident_reader', 'the refusal of a wait',
+    $$ select evident.wait_for_projection('shop.parked', -1) $$,
+    'invalid argument p_position: below 0'
+),
+(
     'evident_owner', 'the refusal of a change',
     $$ delete from evident.event_store $$,
     'DELETE of evident.event_store refused: history is immutable'
 ),
 ('none', 'a function', $$ select jsonb_typeof('{}') $$, 'hijacked'),
 ('none', 'an aggregate', $$ select max(1) $$, 'hijacked'),
+('none', 'a fold', $$ select shop.apply_spare(null, null) $$, 'hijacked'),
 ('none', 'an operator', $$ select 1 = 1 $$, 'hijacked'),
 ('none', 'a view', $$ select * from pg_locks $$, 'hijacked'),
 ('none', 'a temporary view', $$ select * from pg_database $$, 'hijacked'),
@@ -622,6 +883,10 @@ create temporary view event_store as select trap.sprung();
 create temporary view consumer as select trap.sprung();
 create temporary view consumer_partition as select trap.sprung();
 create temporary view feed_stamp as select trap.sprung();
+create temporary view projection as select trap.sprung();
+create temporary view projection_failure as select trap.sprung();
+create temporary view orders_summary as select trap.sprung();
+create temporary view events_of_counted as select trap.sprung();
 create domain trap.jsonb as pg_catalog.jsonb check (trap.sprung());
 create domain trap.uuid as pg_catalog.uuid check (trap.sprung());
 create domain pg_temp.uuid as pg_catalog.uuid check (trap.sprung());

@@ -152,6 +152,71 @@ INTRUSIONS = [
     "select evident._partition_of(gen_random_uuid(), 7)",
     "select evident._refuse_consumer('relay')",
     "alter function evident.claim_events(text, text, integer, interval) reset all",
+    """
+    insert into evident.projection (name, apply, key_column, key_type, mode, state)
+    values ('shop.forged', 'shop.forged()', 'id', 'uuid', 'async', 'running')
+    """,
+    "update evident.projection set apply = 'shop.forged()'",
+    "update evident.projection set position = 1000000000",
+    "delete from evident.projection",
+    "truncate evident.projection cascade",
+    """
+    insert into evident.projection_failure (projection, key, position, code, message)
+    values ('shop.orders_summary', '', 1, '22012', 'forged')
+    """,
+    "delete from evident.projection_failure",
+    """
+    insert into evident.projection_skip (
+        projection, key, position, actor, reason, code, message
+    )
+    values ('shop.orders_summary', '', 1, 'forged', 'forged', '22012', 'forged')
+    """,
+    "delete from evident.projection_skip",
+    "update evident.projection_rebuild set definition = 'forged'",
+    "select evident._make_fold(null)",
+    "select evident._make_keep(null)",
+    "select evident._make_keep_batch(null)",
+    "select evident._switch_triggers(null, false)",
+    "select evident._fold_slice(null, 0, 1)",
+    "select evident._note_failure(null, '', 1, '22012', 'forged')",
+    "select evident._park_event(null, 1)",
+    "select evident._go_live(null)",
+    "select evident._lock_projection(1)",
+    "select evident._lock_keys(1, '{a}')",
+    "select evident._lock_read_model(null)",
+    "select evident._fold_round(null, 'true', 0, 0, 1)",
+    "select evident._note_rebuild(null, 0, 1, 'forged', 1, 1, null)",
+    "insert into shop.orders_summary (aggregate_id) values (gen_random_uuid())",
+    "update shop.orders_summary set paid = 0",
+    "delete from shop.orders_summary",
+    "truncate shop.orders_summary",
+    "copy shop.orders_summary from stdin",
+    "alter table shop.orders_summary add column forged text",
+    "drop table shop.orders_summary cascade",
+    "create function shop.forged() returns integer language sql as 'select 1'",
+    """
+    create or replace function shop.apply_orders_summary(
+        shop.orders_summary, evident.event_store
+    )
+    returns shop.orders_summary language sql as 'select $1'
+    """,
+    "drop function shop.keep_orders_summary() cascade",
+    "alter function shop.keep_orders_summary() reset search_path",
+    "alter function shop.keep_orders_summary_batch() security definer",
+    "select shop.next_orders_summary(null, null)",
+    "create or replace view shop.events_of_orders_summary as select 1 as key",
+    "alter view shop.events_of_orders_summary reset (security_invoker)",
+    "drop aggregate shop.fold_orders_summary(uuid, evident.event_store)",
+    """
+    alter table evident.event_store
+    disable trigger event_store_shop_orders_summary
+    """,
+    "drop trigger event_store_shop_orders_summary on evident.event_store",
+    """
+    create temp table forged (like evident.event_store);
+    create trigger forged after insert on forged
+    for each row execute function shop.keep_orders_summary()
+    """,
     "update pg_catalog.pg_trigger set tgenabled = 'D'",
     "delete from pg_catalog.pg_trigger",
     """
@@ -189,5 +254,54 @@ THROUGH_ONES_OWN = [
     create function pg_temp.forged() returns void language sql security definer
     as 'delete from evident.event_store';
     select pg_temp.forged()
+    """,
+]
+
+# Code of one's own, which would run with the store's rights: in a read model, in a
+# fold, in a function that tells keys.
+OWN_CODE = [
+    """
+    create schema forged;
+    create table forged.model (aggregate_id uuid primary key);
+    create function forged.apply(forged.model, evident.event_store)
+    returns forged.model language sql stable as 'select $1';
+    grant all on schema forged to public;
+    select evident.create_projection(
+        'forged.model', 'forged.apply(forged.model, evident.event_store)', null
+    )
+    """,
+    """
+    create temp table forged (aggregate_id uuid primary key);
+    create function pg_temp.apply(forged, evident.event_store)
+    returns forged language sql stable as 'select $1';
+    select evident.create_projection(
+        'forged', 'pg_temp.apply(forged, evident.event_store)', null
+    )
+    """,
+    """
+    create function public.apply(shop.orders_summary, evident.event_store)
+    returns shop.orders_summary language sql stable as 'select $1';
+    select evident.create_projection(
+        'shop.orders_summary',
+        'public.apply(shop.orders_summary, evident.event_store)',
+        null
+    )
+    """,
+    """
+    create function public.keys(evident.event_store)
+    returns uuid language sql stable as 'select $1.aggregate_id';
+    select evident.create_projection(
+        'shop.orders_summary',
+        'shop.apply_orders_summary(shop.orders_summary, evident.event_store)',
+        null,
+        p_keys => 'public.keys(evident.event_store)'
+    )
+    """,
+    """
+    select evident.create_projection(
+        'evident.consumer',
+        'shop.apply_orders_summary(shop.orders_summary, evident.event_store)',
+        null
+    )
     """,
 ]

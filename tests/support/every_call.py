@@ -1,4 +1,7 @@
-"""Calls of every public function, on each of its paths."""
+"""Calls of every public function, on each of its paths.
+
+Those of projections are about the read models of read_models.sql.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,9 @@ APPENDS: dict[str, list[tuple[str, list[object]]]] = {
         (EVENT, [KNOWN, "Noted", "{}", 9, None]),
         (EVENT, [uuid.UUID(int=8), "Noted", "{}", -1, None]),
         (EVENT, [KNOWN, "", "{}", None, None]),
+        (EVENT, [KNOWN, "PaymentProcessed", '{"amount": 2}', None, None]),
+        (EVENT, [KNOWN, "PaymentProcessed", '{"amount": "much"}', None, None]),
+        (EVENT, [KNOWN, "Noted", '{"amount": "much"}', None, None]),
         (EVENT, [None, "Noted", "{}", -7, None]),
     ],
     "append_events": [
@@ -64,6 +70,41 @@ READS: dict[str, list[tuple[str, list[object]]]] = {
     ],
     "feed_status": [("select * from evident.feed_status", [])],
     "consumer_status": [("select * from evident.consumer_status", [])],
+    "projection_status": [("select * from evident.projection_status", [])],
+    "projection_definition": [
+        ("select evident.projection_definition('shop.types')", []),
+        ("select evident.projection_definition('nobody')", []),
+    ],
+    "verify_projection": [
+        ("select * from evident.verify_projection('shop.orders_summary')", []),
+        ("select * from evident.verify_projection('shop.types')", []),
+        ("select * from evident.verify_projection('shop.amounts')", []),
+        ("select * from evident.verify_projection('nobody')", []),
+    ],
+    "project": [
+        ("select evident.project('shop.orders_summary', %s, 2)", [str(KNOWN)]),
+        (
+            "select evident.project('shop.orders_summary', %s, p_until => 'infinity')",
+            [str(KNOWN)],
+        ),
+        ("select evident.project('shop.orders_summary', %s, 'now')", [str(KNOWN)]),
+        ("select evident.project('shop.orders_summary', %s, 'never')", [str(KNOWN)]),
+        ("select evident.project('shop.types', 'Noted', p_until_position => 9)", []),
+        ("select evident.project('shop.types', 'Noted', 1)", []),
+        ("select evident.project('shop.amounts', 'no key')", []),
+        ("select evident.project('nobody', 'Noted')", []),
+    ],
+    "aggregate_at": [
+        ("select * from evident.aggregate_at(%s, 'infinity')", [uuid.UUID(int=8)]),
+        ("select * from evident.aggregate_at(%s, 'infinity')", [KNOWN]),
+        ("select * from evident.aggregate_at(%s, 'infinity')", [EVENT_ID]),
+    ],
+    "wait_for_projection": [
+        ("select evident.wait_for_projection('shop.types')", []),
+        ("select evident.wait_for_projection('shop.amounts', 1000, '9 ms')", []),
+        ("select evident.wait_for_projection('shop.amounts', -1)", []),
+        ("select evident.wait_for_projection('nobody')", []),
+    ],
     "guard_status": [("select * from evident.guard_status()", [])],
     "version": [("select evident.version()", [])],
 }
@@ -101,7 +142,67 @@ CONSUMERS: dict[str, list[tuple[str, list[object]]]] = {
     ],
 }
 
-CALLS = {**APPENDS, **CONSUMERS, **READS}
+CREATE_SPARE = """
+select evident.create_projection(
+    'shop.spare', 'shop.apply_spare(shop.spare, evident.event_store)', %s, %s
+)
+"""
+RUN = "select evident.run_projection(%s, %s)"
+RETRY = "select evident.retry_failure(%s, %s)"
+SKIP = "select evident.skip_failure(%s, %s, 'carol', 'no amount')"
+REBUILD = "select evident.rebuild_projection(%s, %s, %s)"
+
+PROJECTIONS: dict[str, list[tuple[str, list[object]]]] = {
+    "create_projection": [
+        (CREATE_SPARE, [["Noted"], "sync"]),
+        (CREATE_SPARE, [["Noted"], "sync"]),
+        (CREATE_SPARE, [["Noted"], "async"]),
+        (CREATE_SPARE, [["Noted", "OrderCreated"], "sync"]),
+        (CREATE_SPARE, [[], "sync"]),
+    ],
+    "run_projection": [
+        (RUN, ["shop.spare", 1]),
+        (RUN, ["shop.spare", 1000]),
+        (RUN, ["shop.amounts", 2]),
+        (RUN, ["shop.amounts", 1000]),
+        (RUN, ["shop.amounts", 0]),
+        (RUN, ["nobody", 1]),
+    ],
+    "pause_projection": [
+        ("select evident.pause_projection('shop.types')", []),
+        ("select evident.pause_projection('nobody')", []),
+    ],
+    "resume_projection": [
+        ("select evident.resume_projection('shop.types')", []),
+        ("select evident.resume_projection('nobody')", []),
+        (RUN, ["shop.types", 1000]),
+    ],
+    "retry_failure": [
+        (RETRY, ["shop.amounts", str(KNOWN)]),
+        (RETRY, ["shop.amounts", "no key"]),
+        (RETRY, ["nobody", str(KNOWN)]),
+    ],
+    "skip_failure": [
+        (SKIP, ["shop.amounts", str(KNOWN)]),
+        (SKIP, ["shop.amounts", str(KNOWN)]),
+        (SKIP, ["nobody", str(KNOWN)]),
+        ("select evident.skip_failure('shop.amounts', 'a', '', '')", []),
+    ],
+    "rebuild_projection": [
+        (REBUILD, ["shop.types", 0, 1]),
+        (REBUILD, ["shop.amounts", 0, 1]),
+        (REBUILD, ["shop.amounts", 1, 2]),
+        (REBUILD, ["shop.orders_summary", 1, 2]),
+        (REBUILD, ["shop.orders_summary", 2, 2]),
+        (REBUILD, ["nobody", 0, 1]),
+    ],
+    "drop_projection": [
+        ("select evident.drop_projection('shop.spare')", []),
+        ("select evident.drop_projection('nobody')", []),
+    ],
+}
+
+CALLS = {**APPENDS, **CONSUMERS, **PROJECTIONS, **READS}
 
 
 def call_all(connection: Connection, calls: list[tuple[str, list[object]]]) -> None:

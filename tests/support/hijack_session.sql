@@ -13,7 +13,7 @@ begin
     foreach v_name in array array[
         'pg_locks', 'pg_database', 'pg_stat_activity', 'pg_class', 'pg_trigger',
         'pg_proc', 'pg_roles', 'pg_rewrite', 'pg_inherits', 'pg_namespace',
-        'pg_auth_members', 'pg_prepared_xacts'
+        'pg_auth_members', 'pg_prepared_xacts', 'pg_index'
     ]
     loop
         execute format(

@@ -7,41 +7,22 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from support.store import LOGIN, Logged, Store
-
-ROOT = Path(__file__).resolve().parents[2]
-MAIN = "from harness.cli import main; main()"
+from support import programs
+from support.programs import finish
+from support.store import Logged, Store
 
 
 def start(
     store: Store, *words: str, broken: str = "", stdout: int = subprocess.DEVNULL
 ) -> subprocess.Popen[str]:
     """Start a relay; `broken` is Python that spoils it first."""
-    dsn = store.db.dsn.replace("postgres@", f"{LOGIN}@")
-    return subprocess.Popen(
-        [sys.executable, "-c", f"{broken}\n{MAIN}", "relay", *words, "--dsn", dsn],
-        cwd=ROOT,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Wait for the end; give the exit code and both outputs."""
-    try:
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    return process.returncode, out or "", err
+    return programs.start(store, "relay", *words, broken=broken, stdout=stdout)
 
 
 def run(store: Store, *words: str, broken: str = "") -> tuple[int, str, str]:

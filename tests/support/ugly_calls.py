@@ -42,7 +42,35 @@ STATEMENTS = {
     "confirm_events": "select"
     " evident.confirm_events(%s, %s::integer, %s::bigint, %s::bigint)",
     "release_events": "select evident.release_events(%s, %s::integer, %s::bigint)",
+    "create_projection": "select evident.create_projection("
+    "%s::regclass, %s::regprocedure, %s::text[], %s, %s::regprocedure)",
+    "drop_projection": "select evident.drop_projection(%s)",
+    "pause_projection": "select evident.pause_projection(%s)",
+    "resume_projection": "select evident.resume_projection(%s)",
+    "run_projection": "select evident.run_projection(%s, %s::integer)",
+    "retry_failure": "select evident.retry_failure(%s, %s)",
+    "skip_failure": "select evident.skip_failure(%s, %s, %s, %s)",
+    "rebuild_projection": "select"
+    " evident.rebuild_projection(%s, %s::integer, %s::integer)",
+    "verify_projection": "select count(*) from evident.verify_projection(%s)",
+    "project": "select evident.project("
+    "%s, %s, %s::integer, %s::bigint, %s::timestamptz)",
+    "project at": "select evident.project(%s, %s, %s::text)",
+    "aggregate_at": "select count(*)"
+    " from evident.aggregate_at(%s::uuid, %s::timestamptz)",
+    "wait_for_projection": "select"
+    " evident.wait_for_projection(%s, %s::bigint, %s::interval)",
+    "projection_definition": "select evident.projection_definition(%s)",
 }
+
+STEP = "shop.apply_spare(shop.spare, evident.event_store)"
+BY_NAME = (
+    "drop_projection",
+    "pause_projection",
+    "resume_projection",
+    "verify_projection",
+    "projection_definition",
+)
 
 # The arguments' casts alone, without the function.
 CASTS = {
@@ -58,6 +86,21 @@ CASTS = {
     "claim_events": "select %s::text, %s::text, %s::integer, %s::interval",
     "confirm_events": "select %s::text, %s::integer, %s::bigint, %s::bigint",
     "release_events": "select %s::text, %s::integer, %s::bigint",
+    "create_projection": "select"
+    " %s::regclass, %s::regprocedure, %s::text[], %s::text, %s::regprocedure",
+    "drop_projection": "select %s::text",
+    "pause_projection": "select %s::text",
+    "resume_projection": "select %s::text",
+    "run_projection": "select %s::text, %s::integer",
+    "retry_failure": "select %s::text, %s::text",
+    "skip_failure": "select %s::text, %s::text, %s::text, %s::text",
+    "rebuild_projection": "select %s::text, %s::integer, %s::integer",
+    "verify_projection": "select %s::text",
+    "project": "select %s::text, %s::text, %s::integer, %s::bigint, %s::timestamptz",
+    "project at": "select %s::text, %s::text, %s::text",
+    "aggregate_at": "select %s::uuid, %s::timestamptz",
+    "wait_for_projection": "select %s::text, %s::bigint, %s::interval",
+    "projection_definition": "select %s::text",
 }
 
 _integers = st.one_of(st.none(), integers)
@@ -67,6 +110,57 @@ _consumers = st.one_of(st.none(), st.just("relay"), names)
 _leases = st.sampled_from(
     [None, "1 second", "0", "-1 s", "1 day", "1 month -29 days", "178000000 years", "x"]
 )
+# Never a long wait: nobody else appends or runs.
+_waits = st.sampled_from([None, "0", "1 ms", "-1 s", "2 days", "178000000 years", "x"])
+_moments = st.sampled_from(
+    [
+        None,
+        "now",
+        "infinity",
+        "-infinity",
+        "2000-01-31 12:00+00",
+        "294277-01-01",
+        "",
+        "x",
+    ]
+)
+_projections = st.one_of(
+    st.none(),
+    st.sampled_from(["shop.orders_summary", "shop.types", "shop.amounts"]),
+    names,
+)
+_keys = st.one_of(st.none(), st.just(""), aggregate_names)
+_read_models = st.one_of(
+    st.none(),
+    st.sampled_from(
+        [
+            *("shop.types", "shop.spare", "shop.events_of_types", "evident.projection"),
+            *(
+                "shop.types_event_type_pkey",
+                "pg_catalog.pg_class",
+                "shop.",
+                "7",
+                "a.b.c",
+            ),
+        ]
+    ),
+    names,
+)
+_steps = st.one_of(
+    st.none(),
+    st.sampled_from(
+        [
+            "shop.apply_types(shop.types, evident.event_store)",
+            "shop.apply_spare(shop.spare, evident.event_store)",
+            "shop.types_key(evident.event_store)",
+            "evident._now()",
+            "pg_catalog.now()",
+            *("shop.fold_types(text, evident.event_store)", "7", "now(", "f(x)"),
+        ]
+    ),
+    names,
+)
+_modes = st.one_of(st.none(), st.sampled_from(["sync", "async"]), names)
 _types = st.one_of(st.none(), st.lists(st.one_of(names, st.none()), max_size=3))
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
@@ -83,6 +177,20 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "claim_events": st.tuples(_consumers, _consumers, _integers, _leases),
     "confirm_events": st.tuples(_consumers, _integers, _integers, _integers),
     "release_events": st.tuples(_consumers, _integers, _integers),
+    "create_projection": st.tuples(_read_models, _steps, _types, _modes, _steps),
+    "drop_projection": st.tuples(_projections),
+    "pause_projection": st.tuples(_projections),
+    "resume_projection": st.tuples(_projections),
+    "run_projection": st.tuples(_projections, _integers),
+    "retry_failure": st.tuples(_projections, _keys),
+    "skip_failure": st.tuples(_projections, _keys, _consumers, _consumers),
+    "rebuild_projection": st.tuples(_projections, _integers, _integers),
+    "verify_projection": st.tuples(_projections),
+    "project": st.tuples(_projections, _keys, _integers, _integers, _moments),
+    "project at": st.tuples(_projections, _keys, st.one_of(_moments, names)),
+    "aggregate_at": st.tuples(aggregate_names, _moments),
+    "wait_for_projection": st.tuples(_projections, _integers, _waits),
+    "projection_definition": st.tuples(_projections),
 }
 
 
@@ -111,6 +219,18 @@ def listed_calls() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "confirm_events", (name, 0, 1, 1)
         yield "release_events", (name, 0, 1)
         yield "drop_consumer", (name,)
+        yield "create_projection", ("shop.spare", STEP, [name], name, None)
+        yield "create_projection", ("shop.spare", STEP, [name], "async", name)
+        yield "create_projection", (name, name, None, "sync", None)
+        yield "run_projection", (name, 1)
+        yield "run_projection", ("shop.amounts", 1)
+        for known in ("shop.types", "shop.amounts"):
+            yield "retry_failure", (known, name)
+            yield "skip_failure", (known, name, name, name)
+            yield "project", (known, name, None, None, None)
+            yield "project at", (known, name, name)
+        for function in BY_NAME:
+            yield function, (name,)
         event = event_with("type", json.dumps(name))
         yield "append_events", (AGGREGATE, f"[{event}]", None)
         event = event_with("payload", json.dumps({name: name}))

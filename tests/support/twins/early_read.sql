@@ -8,7 +8,7 @@ select pg_temp.spoil(
 select pg_temp.spoil('races.keep_sync_one()', E'select s\n', E'select v_row\n');
 select pg_temp.spoil(
     'races.keep_sync_one()',
-    'if new.version = 1 then',
+    'if new.version = 1 and',
     'select s.* into v_row from races.sync_one as s where s.key = new.aggregate_id;
-    if new.version = 1 then'
+    if new.version = 1 and'
 );

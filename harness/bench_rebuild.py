@@ -1,0 +1,153 @@
+"""Measure rebuild, catch-up and drift check beside row-by-row handlers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from harness.bench_processors import metered
+from harness.bench_read_model import (
+    HAND,
+    MODEL,
+    build_read_model,
+    drift,
+    fill_orders,
+    register,
+)
+from harness.bench_rounds import Candidate, Sample, Say, Workload
+from harness.bench_schema import count
+from harness.bench_server import TEMPLATE, Bench, checkpoint, fresh_database
+from harness.database import connect
+
+_LIMIT = 50_000  # events per run of the catch-up
+
+_Connection = psycopg.Connection[Any]
+
+
+def prepare(bench: Bench, events: int) -> int:
+    """Fill the template database with orders; give how many events there are."""
+    with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
+        connection.execute("drop table bench.event_store cascade")
+        connection.execute(
+            "alter table evident.event_store disable trigger all;"
+            "truncate evident.event_store restart identity;"
+            "alter table evident.event_store enable always trigger event_store_history;"
+            "alter table evident.event_store enable always trigger"
+            " event_store_history_rows"
+        )
+        build_read_model(connection)
+        return fill_orders(connection, events)
+
+
+def rebuild_workload(bench: Bench, say: Say) -> Workload:
+    """Return the workload of `evident bench rebuild`; reading, folding and writing
+    row by row is the reference.
+    """
+    return Workload(
+        f"one read model from {bench.events:,} events, 1 connection",
+        "events/s",
+        [
+            Candidate(
+                "row by row: read, fold, write",
+                "one transaction, no checkpoint, nobody appends",
+                _timed(bench, _call("bench.fold_each"), HAND, say),
+            ),
+            Candidate(
+                "row by row: a statement per event",
+                "the same, by a handler written for this read model",
+                _timed(bench, _call("bench.handle_each"), HAND, say),
+            ),
+            Candidate(
+                f"run_projection, {_LIMIT:,} a time",
+                "a checkpoint with each transaction; appends go on",
+                _timed(bench, _catch_up, MODEL, say, mode="async"),
+            ),
+            Candidate(
+                "rebuild_projection, all rows",
+                "readers and appends go on; only rows that differ are written",
+                _timed(bench, _rebuild, MODEL, say, mode="sync"),
+            ),
+            Candidate(
+                "rebuild_projection, no rows",
+                "the same, where nothing differs",
+                _timed(bench, _rebuild, MODEL, say, mode="sync", full=True),
+            ),
+            Candidate(
+                "verify_projection",
+                "the rows that differ, in one snapshot",
+                _timed(bench, _verify, MODEL, say, mode="sync", full=True),
+            ),
+        ],
+    )
+
+
+def _timed(
+    bench: Bench,
+    work: Callable[[_Connection], None],
+    model: str,
+    say: Say,
+    *,
+    mode: str | None = None,
+    full: bool = False,
+) -> Callable[[], Sample]:
+    def measure() -> Sample:
+        with (
+            fresh_database(bench) as database,
+            connect(bench.server.uri_for(database), autocommit=True) as connection,
+        ):
+            if mode is not None:
+                register(connection, mode)
+            if full:
+                _rebuild(connection)
+            checkpoint(bench)
+            with connect(bench.server.uri_for(database), autocommit=True) as worker:
+                with metered(bench.server) as usage:
+                    start = time.perf_counter()
+                    work(worker)
+                    spent = time.perf_counter() - start
+                say(f"the backend's own memory was {_memory(worker):,.0f} MB at most")
+            is_right = count(connection, model) == bench.events // 3
+            if mode is not None:
+                is_right = is_right and drift(connection) == 0
+        return Sample(
+            operations=bench.events, seconds=spent, usage=usage, is_right=is_right
+        )
+
+    return measure
+
+
+def _call(procedure: str) -> Callable[[_Connection], None]:
+    def work(connection: _Connection) -> None:
+        connection.execute(f"call {procedure}()".encode())
+
+    return work
+
+
+def _catch_up(connection: _Connection) -> None:
+    statement = "select evident.run_projection(%s, %s)"
+    while True:
+        row = connection.execute(statement, (MODEL, _LIMIT)).fetchone()
+        if row is None or not row[0]:
+            return
+
+
+def _rebuild(connection: _Connection) -> None:
+    connection.execute("select evident.rebuild_projection(%s)", (MODEL,))
+
+
+def _verify(connection: _Connection) -> None:
+    drift(connection)
+
+
+def _memory(connection: _Connection) -> float:
+    """Return the most memory, in MB, that the connection's backend ever had.
+
+    Shared buffers that it touched are included, as the kernel counts them.
+    """
+    status = Path(f"/proc/{connection.info.backend_pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024

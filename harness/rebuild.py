@@ -1,0 +1,183 @@
+"""Rebuild projections slice by slice, over several connections."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from harness.database import connect
+from harness.marks import require_installed
+from harness.slices import Slice, Slices
+from harness.stopping import Stop, stop_on_signals
+
+# A slice's rows are folded in memory and on disk of one session, in one transaction.
+EVENTS_PER_SLICE = 250_000
+MOST_SLICES = 64
+# Behind by more than a worker's batch or two.
+FAR_BEHIND = 2000
+
+_STATUS = """
+    select s.name, s.state, s.events_behind
+    from evident.projection_status as s
+    order by s.name
+"""
+# How many events there are; the last id bounds that when nobody has counted.
+_EVENTS = """
+    select
+        case
+            when c.reltuples >= 0 then least(c.reltuples::bigint, f.head) else f.head
+        end
+    from evident.feed_status as f
+    inner join pg_catalog.pg_class as c on c.oid = 'evident.event_store'::regclass
+"""
+_LOCK_TIME = """
+    select max(b.lock_time)
+    from evident.projection_rebuild as b
+    where b.projection = %s and b.slices = %s
+"""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A projection as the table shows it."""
+
+    name: str
+    slices: int
+    rows: int
+    seconds: float
+    lock_time: timedelta | None
+
+
+def run(
+    dsn: str,
+    names: Sequence[str] | None,
+    parallel: int | None,
+    slices: int | None,
+    report: Callable[[str], None],
+) -> bool:
+    """Rebuild the named projections, or all, and print a table; say if all succeeded.
+
+    Raises psycopg.Error before anything is done when a name is unknown (PT404) or
+    there is no way to begin. Ctrl-C cancels what is under way; slices that are done
+    stay, and nothing is ever half done.
+    """
+    require_installed(dsn)
+    plan = _plan(dsn, names, parallel, slices)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("slices"),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    done: list[_Done] = []
+    is_well = True
+    try:
+        with (
+            stop_on_signals(),
+            bar,
+            Slices(dsn, parallel or 1, console.print) as workers,
+        ):
+            for name, count in plan.items():
+                task = bar.add_task(name, total=count)
+                started = time.monotonic()
+                rows = workers.rebuild(
+                    [Slice(name, number, count) for number in range(count)],
+                    functools.partial(bar.advance, task),
+                )
+                if rows is None:
+                    is_well = False
+                    continue
+                seconds = time.monotonic() - started
+                done.append(
+                    _Done(name, count, rows, seconds, _lock_time(dsn, name, count))
+                )
+    except Stop:
+        report("interrupted: what is done stays; run it again for the rest")
+        is_well = False
+    _show(done)
+    _report_behind(dsn, [each.name for each in done], report)
+    return is_well
+
+
+def _plan(
+    dsn: str,
+    names: Sequence[str] | None,
+    parallel: int | None,
+    slices: int | None,
+) -> dict[str, int]:
+    """Say into how many slices each projection is cut.
+
+    One slice also catches up, so it is what one that is behind gets, unless the
+    caller wants several.
+    """
+    with connect(dsn, autocommit=True) as connection:
+        status = {row[0]: row[1:] for row in connection.execute(_STATUS)}
+        for name in names or []:
+            if name not in status:
+                # Refuses it, and says so in its own words.
+                connection.execute("select evident.rebuild_projection(%s)", [name])
+        events = _value(connection, _EVENTS, [])
+    fit = min(-(-events // EVENTS_PER_SLICE), MOST_SLICES)
+    plan = {}
+    for name in dict.fromkeys(names or status):
+        state, behind = status[name]
+        is_behind = state == "catching_up" or behind > FAR_BEHIND
+        by_size = 1 if is_behind and parallel is None else max(fit, parallel or 1)
+        plan[name] = slices or by_size
+    return plan
+
+
+def _lock_time(dsn: str, name: str, slices: int) -> timedelta | None:
+    with connect(dsn, autocommit=True) as connection:
+        found: timedelta | None = _value(connection, _LOCK_TIME, [name, slices])
+    return found
+
+
+def _value(
+    connection: psycopg.Connection[Any], query: str, parameters: Sequence[Any]
+) -> Any:
+    row = connection.execute(query, parameters).fetchone()
+    return row[0] if row else None
+
+
+def _report_behind(
+    dsn: str, names: Sequence[str], report: Callable[[str], None]
+) -> None:
+    """Slices end at the checkpoint: say where that is not the whole log."""
+    if not names:
+        return
+    with connect(dsn, autocommit=True) as connection:
+        for name, state, behind in connection.execute(_STATUS):
+            if name in names and (state == "catching_up" or behind > FAR_BEHIND):
+                report(f"{name} is rebuilt up to its checkpoint; evident work goes on")
+
+
+def _show(done: Sequence[_Done]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("projection")
+    for title in ("slices", "rows written", "seconds", "longest lock"):
+        table.add_column(title, justify="right")
+    for each in done:
+        lock = "" if each.lock_time is None else f"{each.lock_time.total_seconds():.3f}"
+        table.add_row(
+            each.name,
+            f"{each.slices:,}",
+            f"{each.rows:,}",
+            f"{each.seconds:.1f}",
+            lock,
+        )
+    if done:
+        Console(highlight=False, soft_wrap=True, markup=False).print(table)

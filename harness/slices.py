@@ -1,0 +1,150 @@
+"""Slices of a rebuild, shared among connections; each is a transaction of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import psycopg
+
+from harness.database import connect_patiently, is_lost
+
+# Times that a slice is tried when others were in its way, and seconds in between.
+ATTEMPTS = 5
+PAUSE = 0.2
+_PASSING = ("40001", "40P01", "55P03")
+_REBUILD = "select evident.rebuild_projection(%s, %s, %s)"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The keys of one hash value out of so many, from 0."""
+
+    name: str
+    number: int
+    count: int
+
+
+class Slices:
+    """Connections that rebuild slices side by side until the block ends.
+
+    Leaving it by an error, such as Ctrl-C, cancels what they are doing.
+    """
+
+    def __init__(self, dsn: str, parallel: int, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._is_over = threading.Event()
+        self._idle: queue.SimpleQueue[psycopg.Connection[Any]] = queue.SimpleQueue()
+        self._connections = [_connect(dsn) for _ in range(parallel)]
+        for each in self._connections:
+            self._idle.put(each)
+        self._pool = ThreadPoolExecutor(parallel)
+
+    def __enter__(self) -> Slices:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_over.set()
+        while error is not None and self._idle.qsize() < len(self._connections):
+            # Again and again: between two statements there is nothing to cancel.
+            self._cancel()
+            time.sleep(0.05)
+        self._pool.shutdown()
+        for each in self._connections:
+            each.close()
+
+    def rebuild(
+        self, slices: Sequence[Slice], advance: Callable[[], None]
+    ) -> int | None:
+        """Rebuild the slices of one projection; give the rows written.
+
+        None when one failed, whose error is reported; those not begun are left out.
+        Raises psycopg.OperationalError when the connection is lost.
+        """
+        failed = threading.Event()
+        tasks = [
+            self._pool.submit(self._rebuild, each, failed, advance) for each in slices
+        ]
+        # In short waits, so that a signal is noticed.
+        while wait(tasks, timeout=0.2).not_done:
+            pass
+        counts = [_result(each) for each in tasks]
+        return None if failed.is_set() else sum(counts)
+
+    def _rebuild(
+        self, part: Slice, failed: threading.Event, advance: Callable[[], None]
+    ) -> int:
+        connection = self._idle.get()
+        try:
+            for attempts_left in range(ATTEMPTS - 1, -1, -1):
+                if failed.is_set() or self._is_over.is_set():
+                    return 0
+                try:
+                    rows = _rebuild_once(connection, part)
+                    advance()
+                    return rows
+                except psycopg.Error as error:
+                    if is_lost(connection, error):
+                        raise
+                    if not attempts_left or error.sqlstate not in _PASSING:
+                        self._refuse(part, error, failed)
+                        return 0
+                self._is_over.wait(PAUSE * 2 ** (ATTEMPTS - attempts_left - 1))
+            return 0
+        except BaseException:
+            failed.set()
+            raise
+        finally:
+            self._idle.put(connection)
+
+    def _refuse(
+        self, part: Slice, error: psycopg.Error, failed: threading.Event
+    ) -> None:
+        if not (failed.is_set() or self._is_over.is_set()):
+            message = error.diag.message_primary or str(error).strip()
+            hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
+            place = f"{part.name}, slice {part.number} of {part.count}"
+            self._report(f"error: {place}: {error.sqlstate}: {message}{hint}")
+        failed.set()
+
+    def _cancel(self) -> None:
+        for each in self._connections:
+            try:
+                each.cancel_safe(timeout=5)
+            except psycopg.Error as error:
+                self._report(f"could not cancel: {error}")
+
+
+def _connect(dsn: str) -> psycopg.Connection[Any]:
+    connection = connect_patiently(
+        dsn,
+        autocommit=True,
+        prepare_threshold=None,
+        fallback_application_name="evident rebuild",
+    )
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return connection
+
+
+def _rebuild_once(connection: psycopg.Connection[Any], part: Slice) -> int:
+    with connection.transaction():
+        row = connection.execute(
+            _REBUILD, [part.name, part.number, part.count]
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _result(task: Future[int]) -> int:
+    return task.result()

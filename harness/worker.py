@@ -1,0 +1,111 @@
+"""Fold events into all projections, batch after batch, until SIGTERM or Ctrl-C.
+
+Any number of workers can run: who folds what is decided in the database, where each
+projection has one runner at a time, and rows and checkpoint are one transaction. So a
+worker may be killed at any moment. It keeps nothing in its session (no locks, no
+settings, no prepared statements), and so works through a transaction-mode pooler.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from harness.database import connect_patiently, is_lost
+from harness.stopping import Stop, stop_on_signals
+from harness.turns import Pause
+from harness.worker_log import WorkerLog
+from harness.worker_steps import State, Work, fold, is_over, look, notice
+
+Connection = psycopg.Connection[Any]
+
+RECONNECT = (0.1, 5.0)
+
+
+def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
+    """Fold until SIGTERM or Ctrl-C, with `once` until all is folded; was all well?
+
+    The first connection and the first look must succeed; later a lost connection is
+    made again, but for `once`. A batch under way when the signal comes is rolled back.
+    With `once` all is well when no projection failed or has parked keys. Raises
+    psycopg.Error.
+    """
+    state = State(work, WorkerLog(report))
+    reconnect = Pause(*RECONNECT)
+    try:
+        with stop_on_signals():
+            while True:
+                try:
+                    with contextlib.closing(_connect(dsn)) as connection:
+                        state.is_final = work.once
+                        state.log.connected()
+                        is_well = _work(connection, state, reconnect)
+                        state.log.ended("done")
+                        return is_well
+                except psycopg.Error as error:
+                    if state.is_final:
+                        raise
+                    state.log.disconnected(error)
+                time.sleep(reconnect.next())
+    except Stop:
+        state.log.ended("stopped")
+        return not work.once
+
+
+def _connect(dsn: str) -> Connection:
+    connection = connect_patiently(
+        dsn,
+        autocommit=True,
+        prepare_threshold=None,
+        fallback_application_name="evident work",
+    )
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return connection
+
+
+def _work(connection: Connection, state: State, reconnect: Pause) -> bool:
+    """Work until the signal or, with `once`, the end; say if all is well."""
+    if state.work.listens:
+        connection.execute("listen evident")
+    while True:
+        try:
+            notice(connection, state)
+            rows = look(connection, state)
+        except psycopg.Error as error:
+            if is_lost(connection, error):
+                raise
+            if state.work.once or not state.has_worked:
+                state.is_final = True
+                raise
+            seconds = state.trouble.next()
+            state.tick_due = state.look_due = time.monotonic() + seconds
+            state.log.trouble(error, seconds)
+            rows = None
+        else:
+            state.has_worked = True
+            state.trouble.reset()
+            reconnect.reset()
+        if rows is not None and state.work.once and is_over(rows, state):
+            return not any(
+                row.failures or state.turns[row.name].penalty.times for row in rows
+            )
+        turn = min(state.turns.values(), key=lambda each: each.due, default=None)
+        if turn is not None and turn.due <= time.monotonic():
+            fold(connection, turn, state)
+        else:
+            until = state.tick_due if turn is None else min(state.tick_due, turn.due)
+            _wait(connection, state, until)
+
+
+def _wait(connection: Connection, state: State, until: float) -> None:
+    """Wait; a NOTIFY ends it."""
+    seconds = max(until - time.monotonic(), 0.0)
+    if not state.work.listens:
+        time.sleep(seconds)
+        return
+    for _ in connection.notifies(timeout=seconds, stop_after=1):
+        state.tick_due = 0.0

@@ -1,0 +1,115 @@
+"""What a worker says: a line now and then while it folds, and what goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+
+# Seconds between two lines about progress.
+EVERY = 10.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One projection as the worker sees it."""
+
+    name: str
+    is_stale: bool
+    events_behind: int
+    failures: int
+    last_error: str | None
+    is_done: bool
+
+
+@dataclass
+class WorkerLog:
+    """Counts what was folded, and remembers what was said."""
+
+    report: Callable[[str], None]
+    _total: int = 0
+    _rows: dict[str, Row] | None = None
+    _lost: str | None = None
+    _batch: int = 0
+    _since: float = field(default_factory=time.monotonic)
+
+    def folded(self, count: int) -> None:
+        self._total += count
+        self._batch += count
+
+    def looked(self, rows: Sequence[Row]) -> None:
+        """Say what has changed since the last look, and how the folding goes."""
+        before, self._rows = self._rows, {row.name: row for row in rows}
+        if before is None:
+            self.report(f"{_count(len(rows), 'projection')}, {_behind(rows)}")
+        for row in rows:
+            known = (before or {}).get(row.name)
+            if before is not None and known is None:
+                self.report(f"{row.name}: new, {_behind([row])}")
+            if row.is_stale and not (known and known.is_stale):
+                self.report(
+                    f"{row.name}: its fold has changed: evident rebuild {row.name}"
+                )
+            if row.failures != (known.failures if known else 0):
+                self.report(
+                    f"{row.name}: {_count(row.failures, 'key')} parked"
+                    + (f"; {row.last_error}" if row.failures else "")
+                )
+        for name in sorted((before or {}).keys() - self._rows.keys()):
+            self.report(f"{name}: gone")
+        if time.monotonic() - self._since >= EVERY:
+            self.progress()
+
+    def progress(self) -> None:
+        """Say how much was folded since the last such line, if anything was."""
+        seconds = max(time.monotonic() - self._since, 0.001)
+        if self._batch:
+            rows = list((self._rows or {}).values())
+            parked = sum(row.failures for row in rows)
+            self.report(
+                f"{_count(self._batch, 'event')} folded in {seconds:.1f} s"
+                f" ({self._batch / seconds:,.0f}/s), {_behind(rows)},"
+                f" {_count(parked, 'key')} parked"
+            )
+        self._batch = 0
+        self._since = time.monotonic()
+
+    def fold_failed(self, name: str, error: psycopg.Error, seconds: float) -> None:
+        self.report(f"{_text(error, name)}; again in {seconds:.0f} s")
+
+    def trouble(self, error: psycopg.Error, seconds: float) -> None:
+        self.report(f"{_text(error)}; again in {seconds:.0f} s")
+
+    def disconnected(self, error: psycopg.Error) -> None:
+        """Say so once, and again when the reason is another one."""
+        text = _text(error)
+        if text != self._lost:
+            self.report(f"no connection: {text}")
+        self._lost = text
+
+    def connected(self) -> None:
+        if self._lost is not None:
+            self.report("connected again")
+        self._lost = None
+
+    def ended(self, word: str) -> None:
+        """Say how much was folded in all, as the last line."""
+        self.report(f"{word}: {_count(self._total, 'event')} folded")
+
+
+def _behind(rows: Sequence[Row]) -> str:
+    behind = sum(row.events_behind for row in rows)
+    return f"{_count(behind, 'event')} behind"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _text(error: psycopg.Error, name: str | None = None) -> str:
+    message = error.diag.message_primary or str(error).strip().splitlines()[-1]
+    state = f"{error.sqlstate} " if error.sqlstate else ""
+    own = name is None or message.startswith(f"projection {name}")
+    return f"{state}{message}" if own else f"{name}: {state}{message}"

@@ -1,0 +1,141 @@
+"""The steps of a worker: notice what is new, look at all projections, fold a batch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from harness.database import is_lost
+from harness.turns import LONGEST_PENALTY, SHORTEST_PAUSE, Pause, Turn
+from harness.worker_log import Row, WorkerLog
+
+Connection = psycopg.Connection[Any]
+
+# Failures in a row after which `once` leaves a projection alone.
+ATTEMPTS = 3
+
+_RUN = "select evident.run_projection(%s, %s)"
+_STAMP = "select evident.stamp_position(%s)"
+_POSITION = "select evident.safe_position()"
+# Done, for --once: at the position, or unable to go on; see run_projection.
+_STATUS = """
+    select
+        s.name,
+        s.is_stale,
+        s.events_behind,
+        s.failures,
+        s.last_error,
+        s.state = 'paused'
+        or exists (
+            select
+            from evident.projection_failure as f
+            where f.projection = s.name and f.key = ''
+        )
+        or (s.position >= %s and (s.state = 'running' or s.failures > 0)) as is_done
+    from evident.projection_status as s
+    order by s.name
+"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to do: the longest pause in seconds, and what else than to fold."""
+
+    interval: float = 1.0
+    stamps: bool = True
+    notifies: bool = False
+    listens: bool = False
+    once: bool = False
+
+
+@dataclass
+class State:
+    """What a worker remembers from one round to the next, over reconnections too."""
+
+    work: Work
+    log: WorkerLog
+    turns: dict[str, Turn] = field(default_factory=dict)
+    position: int = -1
+    target: int | None = None
+    tick: Pause = field(init=False)
+    tick_due: float = 0.0
+    look_due: float = 0.0
+    trouble: Pause = field(default_factory=lambda: Pause(1.0, LONGEST_PENALTY))
+    has_worked: bool = False
+    # Whether the next error that gets out of a round ends the worker.
+    is_final: bool = True
+
+    def __post_init__(self) -> None:
+        self.tick = Pause(min(SHORTEST_PAUSE, self.work.interval), self.work.interval)
+
+
+def notice(connection: Connection, state: State) -> None:
+    """Stamp the position; when it has moved, let everybody have a turn."""
+    now = time.monotonic()
+    if now < state.tick_due:
+        return
+    if state.work.stamps:
+        position = _value(connection, _STAMP, [state.work.notifies])
+    else:
+        position = _value(connection, _POSITION, [])
+    if state.target is None:
+        state.target = _value(connection, _POSITION, [])
+    if position != state.position:
+        state.position = position
+        state.tick.reset()
+        for turn in state.turns.values():
+            turn.wake(now)
+    state.tick_due = now + state.tick.next()
+
+
+def look(connection: Connection, state: State) -> list[Row] | None:
+    """Once an interval, and when `once` may be over: find out about all projections."""
+    now = time.monotonic()
+    is_idle = all(turn.due > now for turn in state.turns.values())
+    if now < state.look_due and not (state.work.once and is_idle):
+        return None
+    with connection.transaction():
+        found = connection.execute(_STATUS, [state.target]).fetchall()
+    rows = [Row(*each) for each in found]
+    state.turns = {
+        row.name: state.turns.get(row.name) or Turn(row.name, state.work.interval)
+        for row in rows
+    }
+    state.log.looked(rows)
+    state.look_due = now + state.work.interval
+    return rows
+
+
+def is_over(rows: list[Row], state: State) -> bool:
+    return all(
+        row.is_done or state.turns[row.name].penalty.times >= ATTEMPTS for row in rows
+    )
+
+
+def fold(connection: Connection, turn: Turn, state: State) -> None:
+    """Fold one batch; who fails waits, and a lost connection is raised."""
+    started = time.monotonic()
+    try:
+        count = _value(connection, _RUN, [turn.name, turn.limit])
+    except psycopg.Error as error:
+        if error.sqlstate == "PT404":
+            del state.turns[turn.name]
+            return
+        seconds = turn.failed(time.monotonic())
+        if is_lost(connection, error):
+            raise
+        state.log.fold_failed(turn.name, error, seconds)
+        return
+    now = time.monotonic()
+    turn.folded(count, now - started, now)
+    state.log.folded(count)
+
+
+def _value(connection: Connection, query: str, parameters: list[Any]) -> int:
+    with connection.transaction():
+        row = connection.execute(query, parameters).fetchone()
+    assert row is not None
+    return int(row[0])

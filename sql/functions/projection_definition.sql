@@ -1,0 +1,73 @@
+-- evident.projection_definition: a fingerprint of what a projection is made of.
+--
+-- The fold, the function that tells the keys, the event types and the columns of the
+-- read model. The registration keeps the fingerprint of what its rows were folded
+-- with; where they differ, the projection is stale. What a fold calls is not
+-- looked into.
+--
+-- A function with a path of its own, since definitions are written out with as many
+-- schema names as the path demands; and with the owner's rights, since who reads
+-- projection_status need not have any on the read models' schemas.
+--
+-- The types of the arguments are looked up only while the read model is there, since
+-- their absence would be an error.
+--
+-- Errors: PT404
+
+create or replace function evident.projection_definition(p_name text)
+returns text
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection constant evident.projection := evident._projection(p_name);
+    v_model constant regclass := to_regclass(v_projection.name);
+    v_apply regprocedure;
+    v_keys regprocedure;
+begin
+    if v_model is not null then
+        v_apply := to_regprocedure(v_projection.apply);
+        v_keys := to_regprocedure(v_projection.keys);
+    end if;
+    if v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
+        return null;
+    end if;
+
+    return (
+        select
+            encode(
+                sha256(
+                    convert_to(
+                        jsonb_build_array(
+                            pg_get_functiondef(v_apply),
+                            pg_get_functiondef(v_keys),
+                            v_projection.event_types,
+                            jsonb_agg(
+                                jsonb_build_array(
+                                    a.attname,
+                                    format_type(a.atttypid, a.atttypmod)
+                                )
+                                order by a.attnum
+                            )
+                        )::text,
+                        'UTF8'
+                    )
+                ),
+                'hex'
+            )
+        from pg_attribute as a
+        where a.attrelid = v_model and a.attnum > 0 and not a.attisdropped
+    );
+end;
+$function$;
+
+comment on function evident.projection_definition(text) is
+'The fingerprint of a projection''s fold, keys, event types and columns, as they are
+now; null when one of them is missing. Where it is not the one that the rows were
+folded with, the projection is stale. Errors: PT404 no such projection.';
+
+revoke all on function evident.projection_definition(text) from public;
+grant execute on function evident.projection_definition(text) to evident_reader;

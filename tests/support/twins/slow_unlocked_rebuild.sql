@@ -1,0 +1,13 @@
+-- rebuild_projection that does not stop appends before its last step, and takes its
+-- time between folding the rest and writing.
+
+select pg_temp.spoil(
+    'evident.rebuild_projection(text, integer, integer)',
+    'evident._lock_read_model(v_projection)',
+    'evident._now()'
+);
+select pg_temp.spoil(
+    'evident.rebuild_projection(text, integer, integer)',
+    'execute evident._projection_write(',
+    'perform pg_sleep(0.1); execute evident._projection_write('
+);

@@ -1,0 +1,13 @@
+-- run_projection that does not keep other runners away, and takes its time between
+-- reading the checkpoint and folding what is behind it.
+
+select pg_temp.spoil(
+    'evident.run_projection(text, integer)',
+    'not pg_try_advisory_xact_lock((17752::bigint << 48) | v_projection.number)',
+    'false'
+);
+select pg_temp.spoil(
+    'evident.run_projection(text, integer)',
+    'v_safe := evident.safe_position();',
+    'v_safe := evident.safe_position(); perform pg_sleep(0.005);'
+);
