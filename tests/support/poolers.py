@@ -9,23 +9,47 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
+from psycopg import IsolationLevel
+from psycopg.conninfo import conninfo_to_dict
 
 from harness.database import connect
 from harness.postgres import Server
 from harness.system import hand_over
+from support.store import Connection, Store
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
 
 
+@dataclass(frozen=True)
+class PooledStore(Store):
+    """A store whose clients come through a pooler; its observers do not."""
+
+    uri: str
+
+    def connect(self, level: IsolationLevel | None = None, **kwargs: Any) -> Connection:
+        """Open a connection to the pooler, which knows no prepared statements.
+
+        Each has a name, or it would go by that of the client before it.
+        """
+        kwargs.setdefault("application_name", "evident test")
+        address = conninfo_to_dict(self.uri)
+        kwargs |= {"host": address["host"], "port": address["port"]}
+        return super().connect(level, prepare_threshold=None, **kwargs)
+
+
 @contextlib.contextmanager
-def pooler_for(server: Server, database: str, user: str) -> Iterator[str]:
+def pooler_for(
+    server: Server, database: str, user: str, size: int = 2
+) -> Iterator[str]:
     """Run a pooler until the block ends; give the URI of the database behind it.
 
-    Two server connections for all: a client meets another one with each transaction.
+    Few server connections for all: a client meets another one with each transaction.
     """
     assert PGBOUNCER is not None
     with tempfile.TemporaryDirectory(prefix="evident-") as name, socket.socket() as s:
@@ -44,7 +68,7 @@ def pooler_for(server: Server, database: str, user: str) -> Iterator[str]:
             "auth_type = trust\n"
             f"auth_file = {folder}/users.txt\n"
             "pool_mode = transaction\n"
-            "default_pool_size = 2\n"
+            f"default_pool_size = {size}\n"
             "server_round_robin = 1\n"
         )
         hand_over(folder)

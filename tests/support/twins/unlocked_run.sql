@@ -3,7 +3,7 @@
 
 select pg_temp.spoil(
     'evident.run_projection(text, integer)',
-    'not pg_try_advisory_xact_lock((17752::bigint << 48) | v_projection.number)',
+    'not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number)',
     'false'
 );
 select pg_temp.spoil(
