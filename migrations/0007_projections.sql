@@ -634,23 +634,26 @@ from public;
 -- [begin sql/functions/_projection_trigger.sql]
 -- evident._projection_trigger: the name of a projection's trigger on the event store.
 --
--- The one for batches has the ending _batch.
+-- p_form is that of the trigger's function, see _projection_object. With the schema,
+-- and its dot: a_b.c and a.b_c are two read models.
 
 create or replace function evident._projection_trigger(
-    p_projection evident.projection
+    p_projection evident.projection,
+    p_form text
 )
 returns text
 language sql
 immutable
 parallel safe
 begin atomic
-    select 'event_store_' || array_to_string(parse_ident((p_projection).name), '_');
+    select 'event_store_' || format(p_form, (p_projection).name);
 end;
 
-comment on function evident._projection_trigger(evident.projection) is
-'The name, not quoted, of the trigger that keeps a synchronous projection.';
+comment on function evident._projection_trigger(evident.projection, text) is
+'The name, not quoted, of a trigger that keeps a synchronous projection.';
 
-revoke all on function evident._projection_trigger(evident.projection) from public;
+revoke all on function evident._projection_trigger(evident.projection, text)
+from public;
 -- [end sql/functions/_projection_trigger.sql]
 -- [begin sql/functions/_projection_columns.sql]
 -- evident._projection_columns: lists of a read model's columns, as SQL.
@@ -827,7 +830,8 @@ revoke all on function evident._projection_write(evident.projection, text) from 
 -- evident._projection_differs: SQL that tells whether stored and folded row differ.
 --
 -- t is the read model, p_row the SQL of the folded row; either may have none for the
--- key. Compared byte for byte (*<>), which works for all types.
+-- key. Compared byte for byte (*<>), which works for all types; row(t.*), since t may
+-- be a column too.
 
 create or replace function evident._projection_differs(
     p_projection evident.projection,
@@ -840,7 +844,7 @@ parallel safe
 begin atomic
     select format(
         '((t.%1$I is null) <> ((%2$s).%1$I is null)'
-        ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
+        ' or t.%1$I is not null and row(t.*)::%4$s *<> row(%3$s)::%4$s)',
         (p_projection).key_column,
         p_row,
         evident._projection_columns(
@@ -923,10 +927,12 @@ begin
         select
             1 as rank,
             'p_read_model' as argument,
-            'not a table' as reason,
-            'make the read model a table' as hint
+            'not a table that lasts' as reason,
+            'make the read model a table, neither temporary nor unlogged' as hint
         from pg_class as c
-        where c.oid = v_model and c.relkind not in ('r', 'p')
+        where
+            c.oid = v_model
+            and (c.relkind not in ('r', 'p') or c.relpersistence <> 'p')
         union all
         select
             2, 'p_read_model', 'in schema evident',
@@ -984,7 +990,15 @@ begin
             ),
             'only the store writes a read model: revoke that'
         from pg_class as c
-        cross join lateral aclexplode(c.relacl) as a
+        cross join lateral (
+            select g.grantee, g.privilege_type
+            from aclexplode(c.relacl) as g
+            union all
+            select g.grantee, g.privilege_type
+            from pg_attribute as t
+            cross join lateral aclexplode(t.attacl) as g
+            where t.attrelid = c.oid
+        ) as a
         where
             c.oid = v_model
             and a.grantee <> c.relowner
@@ -1025,7 +1039,39 @@ begin
         )
         union all
         select
-            11,
+            11, 'p_read_model', format('%s is in the way', o.name),
+            'rename it: what is made for the read model has that name'
+        from pg_class as c
+        cross join lateral (
+            select
+                p.oid::regprocedure::text as name,
+                obj_description(p.oid, 'pg_proc') as description
+            from pg_proc as p
+            where
+                p.pronamespace = c.relnamespace
+                and p.proname in (
+                    'fold_' || c.relname,
+                    'fold_' || c.relname || '_step',
+                    'next_' || c.relname,
+                    'pinned_' || c.relname,
+                    'keep_event_' || c.relname,
+                    'keep_batch_' || c.relname
+                )
+            union all
+            select
+                v.oid::regclass::text,
+                obj_description(v.oid, 'pg_class')
+            from pg_class as v
+            where
+                v.relnamespace = c.relnamespace
+                and v.relname = 'events_of_' || c.relname
+        ) as o
+        where
+            c.oid = v_model
+            and coalesce(o.description, '') not like 'Made by create_projection:%'
+        union all
+        select
+            12,
             case when p.oid = v_apply then 'p_apply' else 'p_keys' end,
             'volatile',
             'a fold is pure, the same whenever it runs: declare it immutable or stable'
@@ -1033,7 +1079,7 @@ begin
         where p.oid in (v_apply, v_keys) and p.provolatile = 'v'
         union all
         select
-            12, 'p_keys',
+            13, 'p_keys',
             'not a function (evident.event_store) that returns text or uuid',
             'it gives the keys that an event touches, none, one or several'
         where
@@ -1050,7 +1096,7 @@ begin
             )
         union all
         select
-            13, 'p_event_types', 'empty, or with an element that is null or no type',
+            14, 'p_event_types', 'empty, or with an element that is null or no type',
             'list types of 1 to 100 characters; null means all'
         where
             cardinality(p_projection.event_types) = 0
@@ -1061,7 +1107,7 @@ begin
             )
         union all
         select
-            14, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            15, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
     ) as r
@@ -1092,7 +1138,7 @@ revoke all on function evident._check_projection(evident.projection) from public
 -- fold_<read model>(key, event) folds from nothing; a row comes into being with only
 -- its key set, and does so again after a fold gave null, which removes it.
 -- fold_<read model>(row, event) goes on from a row, which is looked at only while
--- there is none.
+-- there is none; but its key always, so that a fold cannot move on to another one.
 --
 -- All are plain catalog objects, of use by hand too: with "order by" the position.
 --
@@ -1197,6 +1243,8 @@ begin
         begin
             if p_state.%5$I is null then
                 p_state := p_start;
+            else
+                p_state.%5$I := p_start.%5$I;
             end if;
             return %6$s(p_state, p_event);
         end;
@@ -1259,15 +1307,17 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- [begin sql/functions/_make_keep.sql]
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
--- keep_<read model>, for each row, is the short way where the key is the aggregate.
--- Functions that insert many events set evident.is_batch, and the trigger of
+-- keep_event_<read model>, for each row, is the short way where the key is the
+-- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
 -- _make_keep_batch folds those. Either is right for any number of events, so the
 -- setting is only about speed, and exactly one of the two acts.
 --
 -- The first version of an aggregate has no row to look for. For others, reading the
 -- row and writing it are one statement, which has its lock on the table before its
 -- snapshot. The last step of a rebuild stops writers of the read model with such
--- a lock; so nothing is ever folded onto a row that it is about to change.
+-- a lock; so nothing is ever folded onto a row that it is about to change. A row is
+-- updated also where the key is its only column: what was written tells whether
+-- the fold gave a row.
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
@@ -1275,6 +1325,9 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- runs under the settings of all other paths, by pinned_<read model> where the
 -- session's are others. The trigger function itself sets none, which would cost a
 -- tenth of the append; it runs inside the append functions, which pin their path.
+--
+-- Bodies are quoted as literals: an event type may hold whatever would end a body
+-- between dollars, and what follows would run as the owner.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -1320,11 +1373,7 @@ begin
         set search_path = pg_catalog, pg_temp
         set datestyle = 'ISO, MDY'
         set timezone = 'UTC'
-        as $pinned$
-        begin
-            return %3$s(p_row, p_event);
-        end;
-        $pinned$;
+        as %3$L;
 
         create or replace function %4$s(
             p_row %2$s, p_event evident.event_store
@@ -1333,14 +1382,7 @@ begin
         language plpgsql
         stable
         parallel safe
-        as $next$
-        declare
-            v_message text;
-            v_detail text;
-        begin
-            return %5$s;
-        %6$s
-        $next$;
+        as %5$L;
 
         comment on function %1$s(%2$s, evident.event_store) is
         'Made by create_projection: the fold step, under the settings that all use.';
@@ -1352,10 +1394,27 @@ begin
         $sql$,
         v_pinned,
         p_projection.name,
-        v_apply,
+        format(
+            $pinned$
+        begin
+            return %s(p_row, p_event);
+        end;
+        $pinned$,
+            v_apply
+        ),
         v_next,
-        format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
-        evident._projection_refusal(p_projection)
+        format(
+            $next$
+        declare
+            v_message text;
+            v_detail text;
+        begin
+            return %s;
+        %s
+        $next$,
+            format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
+            evident._projection_refusal(p_projection)
+        )
     );
 
     execute format(
@@ -1365,87 +1424,89 @@ begin
         language plpgsql
         volatile
         parallel unsafe
-        as $keep$
-        declare
-            v_row %2$s;
-            v_message text;
-            v_detail text;
-        begin
-            if new.version = 1 and %3$s then
-                v_row.%4$I := new.aggregate_id;
-                begin
-                    v_row := %5$s;
-                %6$s
-                insert into %2$s as t (%7$s)
-                select %8$s
-                where v_row.%4$I is not null
-                on conflict (%4$I) do %9$s;
-            elsif %3$s then
-                insert into %2$s as t (%7$s)
-                select %10$s
-                from (
-                    select
-                        %11$s(
-                            coalesce(
-                                (
-                                    select s
-                                    from %2$s as s
-                                    where s.%4$I = new.aggregate_id
-                                ),
-                                %12$s
-                            ),
-                            new
-                        ) as next_row
-                    offset 0
-                ) as f
-                where (f.next_row).%4$I is not null
-                on conflict (%4$I) do %9$s;
-
-                if not found then
-                    delete from %2$s as t
-                    where t.%4$I = new.aggregate_id;
-                end if;
-            end if;
-            return null;
-        end;
-        $keep$;
+        as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds one event into the read model.';
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %13$I
+        create or replace trigger %3$I
         after insert on evident.event_store
         for each row execute function %1$s();
-
-        alter table evident.event_store disable trigger %13$I;
         $sql$,
-        evident._projection_object(p_projection, 'keep_%s'),
-        p_projection.name,
-        v_is_ours,
-        p_projection.key_column,
-        format(v_step, v_apply, v_pinned, 'v_row', 'new'),
-        evident._projection_refusal(p_projection),
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
-        coalesce(
-            'update set '
-            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-            'nothing'
+        evident._projection_object(p_projection, 'keep_event_%s'),
+        format(
+            $keep$
+        declare
+            v_row %1$s;
+            v_message text;
+            v_detail text;
+        begin
+            if new.version = 1 and %2$s then
+                v_row.%3$I := new.aggregate_id;
+                begin
+                    v_row := %4$s;
+                %5$s
+                insert into %1$s as t (%6$s)
+                select %7$s
+                where v_row.%3$I is not null
+                on conflict (%3$I) do %8$s;
+            elsif %2$s then
+                insert into %1$s as t (%6$s)
+                select %9$s
+                from (
+                    select
+                        %10$s(
+                            coalesce(
+                                (
+                                    select row(s.*)::%1$s
+                                    from %1$s as s
+                                    where s.%3$I = new.aggregate_id
+                                ),
+                                %11$s
+                            ),
+                            new
+                        ) as next_row
+                    offset 0
+                ) as f
+                where (f.next_row).%3$I is not null
+                on conflict (%3$I) do %8$s;
+
+                if not found then
+                    delete from %1$s as t
+                    where t.%3$I = new.aggregate_id;
+                end if;
+            end if;
+            return null;
+        end;
+        $keep$,
+            p_projection.name,
+            v_is_ours,
+            p_projection.key_column,
+            format(v_step, v_apply, v_pinned, 'v_row', 'new'),
+            evident._projection_refusal(p_projection),
+            evident._projection_columns(p_projection, '%1$s'),
+            evident._projection_columns(
+                p_projection, 'v_row.%1$s', 'new.aggregate_id'
+            ),
+            'update set ' || coalesce(
+                evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+                format('%1$I = excluded.%1$I', p_projection.key_column)
+            ),
+            evident._projection_columns(
+                p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+            ),
+            v_next,
+            evident._projection_blank(p_projection, 'new.aggregate_id')
         ),
-        evident._projection_columns(
-            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
-        ),
-        v_next,
-        evident._projection_blank(p_projection, 'new.aggregate_id'),
-        evident._projection_trigger(p_projection)
+        evident._projection_trigger(p_projection, 'keep_event_%s')
     );
 end;
 $function$;
 
 comment on function evident._make_keep(evident.projection) is
-'Creates or replaces the trigger for single events; disabled.';
+'Creates or replaces the trigger for single events, and enables it.';
 
 revoke all on function evident._make_keep(evident.projection) from public;
 -- [end sql/functions/_make_keep.sql]
@@ -1453,9 +1514,9 @@ revoke all on function evident._make_keep(evident.projection) from public;
 -- evident._make_keep_batch: write the trigger for many events of a synchronous
 -- projection.
 --
--- keep_<read model>_batch folds the events of a statement by key, with one fold and
+-- keep_batch_<read model> folds the events of a statement by key, with one fold and
 -- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_<read model> (_make_keep).
+-- batch to keep_event_<read model> (_make_keep).
 --
 -- The lock on the read model comes before the rows are read: the last step of
 -- a rebuild stops its writers there.
@@ -1475,7 +1536,9 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s_batch');
+    v_keep constant text := evident._projection_object(
+        p_projection, 'keep_batch_%s'
+    );
     v_events constant text := format(
         $sql$
             select
@@ -1592,59 +1655,61 @@ begin
         set datestyle = 'ISO, MDY'
         set timezone = 'UTC'
         set enable_seqscan = off
-        as $keep$
-        declare
-            v_message text;
-            v_detail text;
-            v_count bigint;
-            v_keys %2$s[];
-            v_rows %3$s[];
-        begin
-            %4$s
-            lock table %3$s in row exclusive mode;
-            begin
-                select
-                    array_agg(f.key),
-                    array_agg(f.next_row)
-                into v_keys, v_rows
-                from (%5$s) as f;
-            %6$s
-            if v_keys is not null then
-                %7$s into v_count;
-            end if;
-            return null;
-        end;
-        $keep$;
+        as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds the events of a statement, by key.';
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %8$I
+        create or replace trigger %3$I
         after insert on evident.event_store
         referencing new table as new_events
-        for each statement %9$s execute function %1$s();
-
-        alter table evident.event_store disable trigger %8$I;
+        for each statement %4$s execute function %1$s();
         $sql$,
         v_keep,
-        p_projection.key_type,
-        p_projection.name,
-        v_queue,
-        evident._projection_next(
-            p_projection,
-            v_events,
-            format(
-                '(select s from %s as s where s.%I = k.key)',
-                p_projection.name, p_projection.key_column
+        format(
+            $keep$
+        declare
+            v_message text;
+            v_detail text;
+            v_count bigint;
+            v_keys %1$s[];
+            v_rows %2$s[];
+        begin
+            %3$s
+            lock table %2$s in row exclusive mode;
+            begin
+                select
+                    array_agg(f.key),
+                    array_agg(f.next_row)
+                into v_keys, v_rows
+                from (%4$s) as f;
+            %5$s
+            if v_keys is not null then
+                %6$s into v_count;
+            end if;
+            return null;
+        end;
+        $keep$,
+            p_projection.key_type,
+            p_projection.name,
+            v_queue,
+            evident._projection_next(
+                p_projection,
+                v_events,
+                format(
+                    '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
+                    p_projection.name, p_projection.key_column
+                )
+            ),
+            evident._projection_refusal(p_projection),
+            evident._projection_write(
+                p_projection,
+                'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             )
         ),
-        evident._projection_refusal(p_projection),
-        evident._projection_write(
-            p_projection, 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
-        ),
-        evident._projection_trigger(p_projection) || '_batch',
+        evident._projection_trigger(p_projection, 'keep_batch_%s'),
         case
             when p_projection.keys is null
                 then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
@@ -1655,12 +1720,15 @@ end;
 $function$;
 
 comment on function evident._make_keep_batch(evident.projection) is
-'Creates or replaces the trigger for many events; disabled.';
+'Creates or replaces the trigger for many events, and enables it.';
 
 revoke all on function evident._make_keep_batch(evident.projection) from public;
 -- [end sql/functions/_make_keep_batch.sql]
 -- [begin sql/functions/_switch_triggers.sql]
--- evident._switch_triggers: enable or disable the triggers of a projection.
+-- evident._switch_triggers: let appends keep a synchronous projection, or no longer.
+--
+-- The triggers name the read model's columns, so they are made anew each time they are
+-- to act; that enables them.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store: no transaction has appended
 -- events that are not decided yet, and readers go on.
@@ -1678,27 +1746,35 @@ as $function$
 declare
     v_name text;
 begin
+    if p_must_keep then
+        if p_projection.keys is null then
+            perform evident._make_keep(p_projection);
+        end if;
+        perform evident._make_keep_batch(p_projection);
+        return;
+    end if;
+
+    -- Whoever pauses reads the last id drawn after this, also where no trigger is.
+    lock table evident.event_store in share row exclusive mode;
+
     for v_name in
         select t.tgname
         from pg_trigger as t
         where
             t.tgrelid = 'evident.event_store'::regclass
             and t.tgname in (
-                evident._projection_trigger(p_projection),
-                evident._projection_trigger(p_projection) || '_batch'
+                evident._projection_trigger(p_projection, 'keep_event_%s'),
+                evident._projection_trigger(p_projection, 'keep_batch_%s')
             )
         order by t.tgname
     loop
-        execute format(
-            'alter table evident.event_store %s trigger %I',
-            case when p_must_keep then 'enable' else 'disable' end, v_name
-        );
+        execute format('alter table evident.event_store disable trigger %I', v_name);
     end loop;
 end;
 $function$;
 
 comment on function evident._switch_triggers(evident.projection, boolean) is
-'Enables or disables the triggers that keep a synchronous projection.';
+'Makes, or disables, the triggers that keep a synchronous projection.';
 
 revoke all on function evident._switch_triggers(evident.projection, boolean)
 from public;
@@ -1753,7 +1829,7 @@ begin
                 p_after, p_until, v_condition
             ),
             format(
-                '(select s from %s as s where s.%I = k.key)',
+                '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
                 p_projection.name, p_projection.key_column
             )
         )
@@ -1997,9 +2073,12 @@ begin
             perform evident._note_failure(
                 p_projection, p_key, v_position, sqlstate, v_message
             );
-            exit;
+            return v_folded;
         end;
     end loop;
+
+    delete from evident.projection_failure as f
+    where f.projection = p_projection.name and f.key = p_key;
     return v_folded;
 end;
 $function$;
@@ -2079,9 +2158,11 @@ revoke all on function evident._go_live(evident.projection) from public;
 -- are stored already begins by catching up: run_projection folds them, and hands over
 -- to the triggers when it is close enough.
 --
--- The same registration again does nothing. With another fold or other event types
--- it renews what was made, and the projection is stale until it is rebuilt. Other
--- keys or another mode make another projection: drop the old one first.
+-- The same registration again does nothing. With another fold, other event types or
+-- other columns it renews what was made, and the projection is stale until it
+-- is rebuilt. Where appends keep the read model, change its columns and register again
+-- in one transaction: the triggers name the columns. Other keys or another mode make
+-- another projection: drop the old one first.
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
@@ -2203,19 +2284,12 @@ begin
     end if;
 
     perform evident._make_fold(v_new);
-    if v_new.mode = 'sync' then
-        if v_new.keys is null then
-            perform evident._make_keep(v_new);
-        end if;
-        perform evident._make_keep_batch(v_new);
-        if v_new.state = 'running' then
-            perform evident._switch_triggers(v_new, true);
-        elsif not exists (select from evident.event_store) then
-            perform evident._switch_triggers(v_new, true);
-            update evident.projection as p
-            set state = 'running'
-            where p.name = v_new.name;
-        end if;
+    if v_new.mode = 'sync' and v_new.state = 'running' then
+        perform evident._switch_triggers(v_new, true);
+    elsif v_new.state = 'catching_up'
+        and not exists (select from evident.event_store)
+    then
+        perform evident._go_live(v_new);
     end if;
     return v_new.name;
 end;
@@ -2261,7 +2335,7 @@ set client_min_messages = warning
 as $function$
 declare
     v_projection evident.projection;
-    v_kind text;
+    v_form text;
 begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
@@ -2272,14 +2346,14 @@ begin
         evident._projection_object(v_projection, 'events_of_%s')
     );
     if v_projection.mode = 'sync' then
-        foreach v_kind in array array['', '_batch'] loop
+        foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
             execute format(
                 'drop trigger if exists %I on evident.event_store',
-                evident._projection_trigger(v_projection) || v_kind
+                evident._projection_trigger(v_projection, v_form)
             );
             execute format(
                 'drop function if exists %s()',
-                evident._projection_object(v_projection, 'keep_%s' || v_kind)
+                evident._projection_object(v_projection, v_form)
             );
         end loop;
     end if;
@@ -2688,12 +2762,18 @@ to evident_operator;
 -- short attempts, with pauses in which they go on. The later ones are longer than
 -- deadlock_timeout, after which autovacuum gives way.
 --
+-- When triggers are to be made anew it stops all appends instead, so that none is under
+-- way that has begun with the old ones.
+--
 -- Gives the moment when the attempt that succeeded began.
 --
--- Locks: SHARE ROW EXCLUSIVE on the read model
+-- Locks: SHARE ROW EXCLUSIVE on the read model, or on evident.event_store
 -- Errors: 55P03 when a transaction keeps its lock for too long
 
-create or replace function evident._lock_read_model(p_projection evident.projection)
+create or replace function evident._lock_read_model(
+    p_projection evident.projection,
+    p_must_stop_appends boolean
+)
 returns timestamptz
 language plpgsql
 volatile
@@ -2702,6 +2782,10 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_timeout constant text := current_setting('lock_timeout');
+    v_table constant text := case
+        when p_must_stop_appends then 'evident.event_store'
+        else p_projection.name
+    end;
     v_started_at timestamptz;
 begin
     for v_attempt in 1..12 loop
@@ -2711,9 +2795,7 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            execute format(
-                'lock table %s in share row exclusive mode', p_projection.name
-            );
+            execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
         exception when lock_not_available then
@@ -2726,18 +2808,19 @@ begin
         errcode = 'lock_not_available',
         message = format(
             'could not stop writers of %s: a transaction that wrote it is still open',
-            p_projection.name
+            v_table
         ),
         detail = jsonb_build_object('projection', p_projection.name)::text,
         hint = 'nothing was changed; run the rebuild again when it is over';
 end;
 $function$;
 
-comment on function evident._lock_read_model(evident.projection) is
-'Stops writers of a read model until the transaction ends; gives when they may have
-begun to wait. Errors: 55P03.';
+comment on function evident._lock_read_model(evident.projection, boolean) is
+'Stops writers of a read model, or all appends, until the transaction ends; gives when
+they may have begun to wait. Errors: 55P03.';
 
-revoke all on function evident._lock_read_model(evident.projection) from public;
+revoke all on function evident._lock_read_model(evident.projection, boolean)
+from public;
 -- [end sql/functions/_lock_read_model.sql]
 -- [begin sql/functions/_fold_round.sql]
 -- evident._fold_round: bring a rebuild's own rows up to a position, and what differs.
@@ -2765,12 +2848,12 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_events constant text := format(
+    v_events_above constant text := format(
         'select v.key, v.event, v.position from %s as v'
-        ' where v.position > %%s and v.position <= %s and %s',
-        replace(evident._projection_object(p_projection, 'events_of_%s'), '%', '%%'),
-        p_until,
-        replace(format(p_slice, 'v.key'), '%', '%%')
+        ' where %s and v.position <= %s and v.position > ',
+        evident._projection_object(p_projection, 'events_of_%s'),
+        format(p_slice, 'v.key'),
+        p_until
     );
 begin
     execute format(
@@ -2781,7 +2864,7 @@ begin
         $sql$,
         evident._projection_next(
             p_projection,
-            format(v_events, p_after),
+            v_events_above || p_after,
             '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
         )
     );
@@ -2801,7 +2884,7 @@ begin
             where not %4$s
         )
         $sql$,
-        format(v_events, p_low),
+        v_events_above || p_low,
         p_projection.name,
         p_projection.key_column,
         evident._projection_differs(p_projection, 'r.next_row')
@@ -2899,6 +2982,9 @@ evident._note_rebuild(
 -- A slice is the keys of one hash value: several sessions can share the work, and
 -- each last step is shorter.
 --
+-- Where appends keep a read model that is stale, their triggers are made anew, since
+-- they name its columns; for that all appends wait in 3 and 4.
+--
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
 --
 -- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
@@ -2956,6 +3042,13 @@ begin
     v_projection := evident._lock_registration(p_name, p_is_shared => true);
     v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
     v_definition := evident.projection_definition(p_name);
+    if v_definition is null then
+        perform evident._refuse_argument(
+            'p_name',
+            'its read model, its fold, or the function that tells its keys is missing',
+            'create what is missing, or drop_projection'
+        );
+    end if;
     select count(*)
     into v_skips
     from evident.projection_skip as s
@@ -3015,7 +3108,9 @@ begin
     -- 3.
     v_now := evident._lock_projection(p_name);
     v_locked_at := case
-        when v_is_live then evident._lock_read_model(v_projection)
+        when v_is_live then evident._lock_read_model(
+            v_projection, v_projection.definition is distinct from v_definition
+        )
         else evident._now()
     end;
     if v_now.number <> v_projection.number
@@ -3032,6 +3127,10 @@ begin
             message = format('projection %s was changed during the rebuild', p_name),
             detail = jsonb_build_object('projection', p_name)::text,
             hint = 'nothing was written; run the rebuild again';
+    end if;
+
+    if v_is_live and v_now.definition is distinct from v_definition then
+        perform evident._switch_triggers(v_now, true);
     end if;
 
     -- 4. The safe position may have gone back since 1: never below what is folded.
@@ -3336,7 +3435,7 @@ grant execute on function evident.project(text, text, text) to evident_reader;
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
 --
 -- One row for each projection whose key is the aggregate, folded from its events up
--- to then. A projection in which it had no row is left out.
+-- to then; null is now. A projection in which it had no row is left out.
 --
 -- Runs with the caller's rights.
 -- Errors: PT404; those of the folds
@@ -3679,12 +3778,12 @@ begin atomic
     -- What create_projection made, named as there.
     keeper (function_name, read_model, projection_state) as (
         select
-            format('%I.%I', i.part[1], 'keep_' || i.part[2] || s.suffix),
+            format('%I.%I', i.part[1], s.kind || i.part[2]),
             p.name,
             p.state
         from evident.projection as p
         cross join lateral parse_ident(p.name) as i (part)
-        cross join unnest(array['', '_batch']) as s (suffix)
+        cross join unnest(array['keep_event_', 'keep_batch_']) as s (kind)
     ),
 
     routine as (

@@ -23,6 +23,7 @@ CLAIM = "select c.epoch, c.id from evident.claim_events('relay', 'w') as c"
 STATUS = """
 select s.name, s.mode, s.state, s.is_stale, s.position, s.failures, s.last_error
 from evident.projection_status as s
+where s.name in ('shop.amounts', 'shop.orders_summary', 'shop.spare', 'shop.types')
 order by s.name
 """
 

@@ -26,10 +26,12 @@ begin
         select
             1 as rank,
             'p_read_model' as argument,
-            'not a table' as reason,
-            'make the read model a table' as hint
+            'not a table that lasts' as reason,
+            'make the read model a table, neither temporary nor unlogged' as hint
         from pg_class as c
-        where c.oid = v_model and c.relkind not in ('r', 'p')
+        where
+            c.oid = v_model
+            and (c.relkind not in ('r', 'p') or c.relpersistence <> 'p')
         union all
         select
             2, 'p_read_model', 'in schema evident',
@@ -87,7 +89,15 @@ begin
             ),
             'only the store writes a read model: revoke that'
         from pg_class as c
-        cross join lateral aclexplode(c.relacl) as a
+        cross join lateral (
+            select g.grantee, g.privilege_type
+            from aclexplode(c.relacl) as g
+            union all
+            select g.grantee, g.privilege_type
+            from pg_attribute as t
+            cross join lateral aclexplode(t.attacl) as g
+            where t.attrelid = c.oid
+        ) as a
         where
             c.oid = v_model
             and a.grantee <> c.relowner
@@ -128,7 +138,39 @@ begin
         )
         union all
         select
-            11,
+            11, 'p_read_model', format('%s is in the way', o.name),
+            'rename it: what is made for the read model has that name'
+        from pg_class as c
+        cross join lateral (
+            select
+                p.oid::regprocedure::text as name,
+                obj_description(p.oid, 'pg_proc') as description
+            from pg_proc as p
+            where
+                p.pronamespace = c.relnamespace
+                and p.proname in (
+                    'fold_' || c.relname,
+                    'fold_' || c.relname || '_step',
+                    'next_' || c.relname,
+                    'pinned_' || c.relname,
+                    'keep_event_' || c.relname,
+                    'keep_batch_' || c.relname
+                )
+            union all
+            select
+                v.oid::regclass::text,
+                obj_description(v.oid, 'pg_class')
+            from pg_class as v
+            where
+                v.relnamespace = c.relnamespace
+                and v.relname = 'events_of_' || c.relname
+        ) as o
+        where
+            c.oid = v_model
+            and coalesce(o.description, '') not like 'Made by create_projection:%'
+        union all
+        select
+            12,
             case when p.oid = v_apply then 'p_apply' else 'p_keys' end,
             'volatile',
             'a fold is pure, the same whenever it runs: declare it immutable or stable'
@@ -136,7 +178,7 @@ begin
         where p.oid in (v_apply, v_keys) and p.provolatile = 'v'
         union all
         select
-            12, 'p_keys',
+            13, 'p_keys',
             'not a function (evident.event_store) that returns text or uuid',
             'it gives the keys that an event touches, none, one or several'
         where
@@ -153,7 +195,7 @@ begin
             )
         union all
         select
-            13, 'p_event_types', 'empty, or with an element that is null or no type',
+            14, 'p_event_types', 'empty, or with an element that is null or no type',
             'list types of 1 to 100 characters; null means all'
         where
             cardinality(p_projection.event_types) = 0
@@ -164,7 +206,7 @@ begin
             )
         union all
         select
-            14, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            15, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
     ) as r

@@ -54,9 +54,12 @@ begin
             perform evident._note_failure(
                 p_projection, p_key, v_position, sqlstate, v_message
             );
-            exit;
+            return v_folded;
         end;
     end loop;
+
+    delete from evident.projection_failure as f
+    where f.projection = p_projection.name and f.key = p_key;
     return v_folded;
 end;
 $function$;

@@ -23,12 +23,12 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_events constant text := format(
+    v_events_above constant text := format(
         'select v.key, v.event, v.position from %s as v'
-        ' where v.position > %%s and v.position <= %s and %s',
-        replace(evident._projection_object(p_projection, 'events_of_%s'), '%', '%%'),
-        p_until,
-        replace(format(p_slice, 'v.key'), '%', '%%')
+        ' where %s and v.position <= %s and v.position > ',
+        evident._projection_object(p_projection, 'events_of_%s'),
+        format(p_slice, 'v.key'),
+        p_until
     );
 begin
     execute format(
@@ -39,7 +39,7 @@ begin
         $sql$,
         evident._projection_next(
             p_projection,
-            format(v_events, p_after),
+            v_events_above || p_after,
             '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
         )
     );
@@ -59,7 +59,7 @@ begin
             where not %4$s
         )
         $sql$,
-        format(v_events, p_low),
+        v_events_above || p_low,
         p_projection.name,
         p_projection.key_column,
         evident._projection_differs(p_projection, 'r.next_row')

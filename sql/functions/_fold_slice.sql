@@ -47,7 +47,7 @@ begin
                 p_after, p_until, v_condition
             ),
             format(
-                '(select s from %s as s where s.%I = k.key)',
+                '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
                 p_projection.name, p_projection.key_column
             )
         )

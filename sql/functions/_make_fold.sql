@@ -8,7 +8,7 @@
 -- fold_<read model>(key, event) folds from nothing; a row comes into being with only
 -- its key set, and does so again after a fold gave null, which removes it.
 -- fold_<read model>(row, event) goes on from a row, which is looked at only while
--- there is none.
+-- there is none; but its key always, so that a fold cannot move on to another one.
 --
 -- All are plain catalog objects, of use by hand too: with "order by" the position.
 --
@@ -113,6 +113,8 @@ begin
         begin
             if p_state.%5$I is null then
                 p_state := p_start;
+            else
+                p_state.%5$I := p_start.%5$I;
             end if;
             return %6$s(p_state, p_event);
         end;

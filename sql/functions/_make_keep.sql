@@ -1,14 +1,16 @@
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
--- keep_<read model>, for each row, is the short way where the key is the aggregate.
--- Functions that insert many events set evident.is_batch, and the trigger of
+-- keep_event_<read model>, for each row, is the short way where the key is the
+-- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
 -- _make_keep_batch folds those. Either is right for any number of events, so the
 -- setting is only about speed, and exactly one of the two acts.
 --
 -- The first version of an aggregate has no row to look for. For others, reading the
 -- row and writing it are one statement, which has its lock on the table before its
 -- snapshot. The last step of a rebuild stops writers of the read model with such
--- a lock; so nothing is ever folded onto a row that it is about to change.
+-- a lock; so nothing is ever folded onto a row that it is about to change. A row is
+-- updated also where the key is its only column: what was written tells whether
+-- the fold gave a row.
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
@@ -16,6 +18,9 @@
 -- runs under the settings of all other paths, by pinned_<read model> where the
 -- session's are others. The trigger function itself sets none, which would cost a
 -- tenth of the append; it runs inside the append functions, which pin their path.
+--
+-- Bodies are quoted as literals: an event type may hold whatever would end a body
+-- between dollars, and what follows would run as the owner.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -61,11 +66,7 @@ begin
         set search_path = pg_catalog, pg_temp
         set datestyle = 'ISO, MDY'
         set timezone = 'UTC'
-        as $pinned$
-        begin
-            return %3$s(p_row, p_event);
-        end;
-        $pinned$;
+        as %3$L;
 
         create or replace function %4$s(
             p_row %2$s, p_event evident.event_store
@@ -74,14 +75,7 @@ begin
         language plpgsql
         stable
         parallel safe
-        as $next$
-        declare
-            v_message text;
-            v_detail text;
-        begin
-            return %5$s;
-        %6$s
-        $next$;
+        as %5$L;
 
         comment on function %1$s(%2$s, evident.event_store) is
         'Made by create_projection: the fold step, under the settings that all use.';
@@ -93,10 +87,27 @@ begin
         $sql$,
         v_pinned,
         p_projection.name,
-        v_apply,
+        format(
+            $pinned$
+        begin
+            return %s(p_row, p_event);
+        end;
+        $pinned$,
+            v_apply
+        ),
         v_next,
-        format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
-        evident._projection_refusal(p_projection)
+        format(
+            $next$
+        declare
+            v_message text;
+            v_detail text;
+        begin
+            return %s;
+        %s
+        $next$,
+            format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
+            evident._projection_refusal(p_projection)
+        )
     );
 
     execute format(
@@ -106,86 +117,88 @@ begin
         language plpgsql
         volatile
         parallel unsafe
-        as $keep$
-        declare
-            v_row %2$s;
-            v_message text;
-            v_detail text;
-        begin
-            if new.version = 1 and %3$s then
-                v_row.%4$I := new.aggregate_id;
-                begin
-                    v_row := %5$s;
-                %6$s
-                insert into %2$s as t (%7$s)
-                select %8$s
-                where v_row.%4$I is not null
-                on conflict (%4$I) do %9$s;
-            elsif %3$s then
-                insert into %2$s as t (%7$s)
-                select %10$s
-                from (
-                    select
-                        %11$s(
-                            coalesce(
-                                (
-                                    select s
-                                    from %2$s as s
-                                    where s.%4$I = new.aggregate_id
-                                ),
-                                %12$s
-                            ),
-                            new
-                        ) as next_row
-                    offset 0
-                ) as f
-                where (f.next_row).%4$I is not null
-                on conflict (%4$I) do %9$s;
-
-                if not found then
-                    delete from %2$s as t
-                    where t.%4$I = new.aggregate_id;
-                end if;
-            end if;
-            return null;
-        end;
-        $keep$;
+        as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds one event into the read model.';
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %13$I
+        create or replace trigger %3$I
         after insert on evident.event_store
         for each row execute function %1$s();
-
-        alter table evident.event_store disable trigger %13$I;
         $sql$,
-        evident._projection_object(p_projection, 'keep_%s'),
-        p_projection.name,
-        v_is_ours,
-        p_projection.key_column,
-        format(v_step, v_apply, v_pinned, 'v_row', 'new'),
-        evident._projection_refusal(p_projection),
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, 'v_row.%1$s', 'new.aggregate_id'),
-        coalesce(
-            'update set '
-            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-            'nothing'
+        evident._projection_object(p_projection, 'keep_event_%s'),
+        format(
+            $keep$
+        declare
+            v_row %1$s;
+            v_message text;
+            v_detail text;
+        begin
+            if new.version = 1 and %2$s then
+                v_row.%3$I := new.aggregate_id;
+                begin
+                    v_row := %4$s;
+                %5$s
+                insert into %1$s as t (%6$s)
+                select %7$s
+                where v_row.%3$I is not null
+                on conflict (%3$I) do %8$s;
+            elsif %2$s then
+                insert into %1$s as t (%6$s)
+                select %9$s
+                from (
+                    select
+                        %10$s(
+                            coalesce(
+                                (
+                                    select row(s.*)::%1$s
+                                    from %1$s as s
+                                    where s.%3$I = new.aggregate_id
+                                ),
+                                %11$s
+                            ),
+                            new
+                        ) as next_row
+                    offset 0
+                ) as f
+                where (f.next_row).%3$I is not null
+                on conflict (%3$I) do %8$s;
+
+                if not found then
+                    delete from %1$s as t
+                    where t.%3$I = new.aggregate_id;
+                end if;
+            end if;
+            return null;
+        end;
+        $keep$,
+            p_projection.name,
+            v_is_ours,
+            p_projection.key_column,
+            format(v_step, v_apply, v_pinned, 'v_row', 'new'),
+            evident._projection_refusal(p_projection),
+            evident._projection_columns(p_projection, '%1$s'),
+            evident._projection_columns(
+                p_projection, 'v_row.%1$s', 'new.aggregate_id'
+            ),
+            'update set ' || coalesce(
+                evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+                format('%1$I = excluded.%1$I', p_projection.key_column)
+            ),
+            evident._projection_columns(
+                p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+            ),
+            v_next,
+            evident._projection_blank(p_projection, 'new.aggregate_id')
         ),
-        evident._projection_columns(
-            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
-        ),
-        v_next,
-        evident._projection_blank(p_projection, 'new.aggregate_id'),
-        evident._projection_trigger(p_projection)
+        evident._projection_trigger(p_projection, 'keep_event_%s')
     );
 end;
 $function$;
 
 comment on function evident._make_keep(evident.projection) is
-'Creates or replaces the trigger for single events; disabled.';
+'Creates or replaces the trigger for single events, and enables it.';
 
 revoke all on function evident._make_keep(evident.projection) from public;

@@ -1,9 +1,9 @@
 -- evident._make_keep_batch: write the trigger for many events of a synchronous
 -- projection.
 --
--- keep_<read model>_batch folds the events of a statement by key, with one fold and
+-- keep_batch_<read model> folds the events of a statement by key, with one fold and
 -- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_<read model> (_make_keep).
+-- batch to keep_event_<read model> (_make_keep).
 --
 -- The lock on the read model comes before the rows are read: the last step of
 -- a rebuild stops its writers there.
@@ -23,7 +23,9 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(p_projection, 'keep_%s_batch');
+    v_keep constant text := evident._projection_object(
+        p_projection, 'keep_batch_%s'
+    );
     v_events constant text := format(
         $sql$
             select
@@ -140,59 +142,61 @@ begin
         set datestyle = 'ISO, MDY'
         set timezone = 'UTC'
         set enable_seqscan = off
-        as $keep$
-        declare
-            v_message text;
-            v_detail text;
-            v_count bigint;
-            v_keys %2$s[];
-            v_rows %3$s[];
-        begin
-            %4$s
-            lock table %3$s in row exclusive mode;
-            begin
-                select
-                    array_agg(f.key),
-                    array_agg(f.next_row)
-                into v_keys, v_rows
-                from (%5$s) as f;
-            %6$s
-            if v_keys is not null then
-                %7$s into v_count;
-            end if;
-            return null;
-        end;
-        $keep$;
+        as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds the events of a statement, by key.';
 
         revoke all on function %1$s() from public;
 
-        create or replace trigger %8$I
+        create or replace trigger %3$I
         after insert on evident.event_store
         referencing new table as new_events
-        for each statement %9$s execute function %1$s();
-
-        alter table evident.event_store disable trigger %8$I;
+        for each statement %4$s execute function %1$s();
         $sql$,
         v_keep,
-        p_projection.key_type,
-        p_projection.name,
-        v_queue,
-        evident._projection_next(
-            p_projection,
-            v_events,
-            format(
-                '(select s from %s as s where s.%I = k.key)',
-                p_projection.name, p_projection.key_column
+        format(
+            $keep$
+        declare
+            v_message text;
+            v_detail text;
+            v_count bigint;
+            v_keys %1$s[];
+            v_rows %2$s[];
+        begin
+            %3$s
+            lock table %2$s in row exclusive mode;
+            begin
+                select
+                    array_agg(f.key),
+                    array_agg(f.next_row)
+                into v_keys, v_rows
+                from (%4$s) as f;
+            %5$s
+            if v_keys is not null then
+                %6$s into v_count;
+            end if;
+            return null;
+        end;
+        $keep$,
+            p_projection.key_type,
+            p_projection.name,
+            v_queue,
+            evident._projection_next(
+                p_projection,
+                v_events,
+                format(
+                    '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
+                    p_projection.name, p_projection.key_column
+                )
+            ),
+            evident._projection_refusal(p_projection),
+            evident._projection_write(
+                p_projection,
+                'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             )
         ),
-        evident._projection_refusal(p_projection),
-        evident._projection_write(
-            p_projection, 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
-        ),
-        evident._projection_trigger(p_projection) || '_batch',
+        evident._projection_trigger(p_projection, 'keep_batch_%s'),
         case
             when p_projection.keys is null
                 then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
@@ -203,6 +207,6 @@ end;
 $function$;
 
 comment on function evident._make_keep_batch(evident.projection) is
-'Creates or replaces the trigger for many events; disabled.';
+'Creates or replaces the trigger for many events, and enables it.';
 
 revoke all on function evident._make_keep_batch(evident.projection) from public;

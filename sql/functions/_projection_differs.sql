@@ -1,7 +1,8 @@
 -- evident._projection_differs: SQL that tells whether stored and folded row differ.
 --
 -- t is the read model, p_row the SQL of the folded row; either may have none for the
--- key. Compared byte for byte (*<>), which works for all types.
+-- key. Compared byte for byte (*<>), which works for all types; row(t.*), since t may
+-- be a column too.
 
 create or replace function evident._projection_differs(
     p_projection evident.projection,
@@ -14,7 +15,7 @@ parallel safe
 begin atomic
     select format(
         '((t.%1$I is null) <> ((%2$s).%1$I is null)'
-        ' or t.%1$I is not null and t *<> row(%3$s)::%4$s)',
+        ' or t.%1$I is not null and row(t.*)::%4$s *<> row(%3$s)::%4$s)',
         (p_projection).key_column,
         p_row,
         evident._projection_columns(

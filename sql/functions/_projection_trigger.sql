@@ -1,19 +1,22 @@
 -- evident._projection_trigger: the name of a projection's trigger on the event store.
 --
--- The one for batches has the ending _batch.
+-- p_form is that of the trigger's function, see _projection_object. With the schema,
+-- and its dot: a_b.c and a.b_c are two read models.
 
 create or replace function evident._projection_trigger(
-    p_projection evident.projection
+    p_projection evident.projection,
+    p_form text
 )
 returns text
 language sql
 immutable
 parallel safe
 begin atomic
-    select 'event_store_' || array_to_string(parse_ident((p_projection).name), '_');
+    select 'event_store_' || format(p_form, (p_projection).name);
 end;
 
-comment on function evident._projection_trigger(evident.projection) is
-'The name, not quoted, of the trigger that keeps a synchronous projection.';
+comment on function evident._projection_trigger(evident.projection, text) is
+'The name, not quoted, of a trigger that keeps a synchronous projection.';
 
-revoke all on function evident._projection_trigger(evident.projection) from public;
+revoke all on function evident._projection_trigger(evident.projection, text)
+from public;

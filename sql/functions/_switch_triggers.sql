@@ -1,4 +1,7 @@
--- evident._switch_triggers: enable or disable the triggers of a projection.
+-- evident._switch_triggers: let appends keep a synchronous projection, or no longer.
+--
+-- The triggers name the read model's columns, so they are made anew each time they are
+-- to act; that enables them.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store: no transaction has appended
 -- events that are not decided yet, and readers go on.
@@ -16,27 +19,35 @@ as $function$
 declare
     v_name text;
 begin
+    if p_must_keep then
+        if p_projection.keys is null then
+            perform evident._make_keep(p_projection);
+        end if;
+        perform evident._make_keep_batch(p_projection);
+        return;
+    end if;
+
+    -- Whoever pauses reads the last id drawn after this, also where no trigger is.
+    lock table evident.event_store in share row exclusive mode;
+
     for v_name in
         select t.tgname
         from pg_trigger as t
         where
             t.tgrelid = 'evident.event_store'::regclass
             and t.tgname in (
-                evident._projection_trigger(p_projection),
-                evident._projection_trigger(p_projection) || '_batch'
+                evident._projection_trigger(p_projection, 'keep_event_%s'),
+                evident._projection_trigger(p_projection, 'keep_batch_%s')
             )
         order by t.tgname
     loop
-        execute format(
-            'alter table evident.event_store %s trigger %I',
-            case when p_must_keep then 'enable' else 'disable' end, v_name
-        );
+        execute format('alter table evident.event_store disable trigger %I', v_name);
     end loop;
 end;
 $function$;
 
 comment on function evident._switch_triggers(evident.projection, boolean) is
-'Enables or disables the triggers that keep a synchronous projection.';
+'Makes, or disables, the triggers that keep a synchronous projection.';
 
 revoke all on function evident._switch_triggers(evident.projection, boolean)
 from public;

@@ -1,7 +1,7 @@
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
 --
 -- One row for each projection whose key is the aggregate, folded from its events up
--- to then. A projection in which it had no row is left out.
+-- to then; null is now. A projection in which it had no row is left out.
 --
 -- Runs with the caller's rights.
 -- Errors: PT404; those of the folds

@@ -4,9 +4,11 @@
 -- are stored already begins by catching up: run_projection folds them, and hands over
 -- to the triggers when it is close enough.
 --
--- The same registration again does nothing. With another fold or other event types
--- it renews what was made, and the projection is stale until it is rebuilt. Other
--- keys or another mode make another projection: drop the old one first.
+-- The same registration again does nothing. With another fold, other event types or
+-- other columns it renews what was made, and the projection is stale until it
+-- is rebuilt. Where appends keep the read model, change its columns and register again
+-- in one transaction: the triggers name the columns. Other keys or another mode make
+-- another projection: drop the old one first.
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
@@ -128,19 +130,12 @@ begin
     end if;
 
     perform evident._make_fold(v_new);
-    if v_new.mode = 'sync' then
-        if v_new.keys is null then
-            perform evident._make_keep(v_new);
-        end if;
-        perform evident._make_keep_batch(v_new);
-        if v_new.state = 'running' then
-            perform evident._switch_triggers(v_new, true);
-        elsif not exists (select from evident.event_store) then
-            perform evident._switch_triggers(v_new, true);
-            update evident.projection as p
-            set state = 'running'
-            where p.name = v_new.name;
-        end if;
+    if v_new.mode = 'sync' and v_new.state = 'running' then
+        perform evident._switch_triggers(v_new, true);
+    elsif v_new.state = 'catching_up'
+        and not exists (select from evident.event_store)
+    then
+        perform evident._go_live(v_new);
     end if;
     return v_new.name;
 end;

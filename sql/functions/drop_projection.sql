@@ -20,7 +20,7 @@ set client_min_messages = warning
 as $function$
 declare
     v_projection evident.projection;
-    v_kind text;
+    v_form text;
 begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
@@ -31,14 +31,14 @@ begin
         evident._projection_object(v_projection, 'events_of_%s')
     );
     if v_projection.mode = 'sync' then
-        foreach v_kind in array array['', '_batch'] loop
+        foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
             execute format(
                 'drop trigger if exists %I on evident.event_store',
-                evident._projection_trigger(v_projection) || v_kind
+                evident._projection_trigger(v_projection, v_form)
             );
             execute format(
                 'drop function if exists %s()',
-                evident._projection_object(v_projection, 'keep_%s' || v_kind)
+                evident._projection_object(v_projection, v_form)
             );
         end loop;
     end if;

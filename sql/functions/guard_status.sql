@@ -43,12 +43,12 @@ begin atomic
     -- What create_projection made, named as there.
     keeper (function_name, read_model, projection_state) as (
         select
-            format('%I.%I', i.part[1], 'keep_' || i.part[2] || s.suffix),
+            format('%I.%I', i.part[1], s.kind || i.part[2]),
             p.name,
             p.state
         from evident.projection as p
         cross join lateral parse_ident(p.name) as i (part)
-        cross join unnest(array['', '_batch']) as s (suffix)
+        cross join unnest(array['keep_event_', 'keep_batch_']) as s (kind)
     ),
 
     routine as (

@@ -16,6 +16,9 @@
 -- A slice is the keys of one hash value: several sessions can share the work, and
 -- each last step is shorter.
 --
+-- Where appends keep a read model that is stale, their triggers are made anew, since
+-- they name its columns; for that all appends wait in 3 and 4.
+--
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
 --
 -- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
@@ -73,6 +76,13 @@ begin
     v_projection := evident._lock_registration(p_name, p_is_shared => true);
     v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
     v_definition := evident.projection_definition(p_name);
+    if v_definition is null then
+        perform evident._refuse_argument(
+            'p_name',
+            'its read model, its fold, or the function that tells its keys is missing',
+            'create what is missing, or drop_projection'
+        );
+    end if;
     select count(*)
     into v_skips
     from evident.projection_skip as s
@@ -132,7 +142,9 @@ begin
     -- 3.
     v_now := evident._lock_projection(p_name);
     v_locked_at := case
-        when v_is_live then evident._lock_read_model(v_projection)
+        when v_is_live then evident._lock_read_model(
+            v_projection, v_projection.definition is distinct from v_definition
+        )
         else evident._now()
     end;
     if v_now.number <> v_projection.number
@@ -149,6 +161,10 @@ begin
             message = format('projection %s was changed during the rebuild', p_name),
             detail = jsonb_build_object('projection', p_name)::text,
             hint = 'nothing was written; run the rebuild again';
+    end if;
+
+    if v_is_live and v_now.definition is distinct from v_definition then
+        perform evident._switch_triggers(v_now, true);
     end if;
 
     -- 4. The safe position may have gone back since 1: never below what is folded.

@@ -27,12 +27,22 @@ select results_eq(
     ('event_store.event_store_history', 'enabled always', true),
     ('event_store.event_store_history_rows', 'enabled always', true),
     (
-        'event_store.event_store_shop_orders_summary',
+        'event_store.event_store_keep_batch_shop.account_balance',
+        'keeps shop.account_balance',
+        null
+    ),
+    (
+        'event_store.event_store_keep_batch_shop.orders_summary',
         'keeps shop.orders_summary',
         null
     ),
     (
-        'event_store.event_store_shop_orders_summary_batch',
+        'event_store.event_store_keep_event_shop.account_balance',
+        'keeps shop.account_balance',
+        null
+    ),
+    (
+        'event_store.event_store_keep_event_shop.orders_summary',
         'keeps shop.orders_summary',
         null
     ) $$,
@@ -135,8 +145,8 @@ from (
     ),
     (
         'alter table evident.event_store '
-        'disable trigger event_store_shop_orders_summary',
-        'trigger event_store.event_store_shop_orders_summary: '
+        'disable trigger "event_store_keep_event_shop.orders_summary"',
+        'trigger event_store.event_store_keep_event_shop.orders_summary: '
         'disabled, would keep shop.orders_summary',
         'a disabled trigger of a projection that is running'
     ),

@@ -14,7 +14,8 @@ select is(
     p.definition,
     'it is what the rows were folded with while nothing has changed'
 )
-from evident.projection as p;
+from evident.projection as p
+where p.name = 'shop.orders_summary';
 select is(
     pg_temp.refusal($$ select evident.projection_definition('shop.nothing') $$)
     - 'hint',
@@ -40,11 +41,13 @@ select is(
     p.definition,
     'the path of its caller changes nothing'
 )
-from evident.projection as p;
+from evident.projection as p
+where p.name = 'shop.orders_summary';
 select ok(
     not s.is_stale, 'nor does it make projection_status call a projection stale'
 )
-from evident.projection_status as s;
+from evident.projection_status as s
+where s.name = 'shop.orders_summary';
 
 set local search_path to default;
 revoke usage on schema shop from evident_reader;
@@ -52,7 +55,7 @@ set local role evident_reader;
 
 select is(
     (
-        select array_agg(s.is_stale)
+        select array_agg(distinct s.is_stale)
         from evident.projection_status as s
     ),
     '{f}',

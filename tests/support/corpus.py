@@ -200,22 +200,22 @@ INTRUSIONS = [
     )
     returns shop.orders_summary language sql as 'select $1'
     """,
-    "drop function shop.keep_orders_summary() cascade",
-    "alter function shop.keep_orders_summary() reset search_path",
-    "alter function shop.keep_orders_summary_batch() security definer",
+    "drop function shop.keep_event_orders_summary() cascade",
+    "alter function shop.keep_event_orders_summary() reset search_path",
+    "alter function shop.keep_batch_orders_summary() security definer",
     "select shop.next_orders_summary(null, null)",
     "create or replace view shop.events_of_orders_summary as select 1 as key",
     "alter view shop.events_of_orders_summary reset (security_invoker)",
     "drop aggregate shop.fold_orders_summary(uuid, evident.event_store)",
     """
     alter table evident.event_store
-    disable trigger event_store_shop_orders_summary
+    disable trigger "event_store_keep_event_shop.orders_summary"
     """,
-    "drop trigger event_store_shop_orders_summary on evident.event_store",
+    'drop trigger "event_store_keep_event_shop.orders_summary" on evident.event_store',
     """
     create temp table forged (like evident.event_store);
     create trigger forged after insert on forged
-    for each row execute function shop.keep_orders_summary()
+    for each row execute function shop.keep_event_orders_summary()
     """,
     "update pg_catalog.pg_trigger set tgenabled = 'D'",
     "delete from pg_catalog.pg_trigger",
