@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,7 +15,7 @@ from support.check_history import history_violations
 from support.consumer_work import run_consumer
 from support.feed_work import run_feed
 from support.killer import run_under_kills
-from support.pooler import PROGRAM, PooledStore, pooler
+from support.poolers import PGBOUNCER, PooledStore, pooler_for
 from support.projection_models import (
     ALL,
     ASYNC,
@@ -34,14 +33,14 @@ from support.projection_work import (
     work,
 )
 from support.seeds import FULL
-from support.store import Store
+from support.store import LOGIN, Store
 
 from harness.postgres import Server
 
 Observer = psycopg.Connection[Any]
 
 pytestmark = pytest.mark.skipif(
-    PROGRAM is None, reason="no pgbouncer: see tests/system_packages.sh"
+    PGBOUNCER is None, reason="no pgbouncer: see tests/system_packages.sh"
 )
 
 EVENTS = 20_000 if FULL else 1_000
@@ -59,15 +58,10 @@ where
 """
 
 
-@pytest.fixture(scope="module")
-def directory(server: Server) -> Iterator[Path]:
-    with pooler(server) as running:
-        yield running
-
-
 @pytest.fixture
-def pooled(store: Store, directory: Path) -> PooledStore:
-    return PooledStore(store.db, directory)
+def pooled(store: Store, server: Server) -> Iterator[PooledStore]:
+    with pooler_for(server, store.db.name, LOGIN, size=6) as uri:
+        yield PooledStore(store.db, uri)
 
 
 def test_projections_are_what_their_events_say(
@@ -129,7 +123,7 @@ def test_a_lock_of_the_session_guards_a_runner_without_a_pooler_only(
     twin: Callable[[str], None],
 ) -> None:
     make_models(observer, [ASYNC_ACROSS])
-    twin("crowded_run")
+    twin("unlocked_run")
 
     def check(through: Store) -> list[str]:
         actions = [guarded(ASYNC_ACROSS)] * 4

@@ -57,7 +57,7 @@ def test_a_bad_event_parks_its_keys_and_no_others(
 
 
 @pytest.mark.parametrize(
-    "name", ["own_checkpoint", "hasty_run", "crowded_run", "forgetful_parking"]
+    "name", ["own_checkpoint", "hasty_run", "unlocked_run", "forgetful_parking"]
 )
 def test_a_broken_runner_is_caught(
     store: Store,

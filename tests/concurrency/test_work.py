@@ -17,7 +17,7 @@ from conftest import SETTINGS, Database
 from support.calls import Entry, append_events, events_of
 from support.feed_work import in_background
 from support.feed_writers import Progress, write
-from support.pooler import PROGRAM, pooler
+from support.poolers import PGBOUNCER, pooler_for
 from support.programs import finish, login_dsn, run, running, start_at
 from support.seeds import FULL
 from support.store import LOGIN, Store
@@ -362,13 +362,12 @@ def test_once_waits_for_what_another_worker_is_folding(
     assert is_true(observer, IS_FOLDED)
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="needs PgBouncer")
+@pytest.mark.skipif(PGBOUNCER is None, reason="needs PgBouncer")
 def test_a_worker_and_a_rebuild_go_through_a_transaction_mode_pooler(
     store: Store, observer: Observer, rng: random.Random
 ) -> None:
     create_read_models(observer)
-    with pooler(store.db.server) as folder:
-        uri = f"postgresql://{LOGIN}@/{store.db.name}?host={folder}&port=6432"
+    with pooler_for(store.db.server, store.db.name, LOGIN) as uri:
         workers = [start_at(uri, "work", "--notify") for _ in range(3)]
         try:
             with writing(store, rng) as progress:
