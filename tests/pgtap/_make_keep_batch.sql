@@ -5,6 +5,15 @@ begin isolation level repeatable read;
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
+-- Registering is refused as well; only the append is of interest here.
+create or replace function evident._refuse_one_snapshot()
+returns void
+language sql
+stable
+parallel safe
+begin atomic
+    select null::void;
+end;
 select pg_temp.keep('label');
 select pg_temp.refusal($$ select pg_temp.note(1, '1', '["red"]') $$)
 as repeatable_read \gset
@@ -14,6 +23,15 @@ begin isolation level serializable;
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
+-- Registering is refused as well; only the append is of interest here.
+create or replace function evident._refuse_one_snapshot()
+returns void
+language sql
+stable
+parallel safe
+begin atomic
+    select null::void;
+end;
 select pg_temp.keep('label');
 select pg_temp.refusal($$ select pg_temp.note(1, '1', '["red"]') $$)
 as serializable \gset

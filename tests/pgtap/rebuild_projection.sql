@@ -3,11 +3,7 @@
 
 begin isolation level repeatable read;
 \ir helpers/refusal.psql
-\ir helpers/documents.psql
-\ir helpers/projections.psql
-select pg_temp.register('note', 'async');
-:safe_position;
-select pg_temp.refusal($$ select evident.rebuild_projection('probe.note') $$)
+select pg_temp.refusal($$ select evident.rebuild_projection('shop.daily_sales') $$)
 as repeatable_read \gset
 rollback;
 

@@ -3,21 +3,13 @@
 
 begin isolation level repeatable read;
 \ir helpers/refusal.psql
-\ir helpers/documents.psql
-\ir helpers/projections.psql
-select pg_temp.register('note', 'async');
-:safe_position;
-select pg_temp.refusal($$ select evident.run_projection('probe.note') $$)
+select pg_temp.refusal($$ select evident.run_projection('shop.daily_sales') $$)
 as repeatable_read \gset
 rollback;
 
 begin isolation level serializable;
 \ir helpers/refusal.psql
-\ir helpers/documents.psql
-\ir helpers/projections.psql
-select pg_temp.register('note', 'async');
-:safe_position;
-select pg_temp.refusal($$ select evident.run_projection('probe.note') $$)
+select pg_temp.refusal($$ select evident.run_projection('shop.daily_sales') $$)
 as serializable \gset
 rollback;
 

@@ -283,7 +283,7 @@ select is_empty(
         and coalesce('search_path=pg_catalog, pg_temp' <> all (r.proconfig), true)
         -- Only the owner may insert events, hence only the append functions run these,
         -- which pin it.
-        and r.name not in (select 'keep_' || m.name from read_model as m) $$,
+        and r.name not in (select 'keep_event_' || m.name from read_model as m) $$,
     'each function in PL/pgSQL, and each trigger function, pins its path'
 );
 select is_empty(
