@@ -41,7 +41,7 @@ from harness.server import ephemeral
 
 Observer = psycopg.Connection[Any]
 
-KILLS = 60 if FULL else 10
+KILLS = 60 if FULL else 6
 WORKERS = "a.application_name = 'evident work' and a.datname = current_database()"
 IS_CONNECTED = f"exists (select from pg_stat_activity as a where {WORKERS})"
 IS_FOLDING = f"""

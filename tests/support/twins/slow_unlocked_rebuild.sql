@@ -2,9 +2,13 @@
 -- time between folding the rest and writing.
 
 select pg_temp.spoil(
-    'evident.rebuild_projection(text, integer, integer)',
-    'evident._lock_read_model(v_projection)',
-    'evident._now()'
+    (
+        select p.oid::regprocedure
+        from pg_proc as p
+        where p.oid::regproc::text = 'evident._lock_read_model'
+    ),
+    'in share row exclusive mode',
+    'in access share mode'
 );
 select pg_temp.spoil(
     'evident.rebuild_projection(text, integer, integer)',
