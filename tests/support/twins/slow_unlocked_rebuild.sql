@@ -2,9 +2,9 @@
 -- time between folding the rest and writing.
 
 select pg_temp.spoil(
-    'evident.rebuild_projection(text, integer, integer)',
-    'evident._lock_read_model(v_projection)',
-    'evident._now()'
+    'evident._lock_read_model(evident.projection, boolean)',
+    'lock table %s in share row exclusive mode',
+    'select %L'
 );
 select pg_temp.spoil(
     'evident.rebuild_projection(text, integer, integer)',
