@@ -10,6 +10,8 @@ import psycopg
 
 # Seconds between two lines about progress.
 EVERY = 10.0
+# So many events behind that a worker says when it has caught up.
+FAR = 1000
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class WorkerLog:
     _total: int = 0
     _rows: dict[str, Row] | None = None
     _lost: str | None = None
+    _is_far_behind: bool = False
     _batch: int = 0
     _since: float = field(default_factory=time.monotonic)
 
@@ -59,8 +62,11 @@ class WorkerLog:
                 )
         for name in sorted((before or {}).keys() - self._rows.keys()):
             self.report(f"{name}: gone")
-        if time.monotonic() - self._since >= EVERY:
+        behind = sum(row.events_behind for row in rows)
+        has_caught_up = self._is_far_behind and not behind
+        if has_caught_up or time.monotonic() - self._since >= EVERY:
             self.progress()
+        self._is_far_behind = behind >= FAR or (self._is_far_behind and behind > 0)
 
     def progress(self) -> None:
         """Say how much was folded since the last such line, if anything was."""

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Install what `make test` needs beside Python: the system's own PostgreSQL, pgTAP
-# and pg_prove, from Debian's or Ubuntu's packages. Says what to install where it
-# cannot do that itself.
+# Install what `make test` needs beside Python: the system's own PostgreSQL with pgTAP,
+# plpgsql_check and pg_cron, pg_prove and PgBouncer, from Debian's or Ubuntu's packages.
+# Says what to install where it cannot do that itself.
 set -eu
 
 if ! command -v apt-get >/dev/null; then
@@ -22,7 +22,7 @@ packages() {
             sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1)
     fi
     echo "postgresql-${major:-15} postgresql-${major:-15}-pgtap" \
-        "postgresql-${major:-15}-plpgsql-check" \
+        "postgresql-${major:-15}-plpgsql-check postgresql-${major:-15}-cron" \
         "libtap-parser-sourcehandler-pgtap-perl pgbouncer"
 }
 

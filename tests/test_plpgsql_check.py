@@ -45,7 +45,7 @@ _KNOWN = [
     ("verify_projection", 'OUT variable "stored" is maybe unmodified'),
     ("verify_projection", 'OUT variable "replayed" is maybe unmodified'),
     ("next\\_%", "control reached end of function without RETURN"),
-    ("keep\\_%\\_batch", 'never read variable "v_count"'),
+    ("keep\\_batch\\_%", 'never read variable "v_count"'),
 ]
 
 

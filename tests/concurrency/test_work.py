@@ -367,8 +367,7 @@ def test_a_worker_and_a_rebuild_go_through_a_transaction_mode_pooler(
     store: Store, observer: Observer, rng: random.Random
 ) -> None:
     create_read_models(observer)
-    server = store.db.server
-    with pooler_for(server, store.db.name, LOGIN) as uri:
+    with pooler_for(store.db.server, store.db.name, LOGIN) as uri:
         workers = [start_at(uri, "work", "--notify") for _ in range(3)]
         try:
             with writing(store, rng) as progress:

@@ -294,43 +294,50 @@ from (
     ),
     (
         $$ p_apply => 'probe.apply_label(probe.label, evident.event_store)' $$,
-        'p_apply', 'not a function (probe.note, evident.event_store) returns probe.note',
+        'p_apply',
+        'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'the fold of another table'
     ),
     (
         $$ p_apply => 'probe.swapped(evident.event_store, probe.note)' $$,
-        'p_apply', 'not a function (probe.note, evident.event_store) returns probe.note',
+        'p_apply',
+        'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'a fold that takes the event first'
     ),
     (
         $$ p_apply => 'probe.many' $$,
-        'p_apply', 'not a function (probe.note, evident.event_store) returns probe.note',
+        'p_apply',
+        'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'a fold that gives a set of rows'
     ),
     (
         $$ p_apply => 'probe.three(probe.note, evident.event_store, integer)' $$,
-        'p_apply', 'not a function (probe.note, evident.event_store) returns probe.note',
+        'p_apply',
+        'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'a fold that takes more'
     ),
     (
         $$ p_apply => 'probe.other_row' $$,
-        'p_apply', 'not a function (probe.note, evident.event_store) returns probe.note',
+        'p_apply',
+        'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'a fold that gives another row'
     ),
     (
         $$ p_apply => 'probe.whole' $$,
-        'p_apply', 'not a function (probe.note, evident.event_store) returns probe.note',
+        'p_apply',
+        'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'an aggregate'
     ),
     (
         $$ p_apply => 'probe.deed' $$,
-        'p_apply', 'not a function (probe.note, evident.event_store) returns probe.note',
+        'p_apply',
+        'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'a procedure'
     ),

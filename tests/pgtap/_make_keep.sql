@@ -23,7 +23,9 @@ select results_eq(
 -- One event.
 
 set local role evident_writer;
-select pg_temp.note(1, '1');
+select evident.append_event(
+    pg_temp.task(1), 'Noted', '{"note": "1", "labels": []}', 0
+);
 reset role;
 select results_eq(
     $$ select n.notes, n.version, n.had_only_key
@@ -191,8 +193,8 @@ select is(
         "message":
             "projection probe.note: invalid input syntax for type integer: \"x\"",
         "detail": "",
-        "hint":
-            "repair the fold of probe.note, or pause_projection(''probe.note'') to go on without it"
+        "hint": "repair the fold of probe.note, or '
+        'pause_projection(''probe.note'') to go on without it"
     }'::jsonb,
     c.description || ' that cannot be folded is refused as the fold says'
 )

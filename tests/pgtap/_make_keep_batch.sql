@@ -74,7 +74,9 @@ select results_eq(
 -- Keys.
 
 set local role evident_writer;
-select pg_temp.note(1, '1', '["red"]');
+select evident.append_event(
+    pg_temp.task(1), 'Noted', '{"note": "1", "labels": ["red"]}', 0
+);
 reset role;
 select results_eq(
     'select l.label, l.notes, l.had_only_key from probe.label as l',
@@ -178,7 +180,8 @@ select is(
     ),
     '{
         "code": "40001",
-        "message": "could not fold into probe.label in the order of the feed: a later event of the same key was there first",
+        "message": "could not fold into probe.label in the order of the feed: '
+        'a later event of the same key was there first",
         "detail": "{\"projection\": \"probe.label\"}",
         "hint": "append again"
     }'::jsonb,
@@ -210,8 +213,8 @@ select is(
         "message":
             "projection probe.label: invalid input syntax for type integer: \"x\"",
         "detail": "",
-        "hint":
-            "repair the fold of probe.label, or pause_projection(''probe.label'') to go on without it"
+        "hint": "repair the fold of probe.label, or '
+        'pause_projection(''probe.label'') to go on without it"
     }'::jsonb,
     'an event that cannot be folded is refused as the fold says'
 );
@@ -221,8 +224,8 @@ select is(
         "code": "22023",
         "message": "projection probe.label: cannot extract elements from a scalar",
         "detail": "",
-        "hint":
-            "repair the fold of probe.label, or pause_projection(''probe.label'') to go on without it"
+        "hint": "repair the fold of probe.label, or '
+        'pause_projection(''probe.label'') to go on without it"
     }'::jsonb,
     'an event whose keys cannot be told is refused likewise'
 );

@@ -72,9 +72,13 @@ select set_eq(
 select is_empty(
     $$ select p.name from evident.projection as p where p.name ~ '^probe'
     union all
-    select f.projection from evident.projection_failure as f where f.projection ~ '^probe'
+    select f.projection
+    from evident.projection_failure as f
+    where f.projection ~ '^probe'
     union all
-    select s.projection from evident.projection_skip as s where s.projection ~ '^probe'
+    select s.projection
+    from evident.projection_skip as s
+    where s.projection ~ '^probe'
     union all
     select r.projection
     from evident.projection_rebuild as r
@@ -114,7 +118,8 @@ select set_eq(
     $$ select m.name
     from made_before as m
     where m.name not in (
-        'probe.note', 'probe.note_pkey', 'probe.apply_note(probe.note,evident.event_store)'
+        'probe.note', 'probe.note_pkey',
+        'probe.apply_note(probe.note,evident.event_store)'
     ) $$,
     'and with it all that was made'
 );

@@ -32,7 +32,8 @@ select results_eq(
     where p.name ~ '^probe'
     order by p.name $$,
     format(
-        $$ values ('probe.label', 'paused', %s::bigint), ('probe.note', 'paused', %s) $$,
+        $$ values
+        ('probe.label', 'paused', %s::bigint), ('probe.note', 'paused', %s) $$,
         :first, :head
     ),
     'a paused projection has a position: of the last run, or the last id drawn'

@@ -281,10 +281,12 @@ select is(
     pg_temp.refusal($$ select evident.rebuild_projection('probe.note') $$),
     '{
         "code": "PT400",
-        "message": "invalid argument p_name: its read model, its fold, or the function that tells its keys is missing",
+        "message": "invalid argument p_name: its read model, its fold, '
+        'or the function that tells its keys is missing",
         "detail": {
             "argument": "p_name",
-            "reason": "its read model, its fold, or the function that tells its keys is missing"
+            "reason": "its read model, its fold, '
+        'or the function that tells its keys is missing"
         },
         "hint": "create what is missing, or drop_projection"
     }'::jsonb,

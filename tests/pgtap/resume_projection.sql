@@ -18,7 +18,9 @@ select is(
 
 select pg_temp.keep('note');
 select pg_temp.register('label', 'async');
-select evident.resume_projection('probe.note'), evident.resume_projection('probe.label');
+select
+    evident.resume_projection('probe.note'),
+    evident.resume_projection('probe.label');
 create temporary view state as
 select
     p.name,
@@ -33,11 +35,15 @@ select results_eq(
 );
 
 select pg_temp.note(1, '1', '["red"]');
-select evident.pause_projection('probe.note'), evident.pause_projection('probe.label');
+select
+    evident.pause_projection('probe.note'),
+    evident.pause_projection('probe.label');
 select pg_temp.note(1, '2', '["red"]');
 select evident.append_events(pg_temp.task(1), pg_temp.notes('3', '4'));
 set local role evident_operator;
-select evident.resume_projection('probe.note'), evident.resume_projection('probe.label');
+select
+    evident.resume_projection('probe.note'),
+    evident.resume_projection('probe.label');
 reset role;
 select results_eq(
     'select * from state',

@@ -274,8 +274,8 @@ select is(
     '{
         "code": "42883",
         "detail": "",
-        "hint":
-            "repair the fold of probe.note, or pause_projection(''probe.note'') to go on without it"
+        "hint": "repair the fold of probe.note, or '
+        'pause_projection(''probe.note'') to go on without it"
     }'::jsonb,
     'a fold that is missing is an error, and parks nothing'
 );

@@ -73,7 +73,9 @@ select is(
     '{"red": [null, [3, 4]]}'::jsonb,
     'by key'
 );
-select evident.rebuild_projection('probe.note'), evident.rebuild_projection('probe.label');
+select
+    evident.rebuild_projection('probe.note'),
+    evident.rebuild_projection('probe.label');
 select is(
     pg_temp.drift('probe.note') || pg_temp.drift('probe.label'),
     '{}'::jsonb,

@@ -4,7 +4,7 @@
 select pg_temp.spoil(
     'evident.run_projection(text, integer)',
     'not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number)',
-    'false'
+    'v_number = 0'
 );
 select pg_temp.spoil(
     'evident.run_projection(text, integer)',
