@@ -2,7 +2,7 @@
 -- what it writes.
 
 select pg_temp.spoil(
-    'evident._lock_read_model(evident.projection)',
-    '''lock table %s in share row exclusive mode'', p_projection.name',
-    '''select pg_sleep(0.002), %L'', p_projection.name'
+    'evident._lock_read_model(evident.projection, boolean)',
+    'lock table %s in share row exclusive mode',
+    'select %L'
 );
