@@ -36,9 +36,9 @@ def run(db: Database, *words: str) -> tuple[int, str, str]:
 
 
 def test_no_drift_is_told_and_gives_0(db: Database, observer: Observer) -> None:
-    assert run(db) == (0, "no drift in 8 projections\n", "")
+    assert run(db) == (0, "no drift in 4 projections\n", "")
     assert run(db, LIVE, LIVE) == (0, "no drift in 1 projection\n", "")
-    assert run(db, "--json") == (0, "", "no drift in 8 projections\n")
+    assert run(db, "--json") == (0, "", "no drift in 4 projections\n")
 
 
 def test_drift_is_shown_field_by_field_and_gives_1(
@@ -60,7 +60,7 @@ def test_drift_is_shown_field_by_field_and_gives_1(
     ]
     assert "aggregate_id: " + ONE not in out
     assert out.splitlines()[-1] == (
-        "drift in 4 of 8 projections: 1 in folds.digits, 1 in folds.later,"
+        "drift in 4 of 4 projections: 1 in folds.digits, 1 in folds.later,"
         " 1 in folds.live, 1 in shop.orders_summary"
     )
     assert run(db, LATER)[0] == 1
@@ -84,7 +84,7 @@ def test_a_long_list_is_cut_in_the_table_only(db: Database, observer: Observer) 
     code, out, _ = run(db)
     assert code == 1
     assert "and 30 more rows, see --json\n" in out
-    assert out.endswith("drift in 1 of 8 projections: 130 in folds.later\n")
+    assert out.endswith("drift in 1 of 4 projections: 130 in folds.later\n")
     assert len(run(db, "--json")[1].splitlines()) == 130
 
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_checked_gives_2(
     code, out, err = run(db)
     assert code == 2
     assert err.startswith("error: folds.digits: P0001: ")
-    assert out.endswith("drift in 1 of 7 projections: 2 in folds.later\n")
+    assert out.endswith("drift in 1 of 3 projections: 2 in folds.later\n")
 
     assert run(empty_db)[0] == 2
     assert finish(start_at("host=/nowhere", "drift"))[0] == 2
