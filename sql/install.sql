@@ -4338,6 +4338,43 @@ uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
 -- [end sql/functions/_projection_refusal.sql]
+-- [begin sql/functions/_projection_snapshot.sql]
+-- evident._projection_snapshot: SQL that refuses to fold with an old snapshot.
+--
+-- At REPEATABLE READ and above an append sees the read model as it was at its
+-- snapshot. A row that a rebuild or a hand-over wrote since is a conflict, but
+-- one that came or went is not seen at all. Whoever writes the read model besides
+-- the appends also touches the projection's row; to lock that one is an error
+-- (40001) when it was touched since the snapshot.
+
+create or replace function evident._projection_snapshot(
+    p_projection evident.projection
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select format(
+        $sql$
+            if current_setting('transaction_isolation')
+                in ('repeatable read', 'serializable')
+            then
+                perform
+                from evident.projection as p
+                where p.name = %L
+                for share;
+            end if;
+        $sql$,
+        (p_projection).name
+    );
+end;
+
+comment on function evident._projection_snapshot(evident.projection) is
+'SQL for a trigger: 40001 where rows were repaired since the transaction''s snapshot.';
+
+revoke all on function evident._projection_snapshot(evident.projection) from public;
+-- [end sql/functions/_projection_snapshot.sql]
 -- [begin sql/functions/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
@@ -4893,6 +4930,7 @@ begin
                 where v_row.%3$I is not null
                 on conflict (%3$I) do %8$s;
             elsif %2$s then
+                %12$s
                 insert into %1$s as t (%6$s)
                 select %9$s
                 from (
@@ -4938,7 +4976,8 @@ begin
                 p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
             ),
             v_next,
-            evident._projection_blank(p_projection, 'new.aggregate_id')
+            evident._projection_blank(p_projection, 'new.aggregate_id'),
+            evident._projection_snapshot(p_projection)
         ),
         evident._projection_trigger(p_projection, 'keep_event_%s')
     );
@@ -5012,7 +5051,7 @@ declare
             )
         end
     );
-    v_queue text := '';
+    v_queue text := evident._projection_snapshot(p_projection);
 begin
     if p_projection.keys is not null then
         v_queue := format(
@@ -5538,10 +5577,6 @@ from public;
 -- projection goes on catching up, and tries again with its next run.
 --
 -- Not while a key is parked: an append could not fold around it.
---
--- At REPEATABLE READ and above an append may have a snapshot from before what was
--- caught up: a row that came or went since is no conflict to it, and only the drift
--- check shows that. See rebuild_projection.
 --
 -- The caller holds the projection's lock.
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store, to the end of the transaction
@@ -6209,6 +6244,9 @@ to evident_operator;
 -- When triggers are to be made anew it stops all appends instead, so that none is under
 -- way that has begun with the old ones.
 --
+-- The projection's row comes first, as it does in appends with one snapshot
+-- (_projection_snapshot).
+--
 -- Gives the moment when the attempt that succeeded began.
 --
 -- Locks: SHARE ROW EXCLUSIVE on the read model, or on evident.event_store
@@ -6239,6 +6277,10 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
+            perform
+            from evident.projection as p
+            where p.name = p_projection.name
+            for no key update;
             execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
@@ -6347,7 +6389,8 @@ evident._fold_round(evident.projection, text, bigint, bigint, bigint) from publi
 -- evident._note_rebuild: record that a slice was rebuilt.
 --
 -- Once all slices of one cut were folded with the present definition, the rows are
--- what it says, and the projection is no longer stale.
+-- what it says, and the projection is no longer stale. Its row is also touched when
+-- rows were written: see _projection_snapshot.
 
 create or replace function evident._note_rebuild(
     p_projection evident.projection,
@@ -6384,15 +6427,18 @@ begin
         rebuilt_at = excluded.rebuilt_at;
 
     update evident.projection as p
-    set definition = p_definition
+    set
+        definition = case
+            when p_slices = (
+                select count(*)
+                from evident.projection_rebuild as b
+                where b.projection = p.name and b.definition = p_definition
+            ) then p_definition
+            else p.definition
+        end
     where
         p.name = p_projection.name
-        and p.definition is distinct from p_definition
-        and p_slices = (
-            select count(*)
-            from evident.projection_rebuild as b
-            where b.projection = p.name and b.definition = p_definition
-        );
+        and (p_rows_written > 0 or p.definition is distinct from p_definition);
 end;
 $function$;
 
@@ -6430,9 +6476,6 @@ evident._note_rebuild(
 -- they name its columns; for that all appends wait in 3 and 4.
 --
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
---
--- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
--- deleted folds onto the row it still sees; the drift check would show it.
 --
 -- Locks: see 3, and the registration's (shared), to the end of the transaction
 -- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed

@@ -56,6 +56,7 @@ drop function evident._make_keep_batch(evident.projection);
 drop function evident._make_keep(evident.projection);
 drop function evident._make_fold(evident.projection);
 drop function evident._check_projection(evident.projection);
+drop function evident._projection_snapshot(evident.projection);
 drop function evident._projection_refusal(evident.projection);
 drop function evident._projection_differs(evident.projection, text);
 drop function evident._projection_write(evident.projection, text);

@@ -7,10 +7,6 @@
 --
 -- Not while a key is parked: an append could not fold around it.
 --
--- At REPEATABLE READ and above an append may have a snapshot from before what was
--- caught up: a row that came or went since is no conflict to it, and only the drift
--- check shows that. See rebuild_projection.
---
 -- The caller holds the projection's lock.
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store, to the end of the transaction
 

@@ -146,6 +146,7 @@ begin
                 where v_row.%3$I is not null
                 on conflict (%3$I) do %8$s;
             elsif %2$s then
+                %12$s
                 insert into %1$s as t (%6$s)
                 select %9$s
                 from (
@@ -191,7 +192,8 @@ begin
                 p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
             ),
             v_next,
-            evident._projection_blank(p_projection, 'new.aggregate_id')
+            evident._projection_blank(p_projection, 'new.aggregate_id'),
+            evident._projection_snapshot(p_projection)
         ),
         evident._projection_trigger(p_projection, 'keep_event_%s')
     );

@@ -59,7 +59,7 @@ declare
             )
         end
     );
-    v_queue text := '';
+    v_queue text := evident._projection_snapshot(p_projection);
 begin
     if p_projection.keys is not null then
         v_queue := format(

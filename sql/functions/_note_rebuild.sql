@@ -1,7 +1,8 @@
 -- evident._note_rebuild: record that a slice was rebuilt.
 --
 -- Once all slices of one cut were folded with the present definition, the rows are
--- what it says, and the projection is no longer stale.
+-- what it says, and the projection is no longer stale. Its row is also touched when
+-- rows were written: see _projection_snapshot.
 
 create or replace function evident._note_rebuild(
     p_projection evident.projection,
@@ -38,15 +39,18 @@ begin
         rebuilt_at = excluded.rebuilt_at;
 
     update evident.projection as p
-    set definition = p_definition
+    set
+        definition = case
+            when p_slices = (
+                select count(*)
+                from evident.projection_rebuild as b
+                where b.projection = p.name and b.definition = p_definition
+            ) then p_definition
+            else p.definition
+        end
     where
         p.name = p_projection.name
-        and p.definition is distinct from p_definition
-        and p_slices = (
-            select count(*)
-            from evident.projection_rebuild as b
-            where b.projection = p.name and b.definition = p_definition
-        );
+        and (p_rows_written > 0 or p.definition is distinct from p_definition);
 end;
 $function$;
 

@@ -21,9 +21,6 @@
 --
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
 --
--- At REPEATABLE READ and above an append that began before 4 and meets a row that 4
--- deleted folds onto the row it still sees; the drift check would show it.
---
 -- Locks: see 3, and the registration's (shared), to the end of the transaction
 -- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
 -- meanwhile; 55P03 when an open transaction kept the lock away
