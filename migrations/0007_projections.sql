@@ -568,8 +568,8 @@ revoke all on function evident._is_fold_error(text) from public;
 -- [begin sql/functions/_refuse_fold.sql]
 -- evident._refuse_fold: raise a fold's error again, with the projection's name.
 --
--- The code, message and detail stay the fold's; the message gets the name in front
--- and the hint tells the way out.
+-- The code, message and detail stay the fold's; the message gets the name in front,
+-- a detail that is empty too, and the hint tells the way out.
 --
 -- Errors: the given one, always.
 
@@ -589,7 +589,9 @@ begin
     raise exception using
         errcode = p_sqlstate,
         message = format('projection %s: %s', p_name, p_message),
-        detail = coalesce(p_detail, ''),
+        detail = coalesce(
+            nullif(p_detail, ''), jsonb_build_object('projection', p_name)::text
+        ),
         hint = format(
             'repair the fold of %s, or pause_projection(%L) to go on without it',
             p_name, p_name
@@ -1238,7 +1240,7 @@ begin
                 cross join lateral (
                     select distinct r.key::%s as key
                     from %s(l.event) as r (key)
-                    where r.key is not null
+                    where r.key::text <> ''
                 ) as k
                 $sql$,
                 p_projection.name,
@@ -1605,7 +1607,7 @@ declare
             when p_projection.keys is null then 'select (e.event).aggregate_id'
             else format(
                 'select distinct r.key::%s from %s(e.event) as r (key)'
-                ' where r.key is not null',
+                ' where r.key::text <> ''''',
                 p_projection.key_type,
                 to_regprocedure(p_projection.keys)::oid::regproc
             )
@@ -2340,8 +2342,8 @@ evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
 model''s, schema included. p_apply(row so far, event) returns the next row, null to
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
-run_projection. p_keys(event): the keys that an event touches; null = its aggregate.
-Table and functions belong to evident_owner. For READ COMMITTED. Errors: PT400; 55P03
+run_projection. p_keys(event): the keys that an event touches, null and '''' aside; without it, its
+aggregate. Table and functions belong to evident_owner. For READ COMMITTED. Errors: PT400; 55P03
 when others were in the way: call again.';
 
 revoke all on function

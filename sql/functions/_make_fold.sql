@@ -71,7 +71,7 @@ begin
                 cross join lateral (
                     select distinct r.key::%s as key
                     from %s(l.event) as r (key)
-                    where r.key is not null
+                    where r.key::text <> ''
                 ) as k
                 $sql$,
                 p_projection.name,

@@ -53,7 +53,7 @@ declare
             when p_projection.keys is null then 'select (e.event).aggregate_id'
             else format(
                 'select distinct r.key::%s from %s(e.event) as r (key)'
-                ' where r.key is not null',
+                ' where r.key::text <> ''''',
                 p_projection.key_type,
                 to_regprocedure(p_projection.keys)::oid::regproc
             )

@@ -1,7 +1,7 @@
 -- evident._refuse_fold: raise a fold's error again, with the projection's name.
 --
--- The code, message and detail stay the fold's; the message gets the name in front
--- and the hint tells the way out.
+-- The code, message and detail stay the fold's; the message gets the name in front,
+-- a detail that is empty too, and the hint tells the way out.
 --
 -- Errors: the given one, always.
 
@@ -21,7 +21,9 @@ begin
     raise exception using
         errcode = p_sqlstate,
         message = format('projection %s: %s', p_name, p_message),
-        detail = coalesce(p_detail, ''),
+        detail = coalesce(
+            nullif(p_detail, ''), jsonb_build_object('projection', p_name)::text
+        ),
         hint = format(
             'repair the fold of %s, or pause_projection(%L) to go on without it',
             p_name, p_name
