@@ -147,9 +147,9 @@ evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
 model''s, schema included. p_apply(row so far, event) returns the next row, null to
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
-run_projection. p_keys(event): the keys that an event touches, null and '''' aside; without
-it, its aggregate. Table and functions belong to evident_owner. For READ COMMITTED.
-Errors: PT400; 55P03 when others were in the way: call again.';
+run_projection. p_keys(event): the keys that an event touches, null and '''' aside;
+without it, its aggregate. Table and functions belong to evident_owner. For READ
+COMMITTED. Errors: PT400; 55P03 when others were in the way: call again.';
 
 revoke all on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)

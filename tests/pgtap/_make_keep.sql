@@ -192,7 +192,7 @@ select is(
         "code": "22P02",
         "message":
             "projection probe.note: invalid input syntax for type integer: \"x\"",
-        "detail": {"projection": "probe.note"},
+        "detail": "{\"projection\": \"probe.note\"}",
         "hint": "repair the fold of probe.note, or '
         'pause_projection(''probe.note'') to go on without it"
     }'::jsonb,

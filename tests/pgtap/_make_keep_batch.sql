@@ -212,7 +212,7 @@ select is(
         "code": "22P02",
         "message":
             "projection probe.label: invalid input syntax for type integer: \"x\"",
-        "detail": {"projection": "probe.label"},
+        "detail": "{\"projection\": \"probe.label\"}",
         "hint": "repair the fold of probe.label, or '
         'pause_projection(''probe.label'') to go on without it"
     }'::jsonb,
@@ -223,7 +223,7 @@ select is(
     '{
         "code": "22023",
         "message": "projection probe.label: cannot extract elements from a scalar",
-        "detail": {"projection": "probe.label"},
+        "detail": "{\"projection\": \"probe.label\"}",
         "hint": "repair the fold of probe.label, or '
         'pause_projection(''probe.label'') to go on without it"
     }'::jsonb,

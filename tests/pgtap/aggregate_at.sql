@@ -15,7 +15,7 @@ select is(
     pg_temp.refusal('select * from evident.aggregate_at(' || c.argument || ', now())'),
     jsonb_build_object(
         'code', 'PT404',
-        'message', format('aggregate %s does not exist', c.id),
+        'message', format('aggregate %s does not exist', coalesce(c.id::text, 'null')),
         'detail', jsonb_build_object('aggregate_id', c.id),
         'hint', 'check the aggregate''s id'
     ),

@@ -273,7 +273,7 @@ select is(
     pg_temp.refusal($$ select evident.run_projection('probe.note') $$) - 'message',
     '{
         "code": "42883",
-        "detail": {"projection": "probe.note"},
+        "detail": "{\"projection\": \"probe.note\"}",
         "hint": "repair the fold of probe.note, or '
         'pause_projection(''probe.note'') to go on without it"
     }'::jsonb,
