@@ -9,6 +9,7 @@ place is kept. The same place by hand: the URL of `yoyo_url(dsn, "evident_yoyo")
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,11 @@ def prepare_schema(dsn: str) -> str | None:
             return SCHEMA
         if place is not None:
             return None
-        connection.execute(
-            sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA))
-        )
+        # Two that look at once both find none, and `if not exists` is not for that.
+        with contextlib.suppress(psycopg.errors.UniqueViolation):
+            connection.execute(
+                sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA))
+            )
     return SCHEMA
 
 
