@@ -6477,6 +6477,8 @@ evident._note_rebuild(
 -- Where appends keep a read model that is stale, their triggers are made anew, since
 -- they name its columns; for that all appends wait in 3 and 4.
 --
+-- The work is in the folds, which are not compiled; so neither is the rest.
+--
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
 --
 -- Locks: see 3, and the registration's (shared), to the end of the transaction
@@ -6497,6 +6499,7 @@ set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
+set jit = off
 set client_min_messages = warning
 as $function$
 declare
@@ -6686,6 +6689,8 @@ to evident_operator;
 -- cut is consistent while appends and runs go on, and nobody waits. A parked
 -- key is compared up to its failure.
 --
+-- The work is in the folds, which are not compiled; so neither is the rest.
+--
 -- Errors: PT404; those of the fold, which is strict here
 
 create or replace function evident.verify_projection(p_name text)
@@ -6698,6 +6703,7 @@ set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
+set jit = off
 as $function$
 declare
     v_projection evident.projection := evident._projection(p_name);

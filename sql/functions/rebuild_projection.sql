@@ -19,6 +19,8 @@
 -- Where appends keep a read model that is stale, their triggers are made anew, since
 -- they name its columns; for that all appends wait in 3 and 4.
 --
+-- The work is in the folds, which are not compiled; so neither is the rest.
+--
 -- Strict: a fold that fails ends it. Parked keys are free afterwards.
 --
 -- Locks: see 3, and the registration's (shared), to the end of the transaction
@@ -39,6 +41,7 @@ set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
+set jit = off
 set client_min_messages = warning
 as $function$
 declare

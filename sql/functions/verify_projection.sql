@@ -4,6 +4,8 @@
 -- cut is consistent while appends and runs go on, and nobody waits. A parked
 -- key is compared up to its failure.
 --
+-- The work is in the folds, which are not compiled; so neither is the rest.
+--
 -- Errors: PT404; those of the fold, which is strict here
 
 create or replace function evident.verify_projection(p_name text)
@@ -16,6 +18,7 @@ set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
+set jit = off
 as $function$
 declare
     v_projection evident.projection := evident._projection(p_name);
