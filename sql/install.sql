@@ -3847,6 +3847,52 @@ comment on function evident._refuse_one_snapshot() is
 
 revoke all on function evident._refuse_one_snapshot() from public;
 -- [end sql/functions/_refuse_one_snapshot.sql]
+-- [begin sql/functions/_lock_number.sql]
+-- evident._lock_number: take an advisory lock that carries a projection's number.
+--
+-- Gives the projection as it is under the lock. One that was dropped and made anew
+-- meanwhile has another number, and so another lock.
+--
+-- Locks: a transaction-level advisory lock; key: p_space in the upper 16 bits, the
+-- number below.
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404
+
+create or replace function evident._lock_number(
+    p_name text,
+    p_space bigint,
+    p_is_shared boolean default false
+)
+returns evident.projection
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection := evident._projection(p_name);
+    v_number integer := 0;
+begin
+    perform evident._refuse_one_snapshot();
+    while v_number <> v_projection.number loop
+        v_number := v_projection.number;
+        if p_is_shared then
+            perform pg_advisory_xact_lock_shared((p_space << 48) | v_number);
+        else
+            perform pg_advisory_xact_lock((p_space << 48) | v_number);
+        end if;
+        v_projection := evident._projection(p_name);
+    end loop;
+    return v_projection;
+end;
+$function$;
+
+comment on function evident._lock_number(text, bigint, boolean) is
+'Waits for and takes a lock of a projection until the transaction ends, and gives the
+projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404 no such
+projection.';
+
+revoke all on function evident._lock_number(text, bigint, boolean) from public;
+-- [end sql/functions/_lock_number.sql]
 
 -- [begin sql/functions/_lock_registration.sql]
 -- evident._lock_registration: be the only one to register or drop a projection.
@@ -3875,27 +3921,13 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_projection evident.projection;
-    v_number integer := 0;
 begin
     perform evident._refuse_one_snapshot();
     if p_name is null then
         perform pg_advisory_xact_lock(17753::bigint << 48);
         return null;
     end if;
-
-    v_projection := evident._projection(p_name);
-    while v_number <> v_projection.number loop
-        v_number := v_projection.number;
-        if p_is_shared then
-            perform pg_advisory_xact_lock_shared((17753::bigint << 48) | v_number);
-        else
-            perform pg_advisory_xact_lock((17753::bigint << 48) | v_number);
-        end if;
-        v_projection := evident._projection(p_name);
-    end loop;
-    return v_projection;
+    return evident._lock_number(p_name, 17753, p_is_shared);
 end;
 $function$;
 
@@ -3913,9 +3945,6 @@ revoke all on function evident._lock_registration(text, boolean) from public;
 -- Held to the end of the transaction by run_projection (which only tries), by
 -- the last step of a rebuild, and by whatever changes the registration.
 --
--- Gives the projection as it is under the lock. One that was dropped and made anew
--- meanwhile has another number, and so another lock.
---
 -- Locks: an exclusive transaction-level advisory lock; key: 17752 in the
 -- upper 16 bits, the projection's number below.
 -- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404
@@ -3927,17 +3956,8 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_projection evident.projection := evident._projection(p_name);
-    v_number integer := 0;
 begin
-    perform evident._refuse_one_snapshot();
-    while v_number <> v_projection.number loop
-        v_number := v_projection.number;
-        perform pg_advisory_xact_lock((17752::bigint << 48) | v_number);
-        v_projection := evident._projection(p_name);
-    end loop;
-    return v_projection;
+    return evident._lock_number(p_name, 17752);
 end;
 $function$;
 
@@ -4044,6 +4064,39 @@ comment on function evident._refuse_fold(text, text, text, text) is
 
 revoke all on function evident._refuse_fold(text, text, text, text) from public;
 -- [end sql/functions/_refuse_fold.sql]
+-- [begin sql/functions/_require_event_error.sql]
+-- evident._require_event_error: raise again what is not an event's doing.
+--
+-- For whoever folds in the background and would park a key. An error of the
+-- server, of another transaction, or of a fold that is broken or gone at all (class 42)
+-- says nothing about the event at hand, and parking every key would not help.
+--
+-- Errors: the given one
+
+create or replace function evident._require_event_error(
+    p_projection evident.projection,
+    p_sqlstate text,
+    p_message text
+)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if not evident._is_fold_error(p_sqlstate) or left(p_sqlstate, 2) = '42' then
+        perform evident._refuse_fold(p_projection.name, p_sqlstate, p_message, null);
+    end if;
+end;
+$function$;
+
+comment on function evident._require_event_error(evident.projection, text, text) is
+'Raises an error again, with the projection''s name, unless an event is to blame.';
+
+revoke all on function evident._require_event_error(evident.projection, text, text)
+from public;
+-- [end sql/functions/_require_event_error.sql]
 -- [begin sql/functions/_projection_object.sql]
 -- evident._projection_object: the qualified name of an object made for a projection.
 --
@@ -4162,6 +4215,122 @@ comment on function evident._projection_blank(evident.projection, text) is
 
 revoke all on function evident._projection_blank(evident.projection, text) from public;
 -- [end sql/functions/_projection_blank.sql]
+-- [begin sql/functions/_projection_types.sql]
+-- evident._projection_types: SQL that tells whether a projection folds an event.
+--
+-- p_event is the SQL of a row with the column event_type.
+
+create or replace function evident._projection_types(
+    p_projection evident.projection,
+    p_event text
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select case
+        when (p_projection).event_types is null then 'true'
+        else format(
+            '%s.event_type = any (%L::text[])', p_event, (p_projection).event_types
+        )
+    end;
+end;
+
+comment on function evident._projection_types(evident.projection, text) is
+'SQL that is true for events that the projection folds; p_event is the row''s SQL.';
+
+revoke all on function evident._projection_types(evident.projection, text) from public;
+-- [end sql/functions/_projection_types.sql]
+-- [begin sql/functions/_projection_keys.sql]
+-- evident._projection_keys: SQL for the keys that an event touches.
+--
+-- A query of one column. p_event is the SQL of the event. Null and '' are no keys:
+-- '' stands for the keys of an event that cannot be told.
+
+create or replace function evident._projection_keys(
+    p_projection evident.projection,
+    p_event text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select case
+        when (p_projection).keys is null
+            then format('select (%s).aggregate_id', p_event)
+        else format(
+            'select distinct r.key::%s from %s(%s) as r (key) where r.key::text <> %L',
+            (p_projection).key_type,
+            to_regprocedure((p_projection).keys)::oid::regproc,
+            p_event,
+            ''
+        )
+    end;
+end;
+
+comment on function evident._projection_keys(evident.projection, text) is
+'SQL for a query that gives the keys of an event, once each; p_event is its SQL.';
+
+revoke all on function evident._projection_keys(evident.projection, text) from public;
+-- [end sql/functions/_projection_keys.sql]
+-- [begin sql/functions/_projection_stored.sql]
+-- evident._projection_stored: SQL for the stored row of a key, null when there is none.
+--
+-- p_key is the SQL of the key. A subselect stays a look-up by key whatever the table's
+-- size was when the plan was made. row(s.*) and not s, which a column may be called.
+
+create or replace function evident._projection_stored(
+    p_projection evident.projection,
+    p_key text
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select format(
+        '(select row(s.*)::%1$s from %1$s as s where s.%2$I = %3$s)',
+        (p_projection).name, (p_projection).key_column, p_key
+    );
+end;
+
+comment on function evident._projection_stored(evident.projection, text) is
+'SQL for the read model''s row of a key; p_key is the key''s SQL.';
+
+revoke all on function evident._projection_stored(evident.projection, text)
+from public;
+-- [end sql/functions/_projection_stored.sql]
+-- [begin sql/functions/_projection_upsert.sql]
+-- evident._projection_upsert: SQL that makes an insert into the read model an upsert.
+--
+-- A row is updated also where the key is its only column, so that the number of rows
+-- written tells whether there was one to write.
+
+create or replace function evident._projection_upsert(
+    p_projection evident.projection
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select format(
+        'on conflict (%1$I) do update set %2$s',
+        (p_projection).key_column,
+        coalesce(
+            evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+            format('%1$I = excluded.%1$I', (p_projection).key_column)
+        )
+    );
+end;
+
+comment on function evident._projection_upsert(evident.projection) is
+'SQL for the "on conflict" of an insert into the read model.';
+
+revoke all on function evident._projection_upsert(evident.projection) from public;
+-- [end sql/functions/_projection_upsert.sql]
 -- [begin sql/functions/_projection_next.sql]
 -- evident._projection_next: SQL for the rows that some events lead to, by key.
 --
@@ -4245,7 +4414,7 @@ begin atomic
             select %5$s
             from given as g
             where (g.next_row).%3$I is not null
-            on conflict (%3$I) do %6$s
+            %6$s
         )
 
         select count(*) from given
@@ -4255,11 +4424,7 @@ begin atomic
         (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        coalesce(
-            'update set '
-            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-            'nothing'
-        )
+        evident._projection_upsert(p_projection)
     );
 end;
 
@@ -4642,6 +4807,7 @@ begin
             e.id as position
         from evident.event_store as e
         %2$s
+        cross join lateral (%5$s) as k (key)
         where
             %3$s
             and not exists (
@@ -4661,9 +4827,7 @@ begin
         $sql$,
         evident._projection_object(p_projection, 'events_of_%s'),
         case
-            when p_projection.keys is null
-                then 'cross join lateral (select e.aggregate_id) as k (key)'
-            else format(
+            when p_projection.keys is not null then format(
                 $sql$
                 cross join lateral (
                     select e as event
@@ -4677,22 +4841,16 @@ begin
                     )
                     offset 0
                 ) as l
-                cross join lateral (
-                    select distinct r.key::%s as key
-                    from %s(l.event) as r (key)
-                    where r.key::text <> ''
-                ) as k
                 $sql$,
-                p_projection.name,
-                p_projection.key_type,
-                to_regprocedure(p_projection.keys)::oid::regproc
+                p_projection.name
             )
         end,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('e.event_type = any (%L::text[])', p_projection.event_types)
-        end,
-        p_projection.name
+        evident._projection_types(p_projection, 'e'),
+        p_projection.name,
+        evident._projection_keys(
+            p_projection,
+            case when p_projection.keys is null then 'e' else 'l.event' end
+        )
     );
 
     execute format(
@@ -4794,9 +4952,7 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- The first version of an aggregate has no row to look for. For others, reading the
 -- row and writing it are one statement, which has its lock on the table before its
 -- snapshot. The last step of a rebuild stops writers of the read model with such
--- a lock; so nothing is ever folded onto a row that it is about to change. A row is
--- updated also where the key is its only column: what was written tells whether
--- the fold gave a row.
+-- a lock; so nothing is ever folded onto a row that it is about to change.
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
@@ -4834,10 +4990,7 @@ declare
         $sql$;
     v_is_ours constant text := format(
         '%s and current_setting(''evident.is_batch'', true) is distinct from ''on''',
-        case
-            when p_projection.event_types is null then 'true'
-            else format('new.event_type = any (%L::text[])', p_projection.event_types)
-        end
+        evident._projection_types(p_projection, 'new')
     );
 begin
     execute format(
@@ -4930,7 +5083,7 @@ begin
                 insert into %1$s as t (%6$s)
                 select %7$s
                 where v_row.%3$I is not null
-                on conflict (%3$I) do %8$s;
+                %8$s;
             elsif %2$s then
                 %12$s
                 insert into %1$s as t (%6$s)
@@ -4938,20 +5091,13 @@ begin
                 from (
                     select
                         %10$s(
-                            coalesce(
-                                (
-                                    select row(s.*)::%1$s
-                                    from %1$s as s
-                                    where s.%3$I = new.aggregate_id
-                                ),
-                                %11$s
-                            ),
+                            coalesce(%13$s, %11$s),
                             new
                         ) as next_row
                     offset 0
                 ) as f
                 where (f.next_row).%3$I is not null
-                on conflict (%3$I) do %8$s;
+                %8$s;
 
                 if not found then
                     delete from %1$s as t
@@ -4970,16 +5116,14 @@ begin
             evident._projection_columns(
                 p_projection, 'v_row.%1$s', 'new.aggregate_id'
             ),
-            'update set ' || coalesce(
-                evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-                format('%1$I = excluded.%1$I', p_projection.key_column)
-            ),
+            evident._projection_upsert(p_projection),
             evident._projection_columns(
                 p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
             ),
             v_next,
             evident._projection_blank(p_projection, 'new.aggregate_id'),
-            evident._projection_snapshot(p_projection)
+            evident._projection_snapshot(p_projection),
+            evident._projection_stored(p_projection, 'new.aggregate_id')
         ),
         evident._projection_trigger(p_projection, 'keep_event_%s')
     );
@@ -5039,19 +5183,8 @@ declare
             ) as e
             cross join lateral (%s) as k (key)
         $sql$,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('n.event_type = any (%L::text[])', p_projection.event_types)
-        end,
-        case
-            when p_projection.keys is null then 'select (e.event).aggregate_id'
-            else format(
-                'select distinct r.key::%s from %s(e.event) as r (key)'
-                ' where r.key::text <> ''''',
-                p_projection.key_type,
-                to_regprocedure(p_projection.keys)::oid::regproc
-            )
-        end
+        evident._projection_types(p_projection, 'n'),
+        evident._projection_keys(p_projection, 'e.event')
     );
     v_queue text := evident._projection_snapshot(p_projection);
 begin
@@ -5100,8 +5233,8 @@ begin
                             )
                         offset 0
                     ) as l
-                    cross join lateral %6$s(l.event) as r (key)
-                    where r.key::%7$s::text = any (v_queue)
+                    cross join lateral (%6$s) as k (key)
+                    where k.key::text = any (v_queue)
                 ) then
                     raise exception using
                         errcode = 'serialization_failure',
@@ -5116,12 +5249,8 @@ begin
             v_events,
             evident._projection_refusal(p_projection),
             p_projection.number,
-            case
-                when p_projection.event_types is null then 'true'
-                else format('e.event_type = any (%L::text[])', p_projection.event_types)
-            end,
-            to_regprocedure(p_projection.keys)::oid::regproc,
-            p_projection.key_type
+            evident._projection_types(p_projection, 'e'),
+            evident._projection_keys(p_projection, 'l.event')
         );
     end if;
 
@@ -5179,10 +5308,7 @@ begin
             evident._projection_next(
                 p_projection,
                 v_events,
-                format(
-                    '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
-                    p_projection.name, p_projection.key_column
-                )
+                evident._projection_stored(p_projection, 'k.key')
             ),
             evident._projection_refusal(p_projection),
             evident._projection_write(
@@ -5309,10 +5435,7 @@ begin
                 evident._projection_object(p_projection, 'events_of_%s'),
                 p_after, p_until, v_condition
             ),
-            format(
-                '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
-                p_projection.name, p_projection.key_column
-            )
+            evident._projection_stored(p_projection, 'k.key')
         )
     );
 end;
@@ -5348,9 +5471,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
-    if not evident._is_fold_error(p_sqlstate) or left(p_sqlstate, 2) = '42' then
-        perform evident._refuse_fold(p_projection.name, p_sqlstate, p_message, null);
-    end if;
+    perform evident._require_event_error(p_projection, p_sqlstate, p_message);
 
     insert into evident.projection_failure as f (
         projection, key, position, code, message
@@ -5440,11 +5561,12 @@ be told.';
 revoke all on function evident._park_event(evident.projection, bigint) from public;
 -- [end sql/functions/_park_event.sql]
 -- [begin sql/functions/_fold_around.sql]
--- evident._fold_around: fold a slice in which some events fail.
+-- evident._fold_around: fold a slice, also when some of its events fail.
 --
--- Halves the stretch until it folds or is a single event, which is then folded key by
--- key; doubles it again with each success. So a failing event costs a few
--- attempts, however long the slice is, and all others are folded.
+-- All of it at once, mostly. When that fails, halves the stretch until it folds or is
+-- a single event, which is then folded key by key; doubles it again with each success.
+-- So a failing event costs a few attempts, however long the slice is, and all
+-- others are folded.
 --
 -- Gives the position reached: p_until, unless an event's keys cannot be told.
 
@@ -5461,7 +5583,7 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_after bigint := p_after;
-    v_step bigint := greatest((p_until - p_after) / 2, 1);
+    v_step bigint := p_until - p_after;
     v_message text;
 begin
     while v_after < p_until loop
@@ -5473,11 +5595,7 @@ begin
             v_step := v_step * 2;
         exception when others then
             get stacked diagnostics v_message = message_text;
-            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
-                perform evident._refuse_fold(
-                    p_projection.name, sqlstate, v_message, null
-                );
-            end if;
+            perform evident._require_event_error(p_projection, sqlstate, v_message);
             if v_step = 1 then
                 exit when not evident._park_event(p_projection, v_after + 1);
                 v_after := v_after + 1;
@@ -5533,30 +5651,26 @@ begin
         perform evident._fold_slice(
             p_projection, p_after, p_projection.position, p_key
         );
-        delete from evident.projection_failure as f
-        where f.projection = p_projection.name and f.key = p_key;
-        return cardinality(v_positions);
+        v_folded := cardinality(v_positions);
     exception when others then
         get stacked diagnostics v_message = message_text;
-        if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
-            perform evident._refuse_fold(p_projection.name, sqlstate, v_message, null);
-        end if;
-    end;
+        perform evident._require_event_error(p_projection, sqlstate, v_message);
 
-    foreach v_position in array v_positions loop
-        begin
-            perform evident._fold_slice(
-                p_projection, v_position - 1, v_position, p_key
-            );
-            v_folded := v_folded + 1;
-        exception when others then
-            get stacked diagnostics v_message = message_text;
-            perform evident._note_failure(
-                p_projection, p_key, v_position, sqlstate, v_message
-            );
-            return v_folded;
-        end;
-    end loop;
+        foreach v_position in array v_positions loop
+            begin
+                perform evident._fold_slice(
+                    p_projection, v_position - 1, v_position, p_key
+                );
+                v_folded := v_folded + 1;
+            exception when others then
+                get stacked diagnostics v_message = message_text;
+                perform evident._note_failure(
+                    p_projection, p_key, v_position, sqlstate, v_message
+                );
+                return v_folded;
+            end;
+        end loop;
+    end;
 
     delete from evident.projection_failure as f
     where f.projection = p_projection.name and f.key = p_key;
@@ -5956,8 +6070,8 @@ grant execute on function evident.resume_projection(text) to evident_operator;
 -- feed is folded, up to the safe position, which is known before the events are
 -- read (see safe_position).
 --
--- When the slice fails as a whole, the events that fail are looked for; their keys
--- are parked, with their later events behind them, and all others are folded.
+-- The keys of events that fail are parked, with their later events behind them; all
+-- others are folded (_fold_around).
 --
 -- A synchronous projection that has come this close is handed over to the appends.
 --
@@ -5983,8 +6097,8 @@ declare
     v_number integer;
     v_safe bigint;
     v_until bigint;
+    v_reached bigint;
     v_count bigint;
-    v_message text;
 begin
     if p_limit is null or p_limit < 1 then
         perform evident._refuse_argument(
@@ -6029,16 +6143,11 @@ begin
     ) as n;
 
     if v_count > 0 then
-        begin
-            perform evident._fold_slice(v_projection, v_projection.position, v_until);
-        exception when others then
-            get stacked diagnostics v_message = message_text;
-            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
-                perform evident._refuse_fold(p_name, sqlstate, v_message, null);
-            end if;
-            v_until := evident._fold_around(
-                v_projection, v_projection.position, v_until
-            );
+        v_reached := evident._fold_around(
+            v_projection, v_projection.position, v_until
+        );
+        if v_reached < v_until then
+            v_until := v_reached;
             select count(*)
             into v_count
             from evident.event_store as e
@@ -6049,7 +6158,7 @@ begin
                     v_projection.event_types is null
                     or e.event_type = any (v_projection.event_types)
                 );
-        end;
+        end if;
     end if;
 
     if v_until > v_projection.position then

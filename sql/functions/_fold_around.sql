@@ -1,8 +1,9 @@
--- evident._fold_around: fold a slice in which some events fail.
+-- evident._fold_around: fold a slice, also when some of its events fail.
 --
--- Halves the stretch until it folds or is a single event, which is then folded key by
--- key; doubles it again with each success. So a failing event costs a few
--- attempts, however long the slice is, and all others are folded.
+-- All of it at once, mostly. When that fails, halves the stretch until it folds or is
+-- a single event, which is then folded key by key; doubles it again with each success.
+-- So a failing event costs a few attempts, however long the slice is, and all
+-- others are folded.
 --
 -- Gives the position reached: p_until, unless an event's keys cannot be told.
 
@@ -19,7 +20,7 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_after bigint := p_after;
-    v_step bigint := greatest((p_until - p_after) / 2, 1);
+    v_step bigint := p_until - p_after;
     v_message text;
 begin
     while v_after < p_until loop
@@ -31,11 +32,7 @@ begin
             v_step := v_step * 2;
         exception when others then
             get stacked diagnostics v_message = message_text;
-            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
-                perform evident._refuse_fold(
-                    p_projection.name, sqlstate, v_message, null
-                );
-            end if;
+            perform evident._require_event_error(p_projection, sqlstate, v_message);
             if v_step = 1 then
                 exit when not evident._park_event(p_projection, v_after + 1);
                 v_after := v_after + 1;

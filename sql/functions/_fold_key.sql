@@ -33,30 +33,26 @@ begin
         perform evident._fold_slice(
             p_projection, p_after, p_projection.position, p_key
         );
-        delete from evident.projection_failure as f
-        where f.projection = p_projection.name and f.key = p_key;
-        return cardinality(v_positions);
+        v_folded := cardinality(v_positions);
     exception when others then
         get stacked diagnostics v_message = message_text;
-        if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
-            perform evident._refuse_fold(p_projection.name, sqlstate, v_message, null);
-        end if;
-    end;
+        perform evident._require_event_error(p_projection, sqlstate, v_message);
 
-    foreach v_position in array v_positions loop
-        begin
-            perform evident._fold_slice(
-                p_projection, v_position - 1, v_position, p_key
-            );
-            v_folded := v_folded + 1;
-        exception when others then
-            get stacked diagnostics v_message = message_text;
-            perform evident._note_failure(
-                p_projection, p_key, v_position, sqlstate, v_message
-            );
-            return v_folded;
-        end;
-    end loop;
+        foreach v_position in array v_positions loop
+            begin
+                perform evident._fold_slice(
+                    p_projection, v_position - 1, v_position, p_key
+                );
+                v_folded := v_folded + 1;
+            exception when others then
+                get stacked diagnostics v_message = message_text;
+                perform evident._note_failure(
+                    p_projection, p_key, v_position, sqlstate, v_message
+                );
+                return v_folded;
+            end;
+        end loop;
+    end;
 
     delete from evident.projection_failure as f
     where f.projection = p_projection.name and f.key = p_key;

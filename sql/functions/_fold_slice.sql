@@ -46,10 +46,7 @@ begin
                 evident._projection_object(p_projection, 'events_of_%s'),
                 p_after, p_until, v_condition
             ),
-            format(
-                '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
-                p_projection.name, p_projection.key_column
-            )
+            evident._projection_stored(p_projection, 'k.key')
         )
     );
 end;

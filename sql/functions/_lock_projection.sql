@@ -3,9 +3,6 @@
 -- Held to the end of the transaction by run_projection (which only tries), by
 -- the last step of a rebuild, and by whatever changes the registration.
 --
--- Gives the projection as it is under the lock. One that was dropped and made anew
--- meanwhile has another number, and so another lock.
---
 -- Locks: an exclusive transaction-level advisory lock; key: 17752 in the
 -- upper 16 bits, the projection's number below.
 -- Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404
@@ -17,17 +14,8 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_projection evident.projection := evident._projection(p_name);
-    v_number integer := 0;
 begin
-    perform evident._refuse_one_snapshot();
-    while v_number <> v_projection.number loop
-        v_number := v_projection.number;
-        perform pg_advisory_xact_lock((17752::bigint << 48) | v_number);
-        v_projection := evident._projection(p_name);
-    end loop;
-    return v_projection;
+    return evident._lock_number(p_name, 17752);
 end;
 $function$;
 

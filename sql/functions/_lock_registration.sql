@@ -24,27 +24,13 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_projection evident.projection;
-    v_number integer := 0;
 begin
     perform evident._refuse_one_snapshot();
     if p_name is null then
         perform pg_advisory_xact_lock(17753::bigint << 48);
         return null;
     end if;
-
-    v_projection := evident._projection(p_name);
-    while v_number <> v_projection.number loop
-        v_number := v_projection.number;
-        if p_is_shared then
-            perform pg_advisory_xact_lock_shared((17753::bigint << 48) | v_number);
-        else
-            perform pg_advisory_xact_lock((17753::bigint << 48) | v_number);
-        end if;
-        v_projection := evident._projection(p_name);
-    end loop;
-    return v_projection;
+    return evident._lock_number(p_name, 17753, p_is_shared);
 end;
 $function$;
 

@@ -33,6 +33,7 @@ begin
             e.id as position
         from evident.event_store as e
         %2$s
+        cross join lateral (%5$s) as k (key)
         where
             %3$s
             and not exists (
@@ -52,9 +53,7 @@ begin
         $sql$,
         evident._projection_object(p_projection, 'events_of_%s'),
         case
-            when p_projection.keys is null
-                then 'cross join lateral (select e.aggregate_id) as k (key)'
-            else format(
+            when p_projection.keys is not null then format(
                 $sql$
                 cross join lateral (
                     select e as event
@@ -68,22 +67,16 @@ begin
                     )
                     offset 0
                 ) as l
-                cross join lateral (
-                    select distinct r.key::%s as key
-                    from %s(l.event) as r (key)
-                    where r.key::text <> ''
-                ) as k
                 $sql$,
-                p_projection.name,
-                p_projection.key_type,
-                to_regprocedure(p_projection.keys)::oid::regproc
+                p_projection.name
             )
         end,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('e.event_type = any (%L::text[])', p_projection.event_types)
-        end,
-        p_projection.name
+        evident._projection_types(p_projection, 'e'),
+        p_projection.name,
+        evident._projection_keys(
+            p_projection,
+            case when p_projection.keys is null then 'e' else 'l.event' end
+        )
     );
 
     execute format(

@@ -8,9 +8,7 @@
 -- The first version of an aggregate has no row to look for. For others, reading the
 -- row and writing it are one statement, which has its lock on the table before its
 -- snapshot. The last step of a rebuild stops writers of the read model with such
--- a lock; so nothing is ever folded onto a row that it is about to change. A row is
--- updated also where the key is its only column: what was written tells whether
--- the fold gave a row.
+-- a lock; so nothing is ever folded onto a row that it is about to change.
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
@@ -48,10 +46,7 @@ declare
         $sql$;
     v_is_ours constant text := format(
         '%s and current_setting(''evident.is_batch'', true) is distinct from ''on''',
-        case
-            when p_projection.event_types is null then 'true'
-            else format('new.event_type = any (%L::text[])', p_projection.event_types)
-        end
+        evident._projection_types(p_projection, 'new')
     );
 begin
     execute format(
@@ -144,7 +139,7 @@ begin
                 insert into %1$s as t (%6$s)
                 select %7$s
                 where v_row.%3$I is not null
-                on conflict (%3$I) do %8$s;
+                %8$s;
             elsif %2$s then
                 %12$s
                 insert into %1$s as t (%6$s)
@@ -152,20 +147,13 @@ begin
                 from (
                     select
                         %10$s(
-                            coalesce(
-                                (
-                                    select row(s.*)::%1$s
-                                    from %1$s as s
-                                    where s.%3$I = new.aggregate_id
-                                ),
-                                %11$s
-                            ),
+                            coalesce(%13$s, %11$s),
                             new
                         ) as next_row
                     offset 0
                 ) as f
                 where (f.next_row).%3$I is not null
-                on conflict (%3$I) do %8$s;
+                %8$s;
 
                 if not found then
                     delete from %1$s as t
@@ -184,16 +172,14 @@ begin
             evident._projection_columns(
                 p_projection, 'v_row.%1$s', 'new.aggregate_id'
             ),
-            'update set ' || coalesce(
-                evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-                format('%1$I = excluded.%1$I', p_projection.key_column)
-            ),
+            evident._projection_upsert(p_projection),
             evident._projection_columns(
                 p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
             ),
             v_next,
             evident._projection_blank(p_projection, 'new.aggregate_id'),
-            evident._projection_snapshot(p_projection)
+            evident._projection_snapshot(p_projection),
+            evident._projection_stored(p_projection, 'new.aggregate_id')
         ),
         evident._projection_trigger(p_projection, 'keep_event_%s')
     );

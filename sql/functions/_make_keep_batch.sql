@@ -45,19 +45,8 @@ declare
             ) as e
             cross join lateral (%s) as k (key)
         $sql$,
-        case
-            when p_projection.event_types is null then 'true'
-            else format('n.event_type = any (%L::text[])', p_projection.event_types)
-        end,
-        case
-            when p_projection.keys is null then 'select (e.event).aggregate_id'
-            else format(
-                'select distinct r.key::%s from %s(e.event) as r (key)'
-                ' where r.key::text <> ''''',
-                p_projection.key_type,
-                to_regprocedure(p_projection.keys)::oid::regproc
-            )
-        end
+        evident._projection_types(p_projection, 'n'),
+        evident._projection_keys(p_projection, 'e.event')
     );
     v_queue text := evident._projection_snapshot(p_projection);
 begin
@@ -106,8 +95,8 @@ begin
                             )
                         offset 0
                     ) as l
-                    cross join lateral %6$s(l.event) as r (key)
-                    where r.key::%7$s::text = any (v_queue)
+                    cross join lateral (%6$s) as k (key)
+                    where k.key::text = any (v_queue)
                 ) then
                     raise exception using
                         errcode = 'serialization_failure',
@@ -122,12 +111,8 @@ begin
             v_events,
             evident._projection_refusal(p_projection),
             p_projection.number,
-            case
-                when p_projection.event_types is null then 'true'
-                else format('e.event_type = any (%L::text[])', p_projection.event_types)
-            end,
-            to_regprocedure(p_projection.keys)::oid::regproc,
-            p_projection.key_type
+            evident._projection_types(p_projection, 'e'),
+            evident._projection_keys(p_projection, 'l.event')
         );
     end if;
 
@@ -185,10 +170,7 @@ begin
             evident._projection_next(
                 p_projection,
                 v_events,
-                format(
-                    '(select row(s.*)::%1$s from %1$s as s where s.%2$I = k.key)',
-                    p_projection.name, p_projection.key_column
-                )
+                evident._projection_stored(p_projection, 'k.key')
             ),
             evident._projection_refusal(p_projection),
             evident._projection_write(

@@ -20,9 +20,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
-    if not evident._is_fold_error(p_sqlstate) or left(p_sqlstate, 2) = '42' then
-        perform evident._refuse_fold(p_projection.name, p_sqlstate, p_message, null);
-    end if;
+    perform evident._require_event_error(p_projection, p_sqlstate, p_message);
 
     insert into evident.projection_failure as f (
         projection, key, position, code, message

@@ -27,7 +27,7 @@ begin atomic
             select %5$s
             from given as g
             where (g.next_row).%3$I is not null
-            on conflict (%3$I) do %6$s
+            %6$s
         )
 
         select count(*) from given
@@ -37,11 +37,7 @@ begin atomic
         (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        coalesce(
-            'update set '
-            || evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
-            'nothing'
-        )
+        evident._projection_upsert(p_projection)
     );
 end;
 

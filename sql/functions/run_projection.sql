@@ -5,8 +5,8 @@
 -- feed is folded, up to the safe position, which is known before the events are
 -- read (see safe_position).
 --
--- When the slice fails as a whole, the events that fail are looked for; their keys
--- are parked, with their later events behind them, and all others are folded.
+-- The keys of events that fail are parked, with their later events behind them; all
+-- others are folded (_fold_around).
 --
 -- A synchronous projection that has come this close is handed over to the appends.
 --
@@ -32,8 +32,8 @@ declare
     v_number integer;
     v_safe bigint;
     v_until bigint;
+    v_reached bigint;
     v_count bigint;
-    v_message text;
 begin
     if p_limit is null or p_limit < 1 then
         perform evident._refuse_argument(
@@ -78,16 +78,11 @@ begin
     ) as n;
 
     if v_count > 0 then
-        begin
-            perform evident._fold_slice(v_projection, v_projection.position, v_until);
-        exception when others then
-            get stacked diagnostics v_message = message_text;
-            if not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42' then
-                perform evident._refuse_fold(p_name, sqlstate, v_message, null);
-            end if;
-            v_until := evident._fold_around(
-                v_projection, v_projection.position, v_until
-            );
+        v_reached := evident._fold_around(
+            v_projection, v_projection.position, v_until
+        );
+        if v_reached < v_until then
+            v_until := v_reached;
             select count(*)
             into v_count
             from evident.event_store as e
@@ -98,7 +93,7 @@ begin
                     v_projection.event_types is null
                     or e.event_type = any (v_projection.event_types)
                 );
-        end;
+        end if;
     end if;
 
     if v_until > v_projection.position then

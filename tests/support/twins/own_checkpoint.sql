@@ -3,8 +3,11 @@
 
 select pg_temp.spoil(
     'evident.run_projection(text, integer)',
-    'perform evident._fold_slice(v_projection, v_projection.position, v_until);',
-    $$perform set_config(
+    'v_reached := evident._fold_around(
+            v_projection, v_projection.position, v_until
+        );',
+    $$v_reached := v_until;
+    perform set_config(
         'races.passed',
         format('{%s, %s}', v_projection.position, v_until),
         false
