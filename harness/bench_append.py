@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import psycopg
 
 from harness.bench_pgbench import pgbench
 from harness.bench_processors import metered
@@ -20,6 +23,8 @@ from harness.bench_server import Bench, checkpoint, fresh_database
 from harness.database import connect
 
 _WARM_UP = 100  # transactions per client
+
+Connection = psycopg.Connection[Any]
 
 _NEW = "gen_random_uuid()"
 # Each client has an aggregate of its own, and another one while warming up.
@@ -90,7 +95,7 @@ def hot_workloads(bench: Bench) -> list[Workload]:
         Candidate(
             f"{clients} connection{'s' if clients > 1 else ''}",
             gives,
-            _writer(bench, command, STORE, clients=clients),
+            single_appends(bench, command, STORE, clients=clients),
         )
         for clients in (1, bench.clients)
     ]
@@ -101,19 +106,35 @@ def _workload(bench: Bench, title: str, aggregate: str, version: str) -> Workloa
     candidates = []
     for way in _WAYS:
         command = way.command.format(aggregate=aggregate, version=version)
-        measure = _writer(bench, command, way.table, clients=bench.clients)
+        measure = single_appends(bench, command, way.table, clients=bench.clients)
         candidates.append(Candidate(way.name, way.gives, measure))
     return Workload(title, "events/s", candidates)
 
 
-def _writer(
-    bench: Bench, command: str, table: str, *, clients: int
+def single_appends(
+    bench: Bench,
+    command: str,
+    table: str,
+    *,
+    clients: int,
+    event_type: str = EVENT_TYPE,
+    is_right: Callable[[Connection], bool] | None = None,
 ) -> Callable[[], Sample]:
+    """Return a run of a pgbench command that appends one event to `table`.
+
+    `is_right` looks at the database afterwards; without it versions must be dense.
+    """
+
+    def check(connection: Connection) -> bool:
+        if is_right is None:
+            return has_dense_versions(connection, table)
+        return is_right(connection)
+
     # The version is counted by each client for itself.
     script = f"{command}\n\\set v :v + 1\n"
     variables: dict[str, str | int] = {
         "v": 0,
-        "event_type": EVENT_TYPE,
+        "event_type": event_type,
         "payload": PAYLOAD,
     }
 
@@ -140,13 +161,13 @@ def _writer(
                 )
             with connect(bench.server.uri_for(database), autocommit=True) as connection:
                 written = count(connection, table) - before
-                is_right = has_dense_versions(connection, table)
+                is_whole = check(connection)
         return Sample(
             operations=outcome.transactions,
             seconds=outcome.transactions / outcome.rate,
             usage=usage,
             failures=outcome.aborted,
-            is_right=is_right and written == outcome.transactions,
+            is_right=is_whole and written == outcome.transactions,
         )
 
     return measure

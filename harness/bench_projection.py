@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from harness.bench_pgbench import pgbench
+from harness.bench_append import Connection, single_appends
 from harness.bench_processors import metered
 from harness.bench_read_model import (
     CREATED,
@@ -23,7 +23,6 @@ from harness.bench_schema import PAYLOAD, STORE, TWIN, WRITER, count
 from harness.bench_server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.database import connect
 
-_WARM_UP = 100  # transactions per client
 _BATCH_WARM_UP = 3  # transactions
 _ORDERS = 500  # per batch, with two events each
 
@@ -135,45 +134,14 @@ def _single(
 def _singles(
     bench: Bench, command: str, table: str, model: str, event_type: str
 ) -> Callable[[], Sample]:
-    # The version is counted by each client for itself.
-    script = f"{command}\n\\set v :v + 1\n"
-    variables: dict[str, str | int] = {
-        "v": 0,
-        "event_type": event_type,
-        "payload": PAYLOAD,
-    }
-
-    def measure() -> Sample:
-        with fresh_database(bench) as database:
-            pgbench(
-                bench,
-                database,
-                script,
-                clients=bench.clients,
-                variables={**variables, "run": 0},
-                transactions=_WARM_UP,
-            )
-            before = _count(bench, database, table)
-            checkpoint(bench)
-            with metered(bench.server) as usage:
-                outcome = pgbench(
-                    bench,
-                    database,
-                    script,
-                    clients=bench.clients,
-                    variables={**variables, "run": 1},
-                )
-            written = _count(bench, database, table) - before
-            is_right = _is_right(bench, database, model)
-        return Sample(
-            operations=outcome.transactions,
-            seconds=outcome.transactions / outcome.rate,
-            usage=usage,
-            failures=outcome.aborted,
-            is_right=is_right and written == outcome.transactions,
-        )
-
-    return measure
+    return single_appends(
+        bench,
+        command,
+        table,
+        clients=bench.clients,
+        event_type=event_type,
+        is_right=lambda connection: _is_right(connection, model),
+    )
 
 
 def _batches(
@@ -197,11 +165,13 @@ def _batches(
                     writer.execute(statement, (document,), prepare=True)
                     spent += time.perf_counter() - start
                     calls += 1
-            rows = _count(bench, database, model)
-            is_right = _is_right(bench, database, model)
+            with connect(bench.server.uri_for(database), autocommit=True) as connection:
+                rows = count(connection, model)
+                is_right = _is_right(connection, model)
         expected = (calls + _BATCH_WARM_UP) * _ORDERS
         if model == MODEL:
-            expected += _filled(bench)
+            with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
+                expected += count(connection, MODEL)
         return Sample(
             operations=calls * _ORDERS * 2,
             seconds=spent,
@@ -223,18 +193,6 @@ def _document() -> str:
     return f"[{entries}]"
 
 
-def _count(bench: Bench, database: str, table: str) -> int:
-    with connect(bench.server.uri_for(database), autocommit=True) as connection:
-        return count(connection, table)
-
-
-def _filled(bench: Bench) -> int:
-    return _count(bench, TEMPLATE, MODEL)
-
-
-def _is_right(bench: Bench, database: str, model: str) -> bool:
+def _is_right(connection: Connection, model: str) -> bool:
     """Say whether the read model is what the events fold to; by hand, who knows."""
-    if model != MODEL:
-        return True
-    with connect(bench.server.uri_for(database), autocommit=True) as connection:
-        return drift(connection) == 0
+    return model != MODEL or drift(connection) == 0

@@ -64,6 +64,21 @@ def connect_patiently(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
     return connect(dsn, **ours, **kwargs)
 
 
+def connect_for_calls(dsn: str, name: str) -> psycopg.Connection[Any]:
+    """Connect patiently for calls that each are a transaction of their own.
+
+    Nothing is kept in the session, so a transaction-mode pooler may stand between.
+    `name` is the application's, unless the DSN has one.
+    """
+    import psycopg
+
+    connection = connect_patiently(
+        dsn, autocommit=True, prepare_threshold=None, fallback_application_name=name
+    )
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return connection
+
+
 def is_lost(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:
     """Say whether to connect anew: no connection, or a server that lets nobody write.
 

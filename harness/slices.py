@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from harness.database import connect_patiently, is_lost
+from harness.database import connect_for_calls, is_lost
 
 # Times that a slice is tried when others were in its way, and seconds in between.
 ATTEMPTS = 5
@@ -41,7 +41,9 @@ class Slices:
         self._report = report
         self._is_over = threading.Event()
         self._idle: queue.SimpleQueue[psycopg.Connection[Any]] = queue.SimpleQueue()
-        self._connections = [_connect(dsn) for _ in range(parallel)]
+        self._connections = [
+            connect_for_calls(dsn, "evident rebuild") for _ in range(parallel)
+        ]
         for each in self._connections:
             self._idle.put(each)
         self._pool = ThreadPoolExecutor(parallel)
@@ -124,17 +126,6 @@ class Slices:
                 each.cancel_safe(timeout=5)
             except psycopg.Error as error:
                 self._report(f"could not cancel: {error}")
-
-
-def _connect(dsn: str) -> psycopg.Connection[Any]:
-    connection = connect_patiently(
-        dsn,
-        autocommit=True,
-        prepare_threshold=None,
-        fallback_application_name="evident rebuild",
-    )
-    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    return connection
 
 
 def _rebuild_once(connection: psycopg.Connection[Any], part: Slice) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from harness.database import connect_patiently, is_lost
+from harness.database import connect_for_calls, is_lost
 from harness.stopping import Stop, stop_on_signals
 from harness.turns import Pause
 from harness.worker_log import WorkerLog
@@ -40,7 +40,9 @@ def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
         with stop_on_signals():
             while True:
                 try:
-                    with contextlib.closing(_connect(dsn)) as connection:
+                    with contextlib.closing(
+                        connect_for_calls(dsn, "evident work")
+                    ) as connection:
                         state.is_final = work.once
                         state.log.connected()
                         is_well = _work(connection, state, reconnect)
@@ -54,17 +56,6 @@ def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
     except Stop:
         state.log.ended("stopped")
         return not work.once
-
-
-def _connect(dsn: str) -> Connection:
-    connection = connect_patiently(
-        dsn,
-        autocommit=True,
-        prepare_threshold=None,
-        fallback_application_name="evident work",
-    )
-    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    return connection
 
 
 def _work(connection: Connection, state: State, reconnect: Pause) -> bool:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from support.check_projections import drift
 from support.fingerprint import fingerprint
-from support.read_models import drift, make_read_models
+from support.read_models import make_read_models
 
 if TYPE_CHECKING:
     from conftest import Database

@@ -7,8 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
+from support.check_projections import drift
 from support.check_streams import stream_violations
-from support.read_models import drift, make_read_models
+from support.read_models import make_read_models
 from support.seeds import SEED, random_source
 from support.store import Store
 from support.ugly_calls import ARGUMENTS, input_violations, listed_calls

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from conftest import Database
 from support.calls import Connection
+from support.check_projections import drift
 from support.every_call import CALLS, KNOWN, call_all
-from support.read_models import drift, make_read_models
+from support.read_models import make_read_models
 
 Observer = psycopg.Connection[Any]
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from support.check_projections import drift
 from support.projection_models import (
     ASYNC_ACROSS,
     SYNC,
     SYNC_ACROSS,
     Model,
-    drift,
     make_models,
 )
 from support.projection_steps import ONE, PAUSE, RESUME, TWO, append, sqlstate, state
@@ -70,7 +70,7 @@ def test_a_pause_waits_for_an_open_append_and_holds_back_the_next_one(
         task.result()
         after.result()
     assert len(model.stored(observer)) == (ending == "commit")
-    assert drift(observer, model) == []
+    assert drift(observer, model.name) == []
     observer.execute(RESUME, [model.name])
     assert violations(store, observer, [model]) == []
     assert state(observer, model) == "running"
@@ -133,7 +133,7 @@ def test_a_projection_made_while_an_append_is_open_misses_nothing(
         open_.execute("commit")
         task.result()
         after.result()
-    assert drift(observer, model) == []
+    assert drift(observer, model.name) == []
     assert violations(store, observer, [model]) == []
     assert state(observer, model) == "running"
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from conftest import Database
 from support.calls import Connection
+from support.check_projections import drift
 from support.interrupts import ADVISORY, CANCEL, lift_timeouts
 from support.projection_crashes import work_until_crash
 from support.projection_models import (
@@ -19,7 +20,6 @@ from support.projection_models import (
     SYNC,
     SYNC_ACROSS,
     Model,
-    drift,
     make_models,
 )
 from support.projection_steps import ONE, PAUSE, RESUME, TWO, append, sqlstate
@@ -113,7 +113,7 @@ def test_an_interrupted_call_leaves_everything_as_it_was(
             ends.add(outcome)
             if outcome is not None:
                 assert everything(observer, model) == before
-            assert drift(observer, model) == []
+            assert drift(observer, model.name) == []
             assert not is_true(observer, ADVISORY, connection.info.backend_pid)
     assert ends == {None, "57014"}
     observer.execute(RESUME, [model.name])
@@ -147,7 +147,7 @@ def crash_and_check(
             work_until_crash(store, mortal, rng, events=100)
             mortal.start()
             with database.connect(autocommit=True) as observer:
-                found += [each for model in ALL for each in drift(observer, model)]
+                found += [each for model in ALL for each in drift(observer, model.name)]
             if found:
                 return found
         with database.connect(autocommit=True) as observer:

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from support.bounded import first_violations
 from support.calls import Connection
+from support.check_projections import drift
 from support.projection_models import (
     ASYNC,
     ASYNC_ACROSS,
     SYNC,
     SYNC_ACROSS,
     Model,
-    drift,
     make_models,
 )
 from support.projection_work import (
@@ -50,7 +50,7 @@ def rebuild_and_verify(model: Model, found: list[str]) -> Action:
 
     def both(connection: Connection, rng: random.Random) -> None:
         run(connection, rng)
-        found.extend(drift(connection, model))
+        found.extend(drift(connection, model.name))
 
     return both
 

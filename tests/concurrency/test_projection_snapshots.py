@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 from support.calls import Entry, append_event
-from support.projection_models import SYNC, drift, make_models
+from support.check_projections import drift
+from support.projection_models import SYNC, make_models
 from support.projection_steps import LEVELS, ONE, PAUSE, RESUME, added, append, state
 from support.projection_work import REBUILD, RUN, violations
 from support.store import Store
@@ -51,7 +52,7 @@ def append_with_an_old_snapshot(
         except psycopg.Error as error:
             refused = error.sqlstate
             old.rollback()
-    return refused, drift(observer, SYNC)
+    return refused, drift(observer, SYNC.name)
 
 
 UNSEEN = [("removed", "Closed"), ("added", "Added")]

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 from support.calls import Entry, Event, append_batch, append_events
+from support.check_projections import drift
 from support.projection_models import (
     ASYNC_ACROSS,
     SYNC,
     SYNC_ACROSS,
     Model,
     differences,
-    drift,
     make_models,
 )
 from support.projection_steps import LEVELS, ONE, TWO, added, append, sqlstate
@@ -41,7 +41,7 @@ def append_while_a_rebuild_holds_its_lock(
         wait_until_blocked(observer, appending)
         rebuilding.execute("commit")
         task.result()
-    return drift(observer, model) + differences(store.db, model)
+    return drift(observer, model.name) + differences(store.db, model)
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -109,7 +109,7 @@ def test_a_rebuild_leaves_out_what_was_skipped_meanwhile(
         wait_until_blocked(observer, rebuilding)
         skipping.execute("commit")
         assert sqlstate(task) in (None, "40001")
-    assert drift(observer, ASYNC_ACROSS) == []
+    assert drift(observer, ASYNC_ACROSS.name) == []
 
 
 @pytest.mark.parametrize("call", ["retry", "skip"])
@@ -136,7 +136,7 @@ def test_what_waits_for_a_parked_key_is_folded_at_read_committed_only(
         assert refused.value.sqlstate == "PT400"
         old.execute("rollback")
         old.execute(statement, [ASYNC_ACROSS.name])
-    assert drift(observer, ASYNC_ACROSS) == []
+    assert drift(observer, ASYNC_ACROSS.name) == []
 
 
 def test_an_earlier_id_that_comes_later_is_refused_and_its_retry_folded(

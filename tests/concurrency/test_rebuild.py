@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from conftest import Database
 from support.calls import Entry, append_event, events_of
-from support.feed_work import in_background
+from support.check_projections import drift
+from support.feed_work import append_some, in_background, writing
 from support.feed_writers import Progress
 from support.programs import finish, run, running, start
 from support.seeds import FULL
@@ -28,12 +29,10 @@ from support.worker_models import (
     LIVE,
     break_fold,
     create_read_models,
-    drift,
     repair_fold,
 )
 
 from concurrency.conftest import LOGIN_SQL
-from concurrency.test_work import append_some, writing
 from harness import rebuild as rebuilding
 from harness.database import connect
 from harness.migrate import migrate

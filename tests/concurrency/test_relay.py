@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from support.calls import Entry, append_events, events_of
-from support.feed_work import in_background
-from support.feed_writers import Progress, write
+from support.feed_work import append_some, writing
 from support.relays import file_violations, finish, run, run_until_killed, start
 from support.seeds import FULL
 from support.store import Store
@@ -54,25 +50,6 @@ TORN = """
 import harness.relay_file
 harness.relay_file.RelayFile._heal = lambda _: None
 """
-
-
-def append_some(store: Store, count: int) -> None:
-    with store.connect() as connection:
-        for _ in range(count):
-            append_events(connection, [Entry(uuid.uuid4(), 0, events_of("r", 3))])
-
-
-@contextlib.contextmanager
-def writing(store: Store, rng: random.Random) -> Iterator[None]:
-    """Append in the background until the block ends."""
-    progress = Progress(1_000_000)
-    tasks = in_background(lambda s: write(store, s, progress), rng, 2)
-    try:
-        yield
-    finally:
-        progress.stop()
-    for each in tasks:
-        each.result()
 
 
 def relay_under_kills(

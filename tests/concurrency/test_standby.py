@@ -15,9 +15,10 @@ from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_databa
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations
+from support.check_projections import DRIFT
 from support.feed_readers import Reader
 from support.feed_work import append_one, run_feed
-from support.read_models import DRIFT, make_read_models
+from support.read_models import make_read_models
 from support.seeds import FULL
 from support.standby import PROMPT, standby_of, wait_for_replay
 from support.store import Store

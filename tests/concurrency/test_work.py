@@ -7,16 +7,14 @@ import random
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from conftest import SETTINGS, Database
-from support.calls import Entry, append_events, events_of
-from support.feed_work import in_background
-from support.feed_writers import Progress, write
+from support.check_projections import drift
+from support.feed_work import append_some, writing
 from support.poolers import PGBOUNCER, pooler_for
 from support.programs import finish, login_dsn, run, running, start_at
 from support.seeds import FULL
@@ -29,7 +27,6 @@ from support.worker_models import (
     LIVE,
     break_fold,
     create_read_models,
-    drift,
     register,
     repair_fold,
 )
@@ -62,25 +59,6 @@ HAVE_MOVED = "(select sum(p.position) > %s from evident.projection as p)"
 SLOW = "perform pg_sleep(0.05);"
 RAISING = "perform folds.no_such_function();"
 FAILING = "if p_event.version = 2 then raise 'not this one'; end if;"
-
-
-def append_some(store: Store, count: int) -> None:
-    with store.connect() as connection:
-        for _ in range(count):
-            append_events(connection, [Entry(uuid.uuid4(), 0, events_of("w", 3))])
-
-
-@contextlib.contextmanager
-def writing(store: Store, rng: random.Random) -> Iterator[Progress]:
-    """Append in the background until the block ends."""
-    progress = Progress(1_000_000)
-    tasks = in_background(lambda s: write(store, s, progress), rng, 2)
-    try:
-        yield progress
-    finally:
-        progress.stop()
-    for each in tasks:
-        each.result()
 
 
 def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> float:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import psycopg
 
 from support.calls import Connection
+from support.killer import VICTIM
 from support.store import Store
 from support.waiting import is_true
 
@@ -30,19 +31,6 @@ IS_DONE = """
 not exists (
     select from evident.consumer_status as s where s.consumer = %s and s.lag > 0
 )
-"""
-VICTIM = f"""
-select pg_terminate_backend(a.pid)
-from (
-    select a.pid
-    from pg_stat_activity as a
-    where
-        a.datname = current_database()
-        and a.application_name = '{WORKER}'
-        and a.state = 'active'
-    order by random()
-    limit 1
-) as a
 """
 
 
@@ -172,5 +160,5 @@ def kill_workers(observer: Connection, over: threading.Event) -> int:
     """Kill a working backend every now and then; count the kills."""
     kills = 0
     while not over.wait(0.05):
-        kills += observer.execute(VICTIM).rowcount
+        kills += observer.execute(VICTIM, [WORKER]).rowcount
     return kills

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from support.calls import Connection, Entry, append_event, events_of
+from support.calls import Connection, Entry, append_event, append_events, events_of
 from support.feed_readers import Reader
 from support.feed_writers import Progress, write
 from support.store import Store
@@ -95,6 +96,26 @@ def in_background(
 ) -> list[Background[T]]:
     """Run an action in so many threads, each with a seed of its own."""
     return [Background(lambda s=seed: action(s)) for seed in seeds_of(rng, count)]
+
+
+@contextlib.contextmanager
+def writing(store: Store, rng: random.Random) -> Iterator[Progress]:
+    """Append in the background until the block ends."""
+    progress = Progress(1_000_000)
+    tasks = in_background(lambda s: write(store, s, progress), rng, 2)
+    try:
+        yield progress
+    finally:
+        progress.stop()
+    for each in tasks:
+        each.result()
+
+
+def append_some(store: Store, count: int) -> None:
+    """Append three events to each of so many new aggregates."""
+    with store.connect() as connection:
+        for _ in range(count):
+            append_events(connection, [Entry(uuid.uuid4(), 0, events_of("s", 3))])
 
 
 def hold_back(store: Store, progress: Progress) -> None:

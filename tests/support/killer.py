@@ -16,6 +16,7 @@ from support.store import LOGIN, Store
 from support.waiting import Background, together
 
 ANSWERS_PER_KILL = 4
+# One session at work, of a login or an application.
 VICTIM = """
 select pg_terminate_backend(a.pid)
 from (
@@ -23,7 +24,7 @@ from (
     from pg_stat_activity as a
     where
         a.datname = current_database()
-        and a.usename = %s
+        and %s in (a.usename::text, a.application_name)
         and a.state = 'active'
     order by random()
     limit 1

@@ -162,15 +162,6 @@ def make_models(observer: Connection, models: Sequence[Model]) -> None:
         model.register(observer)
 
 
-def drift(connection: Connection, model: Model) -> list[str]:
-    """Ask the engine for rows that are not what the log says."""
-    rows = connection.execute(
-        "select key, stored, replayed from evident.verify_projection(%s)",
-        [model.name],
-    ).fetchall()
-    return [f"{model.short}: {key}: {was} for {now}" for key, was, now in rows]
-
-
 def differences(db: Connectable, model: Model, is_repaired: bool = True) -> list[str]:
     """Name the rows that are not what the log folds to here, in one snapshot."""
     with db.connect() as connection:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 import psycopg
 
 from support.calls import Connection
+from support.check_projections import drift
 from support.feed_work import seeds_of
 from support.feed_writers import Progress
-from support.projection_models import Model, differences, drift
+from support.killer import VICTIM
+from support.projection_models import Model, differences
 from support.projection_writers import WRITER, Tally, Writer
 from support.store import Store
 from support.waiting import Background
@@ -24,19 +26,6 @@ from support.waiting import Background
 RUNNER = "evident test runner"
 RUN = "select evident.run_projection(%s, %s)"
 REBUILD = "select evident.rebuild_projection(%s, %s, %s)"
-VICTIM = """
-select pg_terminate_backend(a.pid)
-from (
-    select a.pid
-    from pg_stat_activity as a
-    where
-        a.datname = current_database()
-        and a.application_name = %s
-        and a.state = 'active'
-    order by random()
-    limit 1
-) as a
-"""
 Action = Callable[[Connection, random.Random], None]
 
 
@@ -173,6 +162,6 @@ def violations(
     catch_up(observer, models)
     found = []
     for model in models:
-        found += drift(observer, model)
+        found += drift(observer, model.name)
         found += differences(store.db, model, is_repaired)
     return found

@@ -1,4 +1,4 @@
-"""Read models for tests that want more than the example's, and their drift."""
+"""Read models for tests that want more than the example's."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from pathlib import Path
 from support.calls import Connection
 
 SQL = Path(__file__).with_name("read_models.sql")
-DRIFT = """
-select p.name, d.key, d.stored, d.replayed
-from evident.projection as p
-cross join lateral evident.verify_projection(p.name) as d
-"""
 
 
 def make_read_models(connection: Connection) -> None:
@@ -22,8 +17,3 @@ def make_read_models(connection: Connection) -> None:
     """
     with connection.transaction():
         connection.execute(SQL.read_bytes())
-
-
-def drift(connection: Connection) -> list[tuple[object, ...]]:
-    """Give each row of each registered read model that is not what its log says."""
-    return connection.execute(DRIFT).fetchall()

@@ -44,17 +44,6 @@ def register(observer: Connection, name: str) -> None:
     )
 
 
-def drift(observer: Connection) -> list[str]:
-    """Name the keys whose row is not what the log says, of all projections."""
-    rows = observer.execute(
-        "select s.name, v.key, v.stored, v.replayed"
-        " from evident.projection_status as s"
-        " cross join lateral evident.verify_projection(s.name) as v"
-        " order by s.name, v.key"
-    ).fetchall()
-    return [f"{name} {key}: {stored} not {new}" for name, key, stored, new in rows]
-
-
 def break_fold(observer: Connection, name: str, statement: str) -> None:
     """Put a statement, such as one that fails for some event, before the fold's own."""
     _replace(observer, name, "begin", f"begin {statement}")
