@@ -2915,8 +2915,9 @@ to evident_operator;
 -- When triggers are to be made anew it stops all appends instead, so that none is under
 -- way that has begun with the old ones.
 --
--- The projection's row comes first, as it does in appends with one snapshot
--- (_projection_snapshot).
+-- The projection's row comes before the read model, as it does in appends with one
+-- snapshot (_projection_snapshot), and not before the event store, whose lock leaves
+-- no such append under way.
 --
 -- Gives the moment when the attempt that succeeded began.
 --
@@ -2948,10 +2949,12 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            perform
-            from evident.projection as p
-            where p.name = p_projection.name
-            for no key update;
+            if not p_must_stop_appends then
+                perform
+                from evident.projection as p
+                where p.name = p_projection.name
+                for no key update;
+            end if;
             execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
