@@ -7650,3 +7650,2084 @@ revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
+
+-- migrations/0008_ledger.sql
+-- depends: 0007_projections
+-- The ledger: a Merkle tree over all events, sealed in the background.
+--
+-- Locks: SHARE ROW EXCLUSIVE on event_store, for its guards are made anew with those
+-- of the ledger: appends wait. Rollback is refused with PT403 once anything is sealed:
+-- tree heads and the log's identity are evidence that cannot be made again.
+
+set local role evident_owner;
+set local search_path = pg_catalog, pg_temp;
+set local lock_timeout = '5s';
+
+create table evident.ledger_tile (
+    index bigint not null,
+    first_event_id bigint not null,
+    last_event_id bigint not null,
+    level integer not null,
+    root_hash bytea not null,
+    hashes bytea not null,
+    constraint ledger_tile_level_index_pkey
+    primary key (level, index) with (fillfactor = 100),
+    constraint ledger_tile_level_check check (level between 0 and 7),
+    constraint ledger_tile_index_check check (index >= 0),
+    constraint ledger_tile_root_hash_check check (octet_length(root_hash) = 32),
+    constraint ledger_tile_hashes_check check (octet_length(hashes) = 8192)
+)
+-- Rows never change: freeze them at the first vacuum.
+with (autovacuum_freeze_min_age = 0);
+
+-- Hashes do not compress.
+alter table evident.ledger_tile alter column hashes set storage external;
+
+comment on table evident.ledger_tile is
+'Full tiles of the Merkle tree (https://c2sp.org/tlog-tiles), as seal stores them.
+Append-only, guarded like the events.';
+comment on column evident.ledger_tile.level is
+'0: hashes are leaf hashes; n: roots of 256 tiles of level n - 1.';
+comment on column evident.ledger_tile.index is
+'Place within the level, from 0: the first hash is entry 256 * index.';
+comment on column evident.ledger_tile.hashes is
+'256 hashes of 32 bytes.';
+comment on column evident.ledger_tile.root_hash is
+'The root of the subtree over the hashes: one hash of a tile one level up.';
+comment on column evident.ledger_tile.first_event_id is
+'The id of the first event under the tile.';
+comment on column evident.ledger_tile.last_event_id is
+'The id of the last event under the tile.';
+
+create table evident.tree_head (
+    number bigint generated always as identity
+    constraint tree_head_number_pkey primary key,
+    tree_size bigint not null,
+    root_hash bytea not null,
+    last_event_id bigint not null,
+    sealed_at timestamptz not null default evident._now(),
+    constraint tree_head_tree_size_check check (tree_size >= 0),
+    constraint tree_head_root_hash_check check (octet_length(root_hash) = 32)
+)
+with (autovacuum_freeze_min_age = 0);
+
+comment on table evident.tree_head is
+'One row for each seal: how large the tree was, and its root. Append-only, guarded like
+the events.';
+comment on column evident.tree_head.tree_size is
+'The number of leaves.';
+comment on column evident.tree_head.root_hash is
+'The RFC 6962 root over the leaves.';
+comment on column evident.tree_head.last_event_id is
+'The id of the last event that is a leaf; 0 for none.';
+comment on column evident.tree_head.sealed_at is
+'The server''s clock at the seal. At least one row a day while seal is called.';
+
+insert into evident.tree_head (tree_size, root_hash, last_event_id)
+values (0, sha256(''), 0);
+
+create table evident.log_identity (
+    incarnation integer not null
+    constraint log_identity_incarnation_pkey primary key,
+    log_id uuid not null,
+    name text not null,
+    reason text not null,
+    tree_size bigint not null,
+    begun_at timestamptz not null default evident._now(),
+    begun_by text not null default session_user,
+    constraint log_identity_incarnation_check check (incarnation > 0)
+);
+
+comment on table evident.log_identity is
+'Which log this is: one row for each incarnation, the newest counts; see
+begin_incarnation. Append-only, guarded like the events.';
+comment on column evident.log_identity.log_id is
+'The log''s uuid, and the aggregate of the log''s own events.';
+comment on column evident.log_identity.name is
+'First part of the origin in checkpoints, such as example.com/orders.';
+comment on column evident.log_identity.reason is
+'Why the incarnation was begun.';
+comment on column evident.log_identity.tree_size is
+'How many leaves the tree had then.';
+
+insert into evident.log_identity (incarnation, log_id, name, reason, tree_size)
+values (1, evident._uuid_v7(), 'evident', 'installed', 0);
+
+create table evident.ledger_publication (
+    number bigint generated always as identity
+    constraint ledger_publication_number_pkey primary key,
+    incarnation integer not null,
+    tree_size bigint not null,
+    checkpoint text not null,
+    published_at timestamptz not null default evident._now(),
+    published_by text not null default session_user
+);
+
+comment on table evident.ledger_publication is
+'Checkpoints that were published, for the status and for exports; no evidence: that is
+the copies outside. Append-only, guarded like the events.';
+comment on column evident.ledger_publication.checkpoint is
+'The signed note: origin, tree size, base64 root, an empty line, signatures.';
+
+grant select on table
+evident.ledger_tile, evident.tree_head, evident.log_identity,
+evident.ledger_publication
+to evident_operator, evident_auditor;
+
+-- [begin sql/functions/_refuse_change.sql]
+-- evident._refuse_change: the guard of append-only tables.
+--
+-- Raises for UPDATE, DELETE and TRUNCATE. The statement trigger refuses the
+-- attempt itself, rows or none. The row trigger is for changes that arrive by
+-- logical replication, whose worker fires no statement triggers. Both are
+-- `enable always`: the default is silent under session_replication_role =
+-- replica.
+--
+-- Errors: PT403, always
+
+create or replace function evident._refuse_change()
+returns trigger
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = 'PT403',
+        message = format(
+            '%s of %s.%s refused: history is immutable',
+            tg_op, tg_table_schema, tg_table_name
+        ),
+        detail = jsonb_build_object(
+            'table', tg_table_schema || '.' || tg_table_name,
+            'operation', tg_op
+        )::text,
+        hint = case tg_table_name
+            when 'event_store'
+                then 'append an event that corrects or compensates the earlier one'
+            else 'what is sealed or published stays as it is'
+        end;
+end;
+$function$;
+
+comment on function evident._refuse_change() is
+'Trigger: raises PT403 with the detail {"table", "operation"}.';
+
+revoke all on function evident._refuse_change() from public;
+
+create or replace trigger event_store_history
+before update or delete or truncate on evident.event_store
+for each statement execute function evident._refuse_change();
+
+alter table evident.event_store enable always trigger event_store_history;
+
+create or replace trigger event_store_history_rows
+before update or delete on evident.event_store
+for each row execute function evident._refuse_change();
+
+alter table evident.event_store enable always trigger event_store_history_rows;
+
+create or replace trigger ledger_tile_history
+before update or delete or truncate on evident.ledger_tile
+for each statement execute function evident._refuse_change();
+
+alter table evident.ledger_tile enable always trigger ledger_tile_history;
+
+create or replace trigger ledger_tile_history_rows
+before update or delete on evident.ledger_tile
+for each row execute function evident._refuse_change();
+
+alter table evident.ledger_tile enable always trigger ledger_tile_history_rows;
+
+create or replace trigger tree_head_history
+before update or delete or truncate on evident.tree_head
+for each statement execute function evident._refuse_change();
+
+alter table evident.tree_head enable always trigger tree_head_history;
+
+create or replace trigger tree_head_history_rows
+before update or delete on evident.tree_head
+for each row execute function evident._refuse_change();
+
+alter table evident.tree_head enable always trigger tree_head_history_rows;
+
+create or replace trigger log_identity_history
+before update or delete or truncate on evident.log_identity
+for each statement execute function evident._refuse_change();
+
+alter table evident.log_identity enable always trigger log_identity_history;
+
+create or replace trigger log_identity_history_rows
+before update or delete on evident.log_identity
+for each row execute function evident._refuse_change();
+
+alter table evident.log_identity enable always trigger log_identity_history_rows;
+
+create or replace trigger ledger_publication_history
+before update or delete or truncate on evident.ledger_publication
+for each statement execute function evident._refuse_change();
+
+alter table evident.ledger_publication enable always trigger ledger_publication_history;
+
+create or replace trigger ledger_publication_history_rows
+before update or delete on evident.ledger_publication
+for each row execute function evident._refuse_change();
+
+alter table evident.ledger_publication
+enable always trigger ledger_publication_history_rows;
+-- [end sql/functions/_refuse_change.sql]
+-- [begin sql/functions/guard_status.sql]
+-- evident.guard_status: what protects history, read from the catalog now.
+--
+-- One row for each trigger, key, rule, child table, owner, privilege, function and
+-- role that matters. is_intact is false where something differs from what the package
+-- installs, and null where there is nothing to compare with: the fingerprint
+-- of a function is for whoever keeps the last one. An owner or superuser can change
+-- what this function tells; the ledger is for that.
+
+create or replace function evident.guard_status()
+returns table (kind text, name text, state text, is_intact boolean)
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+begin atomic
+    -- The kinds are pg_trigger.tgtype: before update, delete and truncate for
+    -- each statement; before update and delete for each row.
+    with guarded (table_name, trigger_name, trigger_kind) as (
+        values
+        ('event_store', 'event_store_history', 58),
+        ('event_store', 'event_store_history_rows', 27),
+        ('ledger_publication', 'ledger_publication_history', 58),
+        ('ledger_publication', 'ledger_publication_history_rows', 27),
+        ('ledger_tile', 'ledger_tile_history', 58),
+        ('ledger_tile', 'ledger_tile_history_rows', 27),
+        ('log_identity', 'log_identity_history', 58),
+        ('log_identity', 'log_identity_history_rows', 27),
+        ('tree_head', 'tree_head_history', 58),
+        ('tree_head', 'tree_head_history_rows', 27)
+    ),
+
+    keyed (table_name, constraint_name) as (
+        values
+        ('event_store', 'event_store_id_pkey'),
+        ('event_store', 'event_store_aggregate_id_version_key'),
+        ('event_store', 'event_store_event_id_key'),
+        ('ledger_publication', 'ledger_publication_number_pkey'),
+        ('ledger_tile', 'ledger_tile_level_index_pkey'),
+        ('log_identity', 'log_identity_incarnation_pkey'),
+        ('tree_head', 'tree_head_number_pkey')
+    ),
+
+    relation as (
+        select
+            c.oid,
+            c.relname::text as relname,
+            c.relkind,
+            c.relacl,
+            c.relowner,
+            c.relrowsecurity
+        from pg_class as c
+        where c.relnamespace = 'evident'::regnamespace and c.relkind in ('r', 'v', 'S')
+    ),
+
+    -- What create_projection made, named as there.
+    keeper (function_name, read_model, projection_state) as (
+        select
+            format('%I.%I', i.part[1], s.kind || i.part[2]),
+            p.name,
+            p.state
+        from evident.projection as p
+        cross join lateral parse_ident(p.name) as i (part)
+        cross join unnest(array['keep_event_', 'keep_batch_']) as s (kind)
+    ),
+
+    routine as (
+        select
+            p.oid,
+            p.oid::regprocedure::text as signature,
+            p.prosecdef,
+            p.proconfig,
+            p.proowner,
+            coalesce(p.proacl, acldefault('f', p.proowner)) as acl
+        from pg_proc as p
+        where p.pronamespace = 'evident'::regnamespace and p.prokind in ('f', 'p')
+    )
+
+    select
+        'trigger' as kind,
+        g.table_name || '.' || g.trigger_name as name,
+        case t.tgenabled
+            when 'A' then 'enabled always'
+            when 'O' then 'enabled, but not for replicas'
+            when 'R' then 'enabled for replicas only'
+            when 'D' then 'disabled'
+            else 'missing'
+        end as state,
+        coalesce(
+            t.tgenabled = 'A'
+            and t.tgtype = g.trigger_kind
+            and t.tgqual is null
+            and t.tgattr::text = ''
+            and t.tgfoid = 'evident._refuse_change()'::regprocedure,
+            false
+        ) as is_intact
+    from guarded as g
+    left join relation as r on g.table_name = r.relname
+    left join pg_trigger as t on r.oid = t.tgrelid and g.trigger_name = t.tgname
+
+    union all
+
+    select
+        'trigger' as kind,
+        r.relname || '.' || t.tgname as name,
+        case
+            when t.tgtype & 2 = 2 then 'not ours, and runs before the change'
+            when k.read_model is null then 'not ours, runs after the change'
+            when t.tgenabled = 'D' then 'disabled, would keep ' || k.read_model
+            else 'keeps ' || k.read_model
+        end as state,
+        case
+            when
+                t.tgtype & 2 = 2
+                or (k.projection_state = 'running') <> (t.tgenabled = 'O')
+                then false
+        end as is_intact
+    from relation as r
+    inner join pg_trigger as t on r.oid = t.tgrelid
+    left join keeper as k on t.tgfoid::regproc::text = k.function_name
+    where
+        not t.tgisinternal
+        and not exists (
+            select
+            from guarded as g
+            where g.table_name = r.relname and g.trigger_name = t.tgname
+        )
+
+    union all
+
+    select
+        'constraint' as kind,
+        k.table_name || '.' || k.constraint_name as name,
+        coalesce(pg_get_constraintdef(c.oid), 'missing') as state,
+        c.oid is not null and c.convalidated as is_intact
+    from keyed as k
+    left join relation as r on k.table_name = r.relname
+    left join pg_constraint as c
+        on
+            r.oid = c.conrelid
+            and k.constraint_name = c.conname
+            and c.contype in ('p', 'u')
+
+    union all
+
+    select
+        'row security' as kind,
+        r.relname as name,
+        'enabled' as state,
+        false as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    where r.relrowsecurity
+    group by r.relname
+
+    union all
+
+    select
+        'rule' as kind,
+        r.relname || '.' || w.rulename as name,
+        'a rule rewrites statements on this table' as state,
+        false as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    inner join pg_rewrite as w on r.oid = w.ev_class
+    group by r.relname, w.rulename
+
+    union all
+
+    select
+        'child' as kind,
+        i.inhrelid::regclass::text as name,
+        'inherits from ' || i.inhparent::regclass::text as state,
+        false as is_intact
+    from pg_inherits as i
+    inner join relation as r on i.inhparent = r.oid
+
+    union all
+
+    select
+        'owner' as kind,
+        'schema ' || n.nspname as name,
+        pg_get_userbyid(n.nspowner)::text as state,
+        pg_get_userbyid(n.nspowner) = 'evident_owner' as is_intact
+    from pg_namespace as n
+    where n.nspname = 'evident'
+
+    union all
+
+    select
+        'owner' as kind,
+        r.relname as name,
+        pg_get_userbyid(r.relowner)::text as state,
+        pg_get_userbyid(r.relowner) = 'evident_owner' as is_intact
+    from relation as r
+
+    union all
+
+    select
+        'owner' as kind,
+        f.signature as name,
+        pg_get_userbyid(f.proowner)::text as state,
+        pg_get_userbyid(f.proowner) = 'evident_owner' as is_intact
+    from routine as f
+
+    union all
+
+    select
+        'grant' as kind,
+        r.relname as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
+    from relation as r
+    cross join lateral aclexplode(r.relacl) as a
+    where a.grantee <> r.relowner
+
+    union all
+
+    select
+        'grant' as kind,
+        r.relname || '.' || c.attname as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
+    from relation as r
+    inner join pg_attribute as c on r.oid = c.attrelid
+    cross join lateral aclexplode(c.attacl) as a
+    where a.grantee <> r.relowner
+
+    union all
+
+    select
+        'grant' as kind,
+        f.signature as name,
+        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
+        || ' may ' || a.privilege_type as state,
+        a.grantee <> 0 as is_intact
+    from routine as f
+    cross join lateral aclexplode(f.acl) as a
+    where a.grantee <> f.proowner
+
+    union all
+
+    select
+        'function' as kind,
+        f.signature as name,
+        'sha256 '
+        || encode(sha256(convert_to(pg_get_functiondef(f.oid), 'UTF8')), 'hex')
+            as state,
+        case
+            when f.prosecdef then coalesce(
+                f.proconfig @> array['search_path=pg_catalog, pg_temp'], false
+            )
+        end as is_intact
+    from routine as f
+
+    union all
+
+    select
+        'role' as kind,
+        'evident_owner' as name,
+        case
+            when o.rolsuper then 'is a superuser'
+            when o.rolcanlogin then 'may log in'
+            else 'no login'
+        end as state,
+        not o.rolcanlogin and not o.rolsuper as is_intact
+    from pg_roles as o
+    where o.rolname = 'evident_owner'
+
+    union all
+
+    select
+        'role' as kind,
+        'evident_owner' as name,
+        m.member::regrole::text || ' is a member' as state,
+        null as is_intact
+    from pg_auth_members as m
+    inner join pg_roles as o on m.roleid = o.oid
+    where o.rolname = 'evident_owner'
+
+    order by kind, name, state;
+end;
+
+comment on function evident.guard_status() is
+'What protects history, one row each: kind (trigger, constraint, row security,
+rule, child, owner, grant, function, role), name, state, and is_intact: false
+where it differs from what the package installs, null where there is nothing to
+compare with.';
+
+revoke all on function evident.guard_status() from public;
+grant execute on function evident.guard_status() to
+evident_operator, evident_auditor;
+-- [end sql/functions/guard_status.sql]
+-- [begin sql/functions/leaf_entry.sql]
+-- evident.leaf_entry: the bytes of one event that its leaf in the ledger is made of.
+--
+-- Leaf format, version 1; docs/ledger-spec.md lists the fields. Only functions whose
+-- result depends on nothing but the stored value: no text of a time stamp (TimeZone,
+-- DateStyle), no textsend (client_encoding), no cast of text to bytea (backslashes).
+-- Inlined into the query that calls it.
+
+create or replace function evident.leaf_entry(p_event evident.event_store)
+returns bytea
+language sql
+stable
+parallel safe
+begin atomic
+    select
+        '\x65766964656e742e6576656e742e76310a'::bytea
+        || int8send((p_event).id)
+        || uuid_send((p_event).event_id)
+        || uuid_send((p_event).aggregate_id)
+        || int4send((p_event).version)
+        || timestamptz_send((p_event).occurred_at)
+        || int4send(octet_length((p_event).event_type))
+        || convert_to((p_event).event_type, 'UTF8')
+        || int4send(octet_length((p_event).recorded_by))
+        || convert_to((p_event).recorded_by, 'UTF8')
+        || sha256(convert_to((p_event).payload::text, 'UTF8'))
+        || sha256(convert_to((p_event).metadata::text, 'UTF8'))
+        -- The commitment to private data; there is none in this version.
+        || decode(repeat('00', 32), 'hex');
+end;
+
+comment on function evident.leaf_entry(evident.event_store) is
+'The bytes of an event that are hashed into the ledger: the line evident.event.v1, id,
+event_id, aggregate_id, version, occurred_at, event_type, recorded_by, the sha256 of
+payload and of metadata as text, and 32 zero bytes.';
+
+revoke all on function evident.leaf_entry(evident.event_store) from public;
+grant execute on function evident.leaf_entry(evident.event_store) to evident_reader;
+-- [end sql/functions/leaf_entry.sql]
+-- [begin sql/functions/leaf_hash.sql]
+-- evident.leaf_hash: the hash of one event in the ledger.
+--
+-- RFC 6962, 2.1: sha256(0x00 || entry). Inlined into the query that calls it.
+
+create or replace function evident.leaf_hash(p_event evident.event_store)
+returns bytea
+language sql
+stable
+parallel safe
+begin atomic
+    select sha256('\x00'::bytea || evident.leaf_entry(p_event));
+end;
+
+comment on function evident.leaf_hash(evident.event_store) is
+'The leaf hash of an event, 32 bytes: sha256(0x00 || leaf_entry), as in RFC 6962. A
+client that keeps it has a receipt: what the ledger must hold for this event.';
+
+revoke all on function evident.leaf_hash(evident.event_store) from public;
+grant execute on function evident.leaf_hash(evident.event_store) to evident_reader;
+-- [end sql/functions/leaf_hash.sql]
+-- [begin sql/functions/_pair_hashes.sql]
+-- evident._pair_hashes: one level of a Merkle tree from the level below.
+--
+-- RFC 6962, 2.1: a node is sha256(0x01 || left || right). Two neighbours lie side by
+-- side in the string, so a node is the hash of one slice of it. An odd last hash goes
+-- up as it is, which gives the tree of the RFC.
+
+create or replace function evident._pair_hashes(p_hashes bytea)
+returns bytea
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        coalesce(
+            string_agg(
+                sha256('\x01'::bytea || substr(p_hashes, i.pair * 64 + 1, 64)),
+                ''::bytea
+                order by i.pair
+            ),
+            ''
+        )
+        || substr(p_hashes, octet_length(p_hashes) / 64 * 64 + 1)
+    from generate_series(0, octet_length(p_hashes) / 64 - 1) as i (pair);
+end;
+
+comment on function evident._pair_hashes(bytea) is
+'The hashes of one tree level, from those of the level below, 32 bytes each.';
+
+revoke all on function evident._pair_hashes(bytea) from public;
+-- [end sql/functions/_pair_hashes.sql]
+-- [begin sql/functions/_tree_root.sql]
+-- evident._tree_root: the root of the tree over some hashes of one level.
+
+create or replace function evident._tree_root(p_hashes bytea)
+returns bytea
+language sql
+immutable
+parallel safe
+begin atomic
+    with recursive node (hashes) as (
+        select p_hashes
+
+        union all
+
+        select evident._pair_hashes(n.hashes)
+        from node as n
+        where octet_length(n.hashes) > 32
+    )
+
+    select n.hashes
+    from node as n
+    where octet_length(n.hashes) <= 32;
+end;
+
+comment on function evident._tree_root(bytea) is
+'The root over hashes of one level, 32 bytes each, left to right; nothing for nothing.';
+
+revoke all on function evident._tree_root(bytea) from public;
+-- [end sql/functions/_tree_root.sql]
+-- [begin sql/functions/_tree_head.sql]
+-- evident._tree_head: the newest tree head.
+
+create or replace function evident._tree_head()
+returns evident.tree_head
+language sql
+stable
+parallel safe
+begin atomic
+    select h
+    from evident.tree_head as h
+    order by h.number desc
+    limit 1;
+end;
+
+comment on function evident._tree_head() is
+'The newest tree head: how far the ledger is sealed.';
+
+revoke all on function evident._tree_head() from public;
+-- [end sql/functions/_tree_head.sql]
+-- [begin sql/functions/_log_identity.sql]
+-- evident._log_identity: which log this is, and in which incarnation.
+
+create or replace function evident._log_identity()
+returns evident.log_identity
+language sql
+stable
+parallel safe
+begin atomic
+    select i
+    from evident.log_identity as i
+    order by i.incarnation desc
+    limit 1;
+end;
+
+comment on function evident._log_identity() is
+'The newest incarnation of the log.';
+
+revoke all on function evident._log_identity() from public;
+-- [end sql/functions/_log_identity.sql]
+-- [begin sql/functions/_log_origin.sql]
+-- evident._log_origin: the first line of this log's checkpoints.
+
+create or replace function evident._log_origin()
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select i.name || '/' || i.log_id::text || '/' || i.incarnation::text
+    from evident.log_identity as i
+    order by i.incarnation desc
+    limit 1;
+end;
+
+comment on function evident._log_origin() is
+'The origin of checkpoints: name, log uuid and incarnation, with slashes between.';
+
+revoke all on function evident._log_origin() from public;
+-- [end sql/functions/_log_origin.sql]
+-- [begin sql/functions/_tile_end.sql]
+-- evident._tile_end: the id of the last event in a full tile of leaves.
+--
+-- Before the first tile it is the smallest number there is, and not 0: an owner can
+-- insert an event with an id below 1, which must not go unseen.
+
+create or replace function evident._tile_end(p_index bigint)
+returns bigint
+language sql
+stable
+parallel safe
+begin atomic
+    select coalesce(
+        (
+            select t.last_event_id
+            from evident.ledger_tile as t
+            where t.level = 0 and t.index = p_index
+        ),
+        -9223372036854775808
+    );
+end;
+
+comment on function evident._tile_end(bigint) is
+'The id of the last event in tile 0/p_index; the smallest bigint for
+the tile before the first.';
+
+revoke all on function evident._tile_end(bigint) from public;
+-- [end sql/functions/_tile_end.sql]
+-- [begin sql/functions/_tile_hashes.sql]
+-- evident._tile_hashes: the first hashes of one tile, whether it is full or not.
+--
+-- Full tiles are stored. The last tile of each level is made from what is below it:
+-- events, or the roots of full tiles.
+
+create or replace function evident._tile_hashes(
+    p_level integer,
+    p_index bigint,
+    p_width integer
+)
+returns bytea
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_hashes bytea;
+begin
+    if p_width = 0 then
+        return '';
+    end if;
+
+    select substr(t.hashes, 1, p_width * 32)
+    into v_hashes
+    from evident.ledger_tile as t
+    where t.level = p_level and t.index = p_index;
+
+    if found then
+        return v_hashes;
+    end if;
+
+    if p_level = 0 then
+        select string_agg(l.hash, '' order by l.id)
+        into v_hashes
+        from (
+            select
+                e.id,
+                evident.leaf_hash(e) as hash
+            from evident.event_store as e
+            where e.id > evident._tile_end(p_index - 1)
+            order by e.id
+            limit p_width
+        ) as l;
+    else
+        select string_agg(t.root_hash, '' order by t.index)
+        into v_hashes
+        from evident.ledger_tile as t
+        where
+            t.level = p_level - 1
+            and t.index >= p_index * 256
+            and t.index < p_index * 256 + p_width;
+    end if;
+    return coalesce(v_hashes, '');
+end;
+$function$;
+
+comment on function evident._tile_hashes(integer, bigint, integer) is
+'The first p_width hashes of tile p_level/p_index, 32 bytes each; fewer when what they
+are made of is missing.';
+
+revoke all on function evident._tile_hashes(integer, bigint, integer) from public;
+-- [end sql/functions/_tile_hashes.sql]
+-- [begin sql/functions/_check_tree_size.sql]
+-- evident._check_tree_size: refuse a tree size that the ledger has not reached.
+--
+-- Errors: PT400
+
+create or replace function evident._check_tree_size(
+    p_argument text,
+    p_size bigint,
+    p_least bigint
+)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_size bigint := (evident._tree_head()).tree_size;
+begin
+    if p_size between p_least and v_size then
+        return;
+    end if;
+    perform evident._refuse_argument(
+        p_argument,
+        case
+            when p_size is null then 'is null'
+            when p_size < p_least then format('%s is below %s', p_size, p_least)
+            else format('%s is beyond the tree, which has %s leaves', p_size, v_size)
+        end,
+        format('give a tree size from %s to %s', p_least, v_size)
+    );
+end;
+$function$;
+
+comment on function evident._check_tree_size(text, bigint, bigint) is
+'Raises PT400 unless the size is between p_least and the number of sealed leaves.';
+
+revoke all on function evident._check_tree_size(text, bigint, bigint) from public;
+-- [end sql/functions/_check_tree_size.sql]
+-- [begin sql/functions/_root_over.sql]
+-- evident._root_over: the root of a tree whose last leaves are given.
+--
+-- The last, partial tile of leaves is the caller's; everything to the left of it
+-- comes from tiles. Level by level: the perfect entries of the last tile, and behind
+-- them what the level below has left over.
+
+create or replace function evident._root_over(p_size bigint, p_leaves bytea)
+returns bytea
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_edge bytea := evident._tree_root(p_leaves);
+    v_entries bigint := p_size;
+    v_level integer := 0;
+begin
+    if p_size = 0 then
+        return sha256('');
+    end if;
+    loop
+        v_level := v_level + 1;
+        v_entries := v_entries >> 8;
+        exit when v_entries = 0;
+        v_edge := evident._tree_root(
+            evident._tile_hashes(v_level, v_entries >> 8, (v_entries & 255)::integer)
+            || v_edge
+        );
+    end loop;
+    return v_edge;
+end;
+$function$;
+
+comment on function evident._root_over(bigint, bytea) is
+'The root of the tree of p_size leaves, given the hashes of its last p_size % 256 leaves
+and, from the ledger''s tiles, all before them.';
+
+revoke all on function evident._root_over(bigint, bytea) from public;
+-- [end sql/functions/_root_over.sql]
+-- [begin sql/functions/root_hash.sql]
+-- evident.root_hash: the root of the tree over the first sealed events.
+--
+-- RFC 6962, 2.1, the Merkle tree hash. Made from tiles and, in the last tile, from the
+-- events as they are now: compare it with the tree head, or with a checkpoint.
+--
+-- Errors: PT400
+
+create or replace function evident.root_hash(p_size bigint)
+returns bytea
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._check_tree_size('p_size', p_size, 0);
+    return evident._root_over(
+        p_size, evident._tile_hashes(0, p_size >> 8, (p_size & 255)::integer)
+    );
+end;
+$function$;
+
+comment on function evident.root_hash(bigint) is
+'The root hash, 32 bytes, of the RFC 6962 tree over the first p_size leaves, from 0 to
+the size of the newest tree head. Made anew from tiles and events. Errors: PT400 beyond
+the tree.';
+
+revoke all on function evident.root_hash(bigint) from public;
+grant execute on function evident.root_hash(bigint) to
+evident_operator, evident_auditor;
+-- [end sql/functions/root_hash.sql]
+-- [begin sql/functions/_audit_path.sql]
+-- evident._audit_path: one node of the tree, and its siblings up to the root.
+--
+-- The node is the one above the leaf at the given height, and must be the root of a
+-- perfect subtree. Both proofs of RFC 6962 (2.1.1, 2.1.2) are such paths.
+--
+-- Tile level by tile level: v_right is the last tile, with what the level below has
+-- left over behind its perfect entries; v_hashes is the tile on the way, halved eight
+-- times. A node without a sibling goes up as it is, and adds nothing.
+
+create or replace function evident._audit_path(
+    p_leaf bigint,
+    p_height integer,
+    p_size bigint
+)
+returns bytea []
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_path bytea [] := '{}';
+    v_level integer := 0;
+    v_last bigint;
+    v_right bytea := '';
+    v_hashes bytea;
+    v_place bigint;
+begin
+    while (p_size - 1) >> 8 * v_level > 0 loop
+        v_last := (p_size >> 8 * v_level) >> 8;
+        v_right := evident._tile_hashes(
+            v_level, v_last, ((p_size >> 8 * v_level) & 255)::integer
+        ) || evident._tree_root(v_right);
+
+        if 8 * (v_level + 1) > p_height then
+            v_place := p_leaf >> 8 * v_level;
+            v_hashes := case
+                when v_place >> 8 = v_last then v_right
+                else evident._tile_hashes(v_level, v_place >> 8, 256)
+            end;
+            v_place := v_place & 255;
+            for v_height in 8 * v_level .. 8 * v_level + 7 loop
+                if v_height = p_height then
+                    v_path := v_path || substr(v_hashes, v_place::integer * 32 + 1, 32);
+                end if;
+                exit when octet_length(v_hashes) <= 32;
+                if
+                    v_height >= p_height
+                    and (v_place # 1) < octet_length(v_hashes) / 32
+                then
+                    v_path := v_path
+                        || substr(v_hashes, (v_place # 1)::integer * 32 + 1, 32);
+                end if;
+                v_hashes := evident._pair_hashes(v_hashes);
+                v_place := v_place >> 1;
+            end loop;
+        end if;
+        v_level := v_level + 1;
+    end loop;
+    return v_path;
+end;
+$function$;
+
+comment on function evident._audit_path(bigint, integer, bigint) is
+'The node at p_height above leaf p_leaf in the tree of p_size leaves, then the siblings
+on the way to the root.';
+
+revoke all on function evident._audit_path(bigint, integer, bigint) from public;
+-- [end sql/functions/_audit_path.sql]
+-- [begin sql/functions/_leaf_index.sql]
+-- evident._leaf_index: the place in the ledger of the event with an id.
+--
+-- Ids have gaps, leaf indexes have none. Full tiles know their last id: halving finds
+-- the tile in a few look-ups by key, which spares an index on it.
+
+create or replace function evident._leaf_index(p_id bigint, p_size bigint)
+returns bigint
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_low bigint := 0;
+    v_high bigint := p_size >> 8;
+    v_middle bigint;
+begin
+    while v_low < v_high loop
+        v_middle := (v_low + v_high) / 2;
+        if evident._tile_end(v_middle) < p_id then
+            v_low := v_middle + 1;
+        else
+            v_high := v_middle;
+        end if;
+    end loop;
+    return v_low * 256 + (
+        select count(*)
+        from evident.event_store as e
+        where e.id > evident._tile_end(v_low - 1) and e.id < p_id
+    );
+end;
+$function$;
+
+comment on function evident._leaf_index(bigint, bigint) is
+'The leaf index, from 0, of the sealed event with id p_id, in a tree of p_size leaves.';
+
+revoke all on function evident._leaf_index(bigint, bigint) from public;
+-- [end sql/functions/_leaf_index.sql]
+-- [begin sql/functions/inclusion_proof.sql]
+-- evident.inclusion_proof: what proves that an event is in the tree.
+--
+-- RFC 6962, 2.1.1, the audit path. Whoever has the event, the proof and a signed
+-- checkpoint of that size can check it without this database.
+--
+-- Errors: PT400, PT404
+
+create or replace function evident.inclusion_proof(
+    p_event_id uuid,
+    p_size bigint default null
+)
+returns table (leaf_index bigint, tree_size bigint, hashes bytea [])
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_head evident.tree_head := evident._tree_head();
+    v_id bigint;
+begin
+    if p_size is not null then
+        perform evident._check_tree_size('p_size', p_size, 1);
+    end if;
+
+    select e.id
+    into v_id
+    from evident.event_store as e
+    where e.event_id = p_event_id;
+
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format('no event %s', coalesce(p_event_id::text, 'null')),
+            detail = jsonb_build_object('name', p_event_id)::text,
+            hint = 'give the event_id of a stored event';
+    end if;
+    if v_id > v_head.last_event_id then
+        perform evident._refuse_argument(
+            'p_event_id',
+            format('event %s is not sealed yet', p_event_id),
+            'evident.seal() seals it, once it is at or below the safe position'
+        );
+    end if;
+
+    leaf_index := evident._leaf_index(v_id, v_head.tree_size);
+    tree_size := coalesce(p_size, v_head.tree_size);
+    if leaf_index >= tree_size then
+        perform evident._refuse_argument(
+            'p_size',
+            format('the tree of %s leaves ends before leaf %s', tree_size, leaf_index),
+            'give a larger size'
+        );
+    end if;
+    hashes := (evident._audit_path(leaf_index, 0, tree_size))[2:];
+    return next;
+end;
+$function$;
+
+comment on function evident.inclusion_proof(uuid, bigint) is
+'The place of an event in the ledger and the RFC 6962 audit path: the hashes that lead
+from its leaf_hash to root_hash(tree_size), from the leaf''s sibling upwards, 32 bytes
+each. Without p_size for the newest tree head. Errors: PT404 no such event; PT400 not
+sealed yet, or not in a tree of that size.';
+
+revoke all on function evident.inclusion_proof(uuid, bigint) from public;
+grant execute on function evident.inclusion_proof(uuid, bigint) to evident_auditor;
+-- [end sql/functions/inclusion_proof.sql]
+-- [begin sql/functions/consistency_proof.sql]
+-- evident.consistency_proof: what proves that a tree only grew.
+--
+-- RFC 6962, 2.1.2. The proof starts at the root of the last perfect subtree of the
+-- smaller tree; where that is the whole smaller tree, its root is known and left out.
+--
+-- Errors: PT400
+
+create or replace function evident.consistency_proof(p_size1 bigint, p_size2 bigint)
+returns bytea []
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_height integer := 0;
+    v_path bytea [];
+begin
+    perform evident._check_tree_size('p_size1', p_size1, 1);
+    perform evident._check_tree_size('p_size2', p_size2, 1);
+    if p_size1 > p_size2 then
+        perform evident._refuse_argument(
+            'p_size1',
+            format('%s is more than %s', p_size1, p_size2),
+            'give the smaller size first'
+        );
+    end if;
+    if p_size1 = p_size2 then
+        return '{}';
+    end if;
+
+    while (p_size1 >> v_height) & 1 = 0 loop
+        v_height := v_height + 1;
+    end loop;
+    v_path := evident._audit_path(p_size1 - 1, v_height, p_size2);
+    return case when p_size1 >> v_height = 1 then v_path[2:] else v_path end;
+end;
+$function$;
+
+comment on function evident.consistency_proof(bigint, bigint) is
+'The RFC 6962 proof, hashes of 32 bytes each, that the tree of p_size2 leaves begins with
+the tree of p_size1 leaves. Sizes from 1, the smaller first; empty for equal sizes.
+Errors: PT400 sizes beyond the tree or in the wrong order.';
+
+revoke all on function evident.consistency_proof(bigint, bigint) from public;
+grant execute on function evident.consistency_proof(bigint, bigint) to
+evident_auditor;
+-- [end sql/functions/consistency_proof.sql]
+-- [begin sql/functions/read_tile.sql]
+-- evident.read_tile: one tile of the ledger, as a C2SP tlog-tiles log serves it.
+--
+-- https://c2sp.org/tlog-tiles: tile L/N of width W is the W hashes at height 8 L of
+-- the tree that begin at entry 256 N.
+--
+-- Errors: PT400
+
+create or replace function evident.read_tile(
+    p_level integer,
+    p_index bigint,
+    p_width integer default 256
+)
+returns bytea
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_size bigint := (evident._tree_head()).tree_size;
+    v_entries bigint;
+begin
+    if p_level is null or p_level not between 0 and 7 then
+        perform evident._refuse_argument(
+            'p_level', 'not from 0 to 7', 'give the level, 0 for leaves'
+        );
+    end if;
+    if p_width is null or p_width not between 1 and 256 then
+        perform evident._refuse_argument(
+            'p_width', 'not from 1 to 256', 'give the number of hashes'
+        );
+    end if;
+
+    v_entries := v_size >> 8 * p_level;
+    if
+        p_index is null
+        or p_index < 0
+        or p_width > v_entries
+        or p_index > (v_entries - p_width) / 256
+    then
+        perform evident._refuse_argument(
+            'p_index',
+            format('beyond the tree, which has %s leaves', v_size),
+            'give the index of a tile, and a width, that the tree has'
+        );
+    end if;
+    return evident._tile_hashes(p_level, p_index, p_width);
+end;
+$function$;
+
+comment on function evident.read_tile(integer, bigint, integer) is
+'Tile p_level/p_index of the ledger: p_width hashes of 32 bytes each, the bytes that
+C2SP tlog-tiles serves. Errors: PT400 beyond the tree.';
+
+revoke all on function evident.read_tile(integer, bigint, integer) from public;
+grant execute on function evident.read_tile(integer, bigint, integer) to
+evident_auditor;
+-- [end sql/functions/read_tile.sql]
+-- [begin sql/functions/_refuse_ledger.sql]
+-- evident._refuse_ledger: raise PT500, the events are not what was sealed.
+--
+-- Errors: PT500, always
+
+create or replace function evident._refuse_ledger(p_size bigint, p_reason text)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = 'PT500',
+        message = format('the ledger of %s leaves %s', p_size, p_reason),
+        detail = jsonb_build_object('tree_size', p_size, 'reason', p_reason)::text,
+        hint = 'nothing is repaired by itself: evident.verify_ledger() tells where, '
+            'and an export checked with evident verify tells what';
+end;
+$function$;
+
+comment on function evident._refuse_ledger(bigint, text) is
+'Raises PT500 with the detail {"tree_size", "reason"}.';
+
+revoke all on function evident._refuse_ledger(bigint, text) from public;
+-- [end sql/functions/_refuse_ledger.sql]
+-- [begin sql/functions/_seal_tiles.sql]
+-- evident._seal_tiles: store the tiles that new leaves have filled.
+--
+-- p_hashes and p_ids begin at the last tile of leaves that was not full. A tile's root
+-- is one hash of the level above, so the levels above are made of stored roots.
+
+create or replace function evident._seal_tiles(
+    p_size bigint,
+    p_hashes bytea,
+    p_ids bigint []
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_from bigint := p_size >> 8;
+    v_to bigint := v_from + (cardinality(p_ids) >> 8);
+    v_level integer := 0;
+begin
+    insert into evident.ledger_tile (
+        level, index, first_event_id, last_event_id, root_hash, hashes
+    )
+    select
+        v_level,
+        v_from + n.number,
+        p_ids[n.number * 256 + 1],
+        p_ids[n.number * 256 + 256],
+        evident._tree_root(substr(p_hashes, n.number * 8192 + 1, 8192)),
+        substr(p_hashes, n.number * 8192 + 1, 8192)
+    from generate_series(0, (v_to - v_from)::integer - 1) as n (number);
+
+    loop
+        v_level := v_level + 1;
+        v_from := v_from >> 8;
+        v_to := v_to >> 8;
+        exit when v_from = v_to;
+
+        insert into evident.ledger_tile (
+            level, index, first_event_id, last_event_id, root_hash, hashes
+        )
+        select
+            v_level,
+            t.index,
+            t.first_event_id,
+            t.last_event_id,
+            evident._tree_root(t.hashes),
+            t.hashes
+        from (
+            select
+                b.index >> 8 as index,
+                min(b.first_event_id) as first_event_id,
+                max(b.last_event_id) as last_event_id,
+                string_agg(b.root_hash, '' order by b.index) as hashes
+            from evident.ledger_tile as b
+            where
+                b.level = v_level - 1
+                and b.index >= v_from * 256
+                and b.index < v_to * 256
+            group by b.index >> 8
+        ) as t;
+    end loop;
+end;
+$function$;
+
+comment on function evident._seal_tiles(bigint, bytea, bigint []) is
+'Stores the tiles that fill up when leaves with these hashes and event ids, from the last
+multiple of 256 on, join a tree of p_size leaves.';
+
+revoke all on function evident._seal_tiles(bigint, bytea, bigint []) from public;
+-- [end sql/functions/_seal_tiles.sql]
+-- [begin sql/functions/_attest_guards.sql]
+-- evident._attest_guards: make it history when the guards have changed.
+--
+-- The log has an aggregate of its own, with its uuid. Each event GuardChanged tells
+-- which rows of guard_status came and went, so the events up to any moment, folded,
+-- give all rows as they were then.
+
+create or replace function evident._attest_guards()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_log_id uuid := (evident._log_identity()).log_id;
+    v_rows jsonb;
+    v_fingerprint text;
+    v_known text;
+begin
+    select
+        coalesce(
+            jsonb_agg(to_jsonb(g) order by g.kind, g.name, g.state), '[]'
+        )
+    into v_rows
+    from evident.guard_status() as g;
+
+    v_fingerprint := encode(sha256(convert_to(v_rows::text, 'UTF8')), 'hex');
+
+    select e.payload ->> 'fingerprint'
+    into v_known
+    from evident.event_store as e
+    where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
+    order by e.version desc
+    limit 1;
+
+    if v_known = v_fingerprint then
+        return;
+    end if;
+
+    perform evident.append_event(
+        v_log_id,
+        'GuardChanged',
+        (
+            with stored as (
+                select distinct on (c.guard)
+                    c.guard,
+                    c.is_added
+                from evident.event_store as e
+                cross join lateral (
+                    select
+                        a.guard,
+                        true as is_added
+                    from jsonb_array_elements(e.payload -> 'added') as a (guard)
+
+                    union all
+
+                    select
+                        r.guard,
+                        false as is_added
+                    from jsonb_array_elements(e.payload -> 'removed') as r (guard)
+                ) as c
+                where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
+                order by c.guard, e.version desc
+            ),
+
+            found as (
+                select f.guard
+                from jsonb_array_elements(v_rows) as f (guard)
+            )
+
+            select
+                jsonb_build_object(
+                    'fingerprint', v_fingerprint,
+                    'added', (
+                        select coalesce(jsonb_agg(n.guard order by n.guard), '[]')
+                        from (
+                            select f.guard
+                            from found as f
+                            except
+                            select s.guard
+                            from stored as s
+                            where s.is_added
+                        ) as n
+                    ),
+                    'removed', (
+                        select coalesce(jsonb_agg(o.guard order by o.guard), '[]')
+                        from (
+                            select s.guard
+                            from stored as s
+                            where s.is_added
+                            except
+                            select f.guard
+                            from found as f
+                        ) as o
+                    )
+                )
+        )
+    );
+end;
+$function$;
+
+comment on function evident._attest_guards() is
+'Appends an event GuardChanged, {"fingerprint", "added", "removed"}, to the log''s own
+aggregate when guard_status differs from what the newest such event tells.';
+
+revoke all on function evident._attest_guards() from public;
+-- [end sql/functions/_attest_guards.sql]
+-- [begin sql/functions/seal.sql]
+-- evident.seal: take what is new in the event store into the ledger.
+--
+-- Off the append path: appends hash nothing and wait for nothing. One sealer works at
+-- a time; another one comes back with 0. Events above the last sealed id, up to the
+-- safe position, in the order of their ids, become the next leaves: nothing that is
+-- still being written can come in below them later.
+--
+-- The leaves behind the last full tile are hashed again each time. When the tree that
+-- they give is not the one of the newest tree head, history was changed, and nothing
+-- is sealed any more: a ledger that went on would make the change its own.
+--
+-- The commit waits for the disk and for synchronous standbys, whatever the session
+-- says, since a tree head that was shown to others must not be lost.
+--
+-- Without new events a tree head is written once a day, so that a stopped sealer can
+-- be told from a quiet store.
+--
+-- Locks: a transaction-level advisory lock, not waited for; key: 17755 in the upper 16
+-- bits.
+-- Errors: PT400, PT500; 25006 on a standby
+
+create or replace function evident.seal(p_max_events integer default 100000)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_head evident.tree_head;
+    v_position bigint;
+    v_edge integer;
+    v_hashes bytea;
+    v_ids bigint [];
+    v_count integer;
+begin
+    if p_max_events is null or p_max_events < 1 then
+        perform evident._refuse_argument(
+            'p_max_events', 'not above 0', 'give how many events to seal at most'
+        );
+    end if;
+    if not pg_try_advisory_xact_lock(17755::bigint << 48) then
+        return 0;
+    end if;
+    if current_setting('synchronous_commit') in ('off', 'local', 'remote_write') then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
+
+    v_position := evident.safe_position();
+    v_head := evident._tree_head();
+    v_edge := v_head.tree_size & 255;
+
+    select
+        coalesce(string_agg(l.hash, '' order by l.id), ''),
+        coalesce(array_agg(l.id order by l.id), '{}')
+    into v_hashes, v_ids
+    from (
+        select
+            e.id,
+            evident.leaf_hash(e) as hash
+        from evident.event_store as e
+        where
+            e.id > evident._tile_end((v_head.tree_size >> 8) - 1)
+            and e.id <= v_position
+        order by e.id
+        limit v_edge + p_max_events::bigint
+    ) as l;
+
+    if
+        evident._root_over(v_head.tree_size, substr(v_hashes, 1, v_edge * 32))
+        <> v_head.root_hash
+    then
+        perform evident._refuse_ledger(
+            v_head.tree_size, 'does not follow from the events any more'
+        );
+    end if;
+    if exists (
+        select
+        from evident.ledger_tile as t
+        where t.level = 0 and t.index >= v_head.tree_size >> 8
+    ) then
+        perform evident._refuse_ledger(
+            v_head.tree_size, 'has tiles beyond its newest tree head'
+        );
+    end if;
+
+    v_count := cardinality(v_ids) - v_edge;
+    if v_count > 0 then
+        perform evident._seal_tiles(v_head.tree_size, v_hashes, v_ids);
+        insert into evident.tree_head (tree_size, root_hash, last_event_id)
+        select
+            s.tree_size,
+            evident._root_over(
+                s.tree_size,
+                substr(v_hashes, (cardinality(v_ids) >> 8) * 8192 + 1)
+            ),
+            v_ids[cardinality(v_ids)]
+        from (values (v_head.tree_size + v_count)) as s (tree_size);
+    elsif v_head.sealed_at <= evident._now() - interval '1 day' then
+        insert into evident.tree_head (tree_size, root_hash, last_event_id)
+        values (v_head.tree_size, v_head.root_hash, v_head.last_event_id);
+    end if;
+
+    perform evident._attest_guards();
+    return v_count;
+end;
+$function$;
+
+comment on function evident.seal(integer) is
+'Seals new events into the ledger, at most p_max_events, and gives how many: 0 when
+there are none, or another session is sealing. Call it every few seconds. Appends an
+event GuardChanged when what guard_status tells has changed. Errors: PT500 the sealed
+events are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE.';
+
+revoke all on function evident.seal(integer) from public;
+grant execute on function evident.seal(integer) to evident_operator;
+-- [end sql/functions/seal.sql]
+-- [begin sql/functions/_changed_leaves.sql]
+-- evident._changed_leaves: what differs between a full tile of leaves and its events.
+--
+-- Compared by hash, so that a missing or an inserted event is one difference and not
+-- one for everything behind it. What is left over on both sides is paired in order.
+
+create or replace function evident._changed_leaves(p_index bigint, p_after bigint)
+returns table (leaf_index bigint, event_id uuid, problem text)
+language sql
+stable
+parallel safe
+begin atomic
+    with tile as (
+        select t.*
+        from evident.ledger_tile as t
+        where t.level = 0 and t.index = p_index
+    ),
+
+    sealed as (
+        select
+            n.number,
+            substr(t.hashes, n.number * 32 + 1, 32) as hash
+        from tile as t
+        cross join generate_series(0, 255) as n (number)
+    ),
+
+    stored as (
+        select
+            e.id,
+            e.event_id,
+            evident.leaf_hash(e) as hash
+        from tile as t
+        inner join evident.event_store as e
+            on e.id > p_after and e.id <= t.last_event_id
+    ),
+
+    sealed_only as (
+        select
+            s.number,
+            row_number() over (order by s.number) as place
+        from sealed as s
+        where not exists (select from stored as e where e.hash = s.hash)
+    ),
+
+    stored_only as (
+        select
+            e.event_id,
+            row_number() over (order by e.id) as place
+        from stored as e
+        where not exists (select from sealed as s where s.hash = e.hash)
+    )
+
+    select
+        p_index * 256 + s.number as leaf_index,
+        e.event_id,
+        case
+            when e.event_id is null then 'the sealed event is missing'
+            when s.number is null then 'the event was never sealed'
+            else 'the event is not what was sealed'
+        end as problem
+    from sealed_only as s
+    full join stored_only as e on s.place = e.place
+    order by coalesce(s.place, e.place);
+end;
+
+comment on function evident._changed_leaves(bigint, bigint) is
+'The leaves of tile 0/p_index that do not fit the events after id p_after up to the
+tile''s last, as verify_ledger gives them.';
+
+revoke all on function evident._changed_leaves(bigint, bigint) from public;
+-- [end sql/functions/_changed_leaves.sql]
+-- [begin sql/functions/_verify_leaves.sql]
+-- evident._verify_leaves: full tiles of leaves, against the events below them.
+--
+-- A tile's events are those between the last id of the tile before and its own, also
+-- in the gaps between ids, where an event may have been put later.
+
+create or replace function evident._verify_leaves(p_first bigint, p_last bigint)
+returns table (leaf_index bigint, event_id uuid, problem text)
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+begin atomic
+    select
+        p.leaf_index,
+        p.event_id,
+        p.problem
+    from generate_series(p_first, p_last) as n (index)
+    left join evident.ledger_tile as t on t.level = 0 and n.index = t.index
+    left join evident.ledger_tile as b on b.level = 0 and n.index - 1 = b.index
+    cross join lateral (
+        -- Where the tile before is missing, its events are not to be blamed on this.
+        select coalesce(
+            b.last_event_id,
+            case when n.index > 0 then t.first_event_id - 1 end,
+            evident._tile_end(-1)
+        ) as id
+    ) as a
+    cross join lateral (
+        select
+            string_agg(l.hash, '' order by l.id) as hashes,
+            min(l.id) as first_event_id
+        from (
+            select
+                e.id,
+                evident.leaf_hash(e) as hash
+            from evident.event_store as e
+            where e.id > a.id and e.id <= t.last_event_id
+            order by e.id
+        ) as l
+    ) as f
+    cross join lateral (
+        select
+            c.leaf_index,
+            c.event_id,
+            c.problem
+        from evident._changed_leaves(n.index, a.id) as c
+        where f.hashes is distinct from t.hashes
+
+        union all
+
+        select
+            n.index * 256 as leaf_index,
+            null as event_id,
+            format('tile 0/%s is missing', n.index) as problem
+        where t.index is null
+
+        union all
+
+        select
+            n.index * 256 as leaf_index,
+            null as event_id,
+            format('tile 0/%s has another root or first event', n.index) as problem
+        where
+            evident._tree_root(t.hashes) <> t.root_hash
+            or (f.hashes = t.hashes and f.first_event_id <> t.first_event_id)
+    ) as p
+    order by n.index, p.leaf_index;
+end;
+
+comment on function evident._verify_leaves(bigint, bigint) is
+'What differs between the full tiles 0/p_first to 0/p_last and their events.';
+
+revoke all on function evident._verify_leaves(bigint, bigint) from public;
+-- [end sql/functions/_verify_leaves.sql]
+-- [begin sql/functions/_verify_tiles.sql]
+-- evident._verify_tiles: full tiles above the leaves, against the tiles below them.
+
+create or replace function evident._verify_tiles(
+    p_level integer,
+    p_first bigint,
+    p_last bigint
+)
+returns table (leaf_index bigint, problem text)
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+begin atomic
+    select
+        n.index << 8 * (p_level + 1) as leaf_index,
+        case
+            when t.index is null then format('tile %s/%s is missing', p_level, n.index)
+            else format('tile %s/%s does not follow from the ones below', p_level, n.index)
+        end as problem
+    from generate_series(p_first, p_last) as n (index)
+    left join evident.ledger_tile as t on t.level = p_level and n.index = t.index
+    cross join lateral (
+        select
+            string_agg(b.root_hash, '' order by b.index) as hashes,
+            min(b.first_event_id) as first_event_id,
+            max(b.last_event_id) as last_event_id
+        from evident.ledger_tile as b
+        where
+            b.level = p_level - 1
+            and b.index >= n.index * 256
+            and b.index < n.index * 256 + 256
+    ) as f
+    where
+        (t.hashes, t.root_hash, t.first_event_id, t.last_event_id)
+        is distinct from
+        (f.hashes, evident._tree_root(f.hashes), f.first_event_id, f.last_event_id)
+    order by n.index;
+end;
+
+comment on function evident._verify_tiles(integer, bigint, bigint) is
+'What differs between the full tiles p_level/p_first to p_level/p_last and the tiles of
+the level below.';
+
+revoke all on function evident._verify_tiles(integer, bigint, bigint) from public;
+-- [end sql/functions/_verify_tiles.sql]
+-- [begin sql/functions/_verify_heads.sql]
+-- evident._verify_heads: tree heads, against the tiles and the last events.
+--
+-- The first one that does not fit is told: behind a change none does. Where the head
+-- before fits, the change is between the two.
+
+create or replace function evident._verify_heads(p_from bigint, p_to bigint)
+returns table (leaf_index bigint, problem text)
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+begin atomic
+    select
+        least(h.size_before, h.tree_size) as leaf_index,
+        format(
+            'tree head %s, %s leaves, does not follow from leaf %s to its last',
+            h.number, h.tree_size, least(h.size_before, h.tree_size)
+        ) as problem
+    from (
+        select
+            t.number,
+            t.tree_size,
+            t.root_hash,
+            t.last_event_id,
+            coalesce(lag(t.tree_size) over (order by t.number), 0) as size_before
+        from evident.tree_head as t
+    ) as h
+    cross join lateral (
+        select evident._tile_end((h.tree_size >> 8) - 1) as id
+    ) as a
+    cross join lateral (
+        select
+            coalesce(string_agg(l.hash, '' order by l.id), '') as hashes,
+            max(l.id) as last_event_id
+        from (
+            select
+                e.id,
+                evident.leaf_hash(e) as hash
+            from evident.event_store as e
+            where e.id > a.id
+            order by e.id
+            limit h.tree_size & 255
+        ) as l
+    ) as f
+    where
+        h.tree_size between p_from and p_to
+        and (
+            h.tree_size < h.size_before
+            or evident._root_over(h.tree_size, f.hashes) <> h.root_hash
+            or (
+                h.tree_size > 0
+                and coalesce(f.last_event_id, a.id) <> h.last_event_id
+            )
+        )
+    order by h.number
+    limit 1;
+end;
+
+comment on function evident._verify_heads(bigint, bigint) is
+'The first tree head, of those with p_from to p_to leaves, that does not fit.';
+
+revoke all on function evident._verify_heads(bigint, bigint) from public;
+-- [end sql/functions/_verify_heads.sql]
+-- [begin sql/functions/verify_ledger.sql]
+-- evident.verify_ledger: compute the ledger anew from the events; what differs?
+--
+-- For the leaves from p_from to before p_to, and the tiles and tree heads that stand
+-- on them: call it for the newest leaves often and for a moving slice of the rest.
+-- Reads events in the order of their ids, linear in the number of leaves.
+--
+-- Whoever may change the events may change tiles, tree heads and this function too.
+-- What was published, and a check outside the database, are for that.
+--
+-- Errors: PT400
+
+create or replace function evident.verify_ledger(
+    p_from bigint default 0,
+    p_to bigint default null
+)
+returns table (leaf_index bigint, event_id uuid, problem text)
+language plpgsql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_size bigint := (evident._tree_head()).tree_size;
+    v_to bigint := coalesce(p_to, v_size);
+    v_level integer := 0;
+begin
+    perform evident._check_tree_size('p_to', v_to, 0);
+    if p_from is null or p_from not between 0 and v_to then
+        perform evident._refuse_argument(
+            'p_from', format('not from 0 to %s', v_to), 'give the first leaf to check'
+        );
+    end if;
+
+    return query
+    select
+        p.leaf_index,
+        p.event_id,
+        p.problem
+    from evident._verify_leaves(
+        p_from >> 8, least(v_to - 1, v_size - 256) >> 8
+    ) as p;
+
+    loop
+        v_level := v_level + 1;
+        exit when v_size >> 8 * (v_level + 1) = 0;
+
+        return query
+        select
+            p.leaf_index,
+            null::uuid,
+            p.problem
+        from evident._verify_tiles(
+            v_level,
+            p_from >> 8 * (v_level + 1),
+            least((v_to - 1) >> 8 * (v_level + 1), (v_size >> 8 * (v_level + 1)) - 1)
+        ) as p;
+    end loop;
+
+    return query
+    select
+        t.index << 8 * (t.level + 1),
+        null::uuid,
+        format('tile %s/%s is beyond the newest tree head', t.level, t.index)
+    from evident.ledger_tile as t
+    where v_to = v_size and t.index >= v_size >> 8 * (t.level + 1)
+    order by t.level, t.index;
+
+    return query
+    select
+        p.leaf_index,
+        null::uuid,
+        p.problem
+    from evident._verify_heads(p_from, v_to) as p;
+end;
+$function$;
+
+comment on function evident.verify_ledger(bigint, bigint) is
+'What differs between the ledger and the events, for the leaves from p_from to before
+p_to, by default all; empty: nothing. A problem has a leaf_index, and an event_id where
+one event can be named. For big ledgers check slices. Errors: PT400 beyond the tree.';
+
+revoke all on function evident.verify_ledger(bigint, bigint) from public;
+grant execute on function evident.verify_ledger(bigint, bigint) to
+evident_operator, evident_auditor;
+-- [end sql/functions/verify_ledger.sql]
+-- [begin sql/functions/begin_incarnation.sql]
+-- evident.begin_incarnation: say that history goes on from an earlier state.
+--
+-- After a restore of an older backup, or a failover to a standby that had not received
+-- everything, the tree is smaller than one whose checkpoint was published. A publisher
+-- refuses it, as it must. A new incarnation, with its reason, lets it accept the tree
+-- once, and shows for ever that this happened. A new name for the log takes one too.
+--
+-- Locks: the sealer's, until the transaction ends.
+-- Errors: PT400; 25006 on a standby
+
+create or replace function evident.begin_incarnation(
+    p_reason text,
+    p_name text default null
+)
+returns integer
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_identity evident.log_identity;
+begin
+    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+        perform evident._refuse_argument(
+            'p_reason',
+            'not from 1 to 1000 characters',
+            'say why history goes on from an earlier state'
+        );
+    end if;
+    if p_name !~ '^[!-*,-~]{1,100}$' then
+        perform evident._refuse_argument(
+            'p_name',
+            'not 1 to 100 visible ASCII characters without +',
+            'give a name such as example.com/orders'
+        );
+    end if;
+    perform evident._refuse_one_snapshot();
+    perform pg_advisory_xact_lock(17755::bigint << 48);
+
+    v_identity := evident._log_identity();
+    v_identity.incarnation := v_identity.incarnation + 1;
+    v_identity.name := coalesce(p_name, v_identity.name);
+
+    insert into evident.log_identity (incarnation, log_id, name, reason, tree_size)
+    values (
+        v_identity.incarnation,
+        v_identity.log_id,
+        v_identity.name,
+        p_reason,
+        (evident._tree_head()).tree_size
+    );
+    perform evident.append_event(
+        v_identity.log_id,
+        'IncarnationBegun',
+        jsonb_build_object(
+            'incarnation', v_identity.incarnation,
+            'name', v_identity.name,
+            'reason', p_reason
+        )
+    );
+    return v_identity.incarnation;
+end;
+$function$;
+
+comment on function evident.begin_incarnation(text, text) is
+'Begins a new incarnation of the log, with a reason and, if given, another name, and
+gives its number. For restores of older backups and failovers that lost events: the
+publisher then accepts a smaller tree once. Appends an event IncarnationBegun. Errors:
+PT400.';
+
+revoke all on function evident.begin_incarnation(text, text) from public;
+grant execute on function evident.begin_incarnation(text, text) to evident_operator;
+-- [end sql/functions/begin_incarnation.sql]
+-- [begin sql/functions/record_publication.sql]
+-- evident.record_publication: note that a checkpoint was published.
+--
+-- For the status, and for exports, which hand out the newest published checkpoint.
+-- The signature is not checked here, and this note proves nothing: the copies outside
+-- the database do.
+--
+-- Errors: PT400; 25006 on a standby
+
+create or replace function evident.record_publication(p_checkpoint text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_line text [] := string_to_array(p_checkpoint, e'\n');
+    v_head evident.tree_head;
+begin
+    select h.*
+    into v_head
+    from evident.tree_head as h
+    where
+        h.tree_size::text = v_line[2]
+        and encode(h.root_hash, 'base64') = v_line[3]
+        and evident._log_origin() = v_line[1]
+        and v_line[4] = ''
+        and v_line[5] like (chr(8212) || ' %')
+    order by h.number
+    limit 1;
+
+    if not found then
+        perform evident._refuse_argument(
+            'p_checkpoint',
+            'not a signed checkpoint of one of this log''s tree heads',
+            'publish with evident publish'
+        );
+    end if;
+
+    insert into evident.ledger_publication (incarnation, tree_size, checkpoint)
+    values (
+        (evident._log_identity()).incarnation, v_head.tree_size, p_checkpoint
+    );
+end;
+$function$;
+
+comment on function evident.record_publication(text) is
+'Stores a signed checkpoint that was published outside: three lines (origin, tree size,
+base64 root), an empty one, signatures. Errors: PT400 when it is not one of this log''s
+tree heads.';
+
+revoke all on function evident.record_publication(text) from public;
+grant execute on function evident.record_publication(text) to evident_auditor;
+-- [end sql/functions/record_publication.sql]
+-- [begin sql/functions/ledger_status.sql]
+-- evident.ledger_status: how far the ledger is, and how far it was published.
+
+create or replace view evident.ledger_status as
+select
+    format('%s/%s/%s', i.name, i.log_id, i.incarnation) as origin,
+    i.log_id,
+    i.name,
+    i.incarnation,
+    h.tree_size as leaves,
+    h.root_hash,
+    h.last_event_id as sealed_until,
+    h.sealed_at,
+    extract(epoch from clock_timestamp() - h.sealed_at) as seconds_since_seal,
+    u.unsealed_events,
+    p.tree_size as published_leaves,
+    p.published_at
+from evident.log_identity as i
+cross join lateral (
+    select
+        t.tree_size,
+        t.root_hash,
+        t.last_event_id,
+        t.sealed_at
+    from evident.tree_head as t
+    order by t.number desc
+    limit 1
+) as h
+cross join lateral (
+    select count(*) as unsealed_events
+    from evident.event_store as e
+    where e.id > h.last_event_id
+) as u
+left join lateral (
+    select
+        b.tree_size,
+        b.published_at
+    from evident.ledger_publication as b
+    order by b.number desc
+    limit 1
+) as p on true
+order by i.incarnation desc
+limit 1;
+
+comment on view evident.ledger_status is
+'One row: the log''s origin (name, uuid and incarnation); leaves, root_hash and
+sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
+seconds ago; how many events are not sealed yet; leaves of the newest published
+checkpoint, and when it was published.';
+
+revoke all on table evident.ledger_status from public;
+grant select on table evident.ledger_status to evident_operator, evident_auditor;
+-- [end sql/functions/ledger_status.sql]
+-- [begin sql/functions/version.sql]
+-- evident.version: the newest engine migration whose objects are in place.
+--
+-- Migration tools keep their own marks, and a crash between a migration's
+-- commit and its mark leaves the two apart. This function is replaced inside
+-- each migration's transaction, so it tells what the schema really is.
+
+create or replace function evident.version()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select '0008_ledger'::text;
+end;
+
+comment on function evident.version() is
+'The id of the newest engine migration that is in effect, such as 0005_guards.';
+
+revoke all on function evident.version() from public;
+grant execute on function evident.version() to
+evident_writer, evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/version.sql]

@@ -26,7 +26,11 @@ begin
             'table', tg_table_schema || '.' || tg_table_name,
             'operation', tg_op
         )::text,
-        hint = 'append an event that corrects or compensates the earlier one';
+        hint = case tg_table_name
+            when 'event_store'
+                then 'append an event that corrects or compensates the earlier one'
+            else 'what is sealed or published stays as it is'
+        end;
 end;
 $function$;
 
@@ -46,3 +50,52 @@ before update or delete on evident.event_store
 for each row execute function evident._refuse_change();
 
 alter table evident.event_store enable always trigger event_store_history_rows;
+
+create or replace trigger ledger_tile_history
+before update or delete or truncate on evident.ledger_tile
+for each statement execute function evident._refuse_change();
+
+alter table evident.ledger_tile enable always trigger ledger_tile_history;
+
+create or replace trigger ledger_tile_history_rows
+before update or delete on evident.ledger_tile
+for each row execute function evident._refuse_change();
+
+alter table evident.ledger_tile enable always trigger ledger_tile_history_rows;
+
+create or replace trigger tree_head_history
+before update or delete or truncate on evident.tree_head
+for each statement execute function evident._refuse_change();
+
+alter table evident.tree_head enable always trigger tree_head_history;
+
+create or replace trigger tree_head_history_rows
+before update or delete on evident.tree_head
+for each row execute function evident._refuse_change();
+
+alter table evident.tree_head enable always trigger tree_head_history_rows;
+
+create or replace trigger log_identity_history
+before update or delete or truncate on evident.log_identity
+for each statement execute function evident._refuse_change();
+
+alter table evident.log_identity enable always trigger log_identity_history;
+
+create or replace trigger log_identity_history_rows
+before update or delete on evident.log_identity
+for each row execute function evident._refuse_change();
+
+alter table evident.log_identity enable always trigger log_identity_history_rows;
+
+create or replace trigger ledger_publication_history
+before update or delete or truncate on evident.ledger_publication
+for each statement execute function evident._refuse_change();
+
+alter table evident.ledger_publication enable always trigger ledger_publication_history;
+
+create or replace trigger ledger_publication_history_rows
+before update or delete on evident.ledger_publication
+for each row execute function evident._refuse_change();
+
+alter table evident.ledger_publication
+enable always trigger ledger_publication_history_rows;

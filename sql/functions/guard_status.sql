@@ -18,14 +18,26 @@ begin atomic
     with guarded (table_name, trigger_name, trigger_kind) as (
         values
         ('event_store', 'event_store_history', 58),
-        ('event_store', 'event_store_history_rows', 27)
+        ('event_store', 'event_store_history_rows', 27),
+        ('ledger_publication', 'ledger_publication_history', 58),
+        ('ledger_publication', 'ledger_publication_history_rows', 27),
+        ('ledger_tile', 'ledger_tile_history', 58),
+        ('ledger_tile', 'ledger_tile_history_rows', 27),
+        ('log_identity', 'log_identity_history', 58),
+        ('log_identity', 'log_identity_history_rows', 27),
+        ('tree_head', 'tree_head_history', 58),
+        ('tree_head', 'tree_head_history_rows', 27)
     ),
 
     keyed (table_name, constraint_name) as (
         values
         ('event_store', 'event_store_id_pkey'),
         ('event_store', 'event_store_aggregate_id_version_key'),
-        ('event_store', 'event_store_event_id_key')
+        ('event_store', 'event_store_event_id_key'),
+        ('ledger_publication', 'ledger_publication_number_pkey'),
+        ('ledger_tile', 'ledger_tile_level_index_pkey'),
+        ('log_identity', 'log_identity_incarnation_pkey'),
+        ('tree_head', 'tree_head_number_pkey')
     ),
 
     relation as (

@@ -10,7 +10,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select '0007_projections'::text;
+    select '0008_ledger'::text;
 end;
 
 comment on function evident.version() is

@@ -1,0 +1,74 @@
+-- evident.begin_incarnation: say that history goes on from an earlier state.
+--
+-- After a restore of an older backup, or a failover to a standby that had not received
+-- everything, the tree is smaller than one whose checkpoint was published. A publisher
+-- refuses it, as it must. A new incarnation, with its reason, lets it accept the tree
+-- once, and shows for ever that this happened. A new name for the log takes one too.
+--
+-- Locks: the sealer's, until the transaction ends.
+-- Errors: PT400; 25006 on a standby
+
+create or replace function evident.begin_incarnation(
+    p_reason text,
+    p_name text default null
+)
+returns integer
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_identity evident.log_identity;
+begin
+    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+        perform evident._refuse_argument(
+            'p_reason',
+            'not from 1 to 1000 characters',
+            'say why history goes on from an earlier state'
+        );
+    end if;
+    if p_name !~ '^[!-*,-~]{1,100}$' then
+        perform evident._refuse_argument(
+            'p_name',
+            'not 1 to 100 visible ASCII characters without +',
+            'give a name such as example.com/orders'
+        );
+    end if;
+    perform evident._refuse_one_snapshot();
+    perform pg_advisory_xact_lock(17755::bigint << 48);
+
+    v_identity := evident._log_identity();
+    v_identity.incarnation := v_identity.incarnation + 1;
+    v_identity.name := coalesce(p_name, v_identity.name);
+
+    insert into evident.log_identity (incarnation, log_id, name, reason, tree_size)
+    values (
+        v_identity.incarnation,
+        v_identity.log_id,
+        v_identity.name,
+        p_reason,
+        (evident._tree_head()).tree_size
+    );
+    perform evident.append_event(
+        v_identity.log_id,
+        'IncarnationBegun',
+        jsonb_build_object(
+            'incarnation', v_identity.incarnation,
+            'name', v_identity.name,
+            'reason', p_reason
+        )
+    );
+    return v_identity.incarnation;
+end;
+$function$;
+
+comment on function evident.begin_incarnation(text, text) is
+'Begins a new incarnation of the log, with a reason and, if given, another name, and
+gives its number. For restores of older backups and failovers that lost events: the
+publisher then accepts a smaller tree once. Appends an event IncarnationBegun. Errors:
+PT400.';
+
+revoke all on function evident.begin_incarnation(text, text) from public;
+grant execute on function evident.begin_incarnation(text, text) to evident_operator;

@@ -1,0 +1,51 @@
+-- evident.ledger_status: how far the ledger is, and how far it was published.
+
+create or replace view evident.ledger_status as
+select
+    format('%s/%s/%s', i.name, i.log_id, i.incarnation) as origin,
+    i.log_id,
+    i.name,
+    i.incarnation,
+    h.tree_size as leaves,
+    h.root_hash,
+    h.last_event_id as sealed_until,
+    h.sealed_at,
+    extract(epoch from clock_timestamp() - h.sealed_at) as seconds_since_seal,
+    u.unsealed_events,
+    p.tree_size as published_leaves,
+    p.published_at
+from evident.log_identity as i
+cross join lateral (
+    select
+        t.tree_size,
+        t.root_hash,
+        t.last_event_id,
+        t.sealed_at
+    from evident.tree_head as t
+    order by t.number desc
+    limit 1
+) as h
+cross join lateral (
+    select count(*) as unsealed_events
+    from evident.event_store as e
+    where e.id > h.last_event_id
+) as u
+left join lateral (
+    select
+        b.tree_size,
+        b.published_at
+    from evident.ledger_publication as b
+    order by b.number desc
+    limit 1
+) as p on true
+order by i.incarnation desc
+limit 1;
+
+comment on view evident.ledger_status is
+'One row: the log''s origin (name, uuid and incarnation); leaves, root_hash and
+sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
+seconds ago; how many events are not sealed yet; leaves of the newest published
+checkpoint, and when it was published.';
+
+revoke all on table evident.ledger_status from public;
+grant select on table evident.ledger_status to evident_operator, evident_auditor;
