@@ -12,14 +12,14 @@ create or replace function evident._audit_path(
     p_height integer,
     p_size bigint
 )
-returns bytea []
+returns bytea[]
 language plpgsql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_path bytea [] := '{}';
+    v_path bytea[] := '{}';
     v_level integer := 0;
     v_last bigint;
     v_right bytea := '';

@@ -8,7 +8,9 @@ returns table (leaf_index bigint, event_id uuid, problem text)
 language sql
 stable
 parallel safe
-begin atomic
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
     with tile as (
         select t.*
         from evident.ledger_tile as t
@@ -60,7 +62,7 @@ begin atomic
     from sealed_only as s
     full join stored_only as e on s.place = e.place
     order by coalesce(s.place, e.place);
-end;
+$function$;
 
 comment on function evident._changed_leaves(bigint, bigint) is
 'The leaves of tile 0/p_index that do not fit the events after id p_after up to the

@@ -6,7 +6,7 @@
 create or replace function evident._seal_tiles(
     p_size bigint,
     p_hashes bytea,
-    p_ids bigint []
+    p_ids bigint[]
 )
 returns void
 language plpgsql
@@ -18,8 +18,14 @@ as $function$
 declare
     v_from bigint := p_size >> 8;
     v_to bigint := v_from + (cardinality(p_ids) >> 8);
+    v_roots bytea := substr(p_hashes, 1, (cardinality(p_ids) >> 8) * 8192);
     v_level integer := 0;
 begin
+    -- Tiles begin at multiples of 256, so all of them can be halved in one go.
+    for v_height in 1 .. 8 loop
+        v_roots := evident._pair_hashes(v_roots);
+    end loop;
+
     insert into evident.ledger_tile (
         level, index, first_event_id, last_event_id, root_hash, hashes
     )
@@ -28,7 +34,7 @@ begin
         v_from + n.number,
         p_ids[n.number * 256 + 1],
         p_ids[n.number * 256 + 256],
-        evident._tree_root(substr(p_hashes, n.number * 8192 + 1, 8192)),
+        substr(v_roots, n.number * 32 + 1, 32),
         substr(p_hashes, n.number * 8192 + 1, 8192)
     from generate_series(0, (v_to - v_from)::integer - 1) as n (number);
 
@@ -65,8 +71,8 @@ begin
 end;
 $function$;
 
-comment on function evident._seal_tiles(bigint, bytea, bigint []) is
-'Stores the tiles that fill up when leaves with these hashes and event ids, from the last
-multiple of 256 on, join a tree of p_size leaves.';
+comment on function evident._seal_tiles(bigint, bytea, bigint[]) is
+'Stores the tiles that fill up when leaves with these hashes and event ids, from the
+last multiple of 256 on, join a tree of p_size leaves.';
 
-revoke all on function evident._seal_tiles(bigint, bytea, bigint []) from public;
+revoke all on function evident._seal_tiles(bigint, bytea, bigint[]) from public;

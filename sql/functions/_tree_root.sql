@@ -5,7 +5,8 @@ returns bytea
 language sql
 immutable
 parallel safe
-begin atomic
+set search_path = pg_catalog, pg_temp
+as $function$
     with recursive node (hashes) as (
         select p_hashes
 
@@ -19,7 +20,7 @@ begin atomic
     select n.hashes
     from node as n
     where octet_length(n.hashes) <= 32;
-end;
+$function$;
 
 comment on function evident._tree_root(bytea) is
 'The root over hashes of one level, 32 bytes each, left to right; nothing for nothing.';

@@ -10,7 +10,7 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
-begin atomic
+as $function$
     select
         least(h.size_before, h.tree_size) as leaf_index,
         format(
@@ -55,7 +55,7 @@ begin atomic
         )
     order by h.number
     limit 1;
-end;
+$function$;
 
 comment on function evident._verify_heads(bigint, bigint) is
 'The first tree head, of those with p_from to p_to leaves, that does not fit.';

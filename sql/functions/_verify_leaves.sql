@@ -10,7 +10,7 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
-begin atomic
+as $function$
     select
         p.leaf_index,
         p.event_id,
@@ -66,7 +66,7 @@ begin atomic
             or (f.hashes = t.hashes and f.first_event_id <> t.first_event_id)
     ) as p
     order by n.index, p.leaf_index;
-end;
+$function$;
 
 comment on function evident._verify_leaves(bigint, bigint) is
 'What differs between the full tiles 0/p_first to 0/p_last and their events.';

@@ -11,12 +11,14 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
-begin atomic
+as $function$
     select
         n.index << 8 * (p_level + 1) as leaf_index,
         case
             when t.index is null then format('tile %s/%s is missing', p_level, n.index)
-            else format('tile %s/%s does not follow from the ones below', p_level, n.index)
+            else format(
+                'tile %s/%s does not follow from the ones below', p_level, n.index
+            )
         end as problem
     from generate_series(p_first, p_last) as n (index)
     left join evident.ledger_tile as t on t.level = p_level and n.index = t.index
@@ -36,7 +38,7 @@ begin atomic
         is distinct from
         (f.hashes, evident._tree_root(f.hashes), f.first_event_id, f.last_event_id)
     order by n.index;
-end;
+$function$;
 
 comment on function evident._verify_tiles(integer, bigint, bigint) is
 'What differs between the full tiles p_level/p_first to p_level/p_last and the tiles of

@@ -6,7 +6,7 @@
 -- Errors: PT400
 
 create or replace function evident.consistency_proof(p_size1 bigint, p_size2 bigint)
-returns bytea []
+returns bytea[]
 language plpgsql
 stable
 parallel safe
@@ -15,7 +15,7 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_height integer := 0;
-    v_path bytea [];
+    v_path bytea[];
 begin
     perform evident._check_tree_size('p_size1', p_size1, 1);
     perform evident._check_tree_size('p_size2', p_size2, 1);
@@ -39,8 +39,8 @@ end;
 $function$;
 
 comment on function evident.consistency_proof(bigint, bigint) is
-'The RFC 6962 proof, hashes of 32 bytes each, that the tree of p_size2 leaves begins with
-the tree of p_size1 leaves. Sizes from 1, the smaller first; empty for equal sizes.
+'The RFC 6962 proof, hashes of 32 bytes each, that the tree of p_size2 leaves begins
+with the tree of p_size1 leaves. Sizes from 1, the smaller first; empty for equal sizes.
 Errors: PT400 sizes beyond the tree or in the wrong order.';
 
 revoke all on function evident.consistency_proof(bigint, bigint) from public;

@@ -3,13 +3,15 @@
 -- RFC 6962, 2.1.1, the audit path. Whoever has the event, the proof and a signed
 -- checkpoint of that size can check it without this database.
 --
+-- The quotes are for sqlfluff, which takes hashes for a keyword.
+--
 -- Errors: PT400, PT404
 
 create or replace function evident.inclusion_proof(
     p_event_id uuid,
     p_size bigint default null
 )
-returns table (leaf_index bigint, tree_size bigint, hashes bytea [])
+returns table (leaf_index bigint, tree_size bigint, "hashes" bytea[])
 language plpgsql
 stable
 parallel safe

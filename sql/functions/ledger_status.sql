@@ -1,6 +1,36 @@
 -- evident.ledger_status: how far the ledger is, and how far it was published.
 
 create or replace view evident.ledger_status as
+with identity as (
+    select
+        i.log_id,
+        i.name,
+        i.incarnation
+    from evident.log_identity as i
+    order by i.incarnation desc
+    limit 1
+),
+
+head as (
+    select
+        h.tree_size,
+        h.root_hash,
+        h.last_event_id,
+        h.sealed_at
+    from evident.tree_head as h
+    order by h.number desc
+    limit 1
+),
+
+publication as (
+    select
+        p.tree_size,
+        p.published_at
+    from evident.ledger_publication as p
+    order by p.number desc
+    limit 1
+)
+
 select
     format('%s/%s/%s', i.name, i.log_id, i.incarnation) as origin,
     i.log_id,
@@ -11,35 +41,16 @@ select
     h.last_event_id as sealed_until,
     h.sealed_at,
     extract(epoch from clock_timestamp() - h.sealed_at) as seconds_since_seal,
-    u.unsealed_events,
+    (
+        select count(*)
+        from evident.event_store as e
+        where e.id > h.last_event_id
+    ) as unsealed_events,
     p.tree_size as published_leaves,
     p.published_at
-from evident.log_identity as i
-cross join lateral (
-    select
-        t.tree_size,
-        t.root_hash,
-        t.last_event_id,
-        t.sealed_at
-    from evident.tree_head as t
-    order by t.number desc
-    limit 1
-) as h
-cross join lateral (
-    select count(*) as unsealed_events
-    from evident.event_store as e
-    where e.id > h.last_event_id
-) as u
-left join lateral (
-    select
-        b.tree_size,
-        b.published_at
-    from evident.ledger_publication as b
-    order by b.number desc
-    limit 1
-) as p on true
-order by i.incarnation desc
-limit 1;
+from identity as i
+cross join head as h
+left join publication as p on true;
 
 comment on view evident.ledger_status is
 'One row: the log''s origin (name, uuid and incarnation); leaves, root_hash and

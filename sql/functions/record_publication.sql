@@ -15,7 +15,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_line text [] := string_to_array(p_checkpoint, e'\n');
+    v_line text[] := string_to_array(p_checkpoint, e'\n');
     v_head evident.tree_head;
 begin
     select h.*

@@ -33,7 +33,7 @@ declare
     v_position bigint;
     v_edge integer;
     v_hashes bytea;
-    v_ids bigint [];
+    v_ids bigint[];
     v_count integer;
 begin
     if p_max_events is null or p_max_events < 1 then
