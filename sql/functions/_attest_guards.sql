@@ -3,6 +3,9 @@
 -- The log has an aggregate of its own, with its uuid. Each event GuardChanged tells
 -- which rows of guard_status came and went, so the events up to any moment, folded,
 -- give all rows as they were then.
+--
+-- Whoever may append may append to this aggregate too, whatever it likes. That must not
+-- stop the sealer; recorded_by tells such events apart, and the next seal corrects them.
 
 create or replace function evident._attest_guards()
 returns void
@@ -50,14 +53,14 @@ begin
                     select
                         a.guard,
                         true as is_added
-                    from jsonb_array_elements(e.payload -> 'added') as a (guard)
+                    from jsonb_path_query(e.payload, '$.added[*]') as a (guard)
 
                     union all
 
                     select
                         r.guard,
                         false as is_added
-                    from jsonb_array_elements(e.payload -> 'removed') as r (guard)
+                    from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
                 ) as c
                 where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
                 order by c.guard, e.version desc
