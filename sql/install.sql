@@ -8965,8 +8965,9 @@ revoke all on function evident._seal_tiles(bigint, bytea, bigint[]) from public;
 -- which rows of guard_status came and went, so the events up to any moment, folded,
 -- give all rows as they were then.
 --
--- Whoever may append may append to this aggregate too, whatever it likes. That must not
--- stop the sealer; recorded_by tells such events apart, and the next seal corrects them.
+-- Whoever may append may append to this aggregate too, whatever it likes. That must
+-- not stop the sealer; recorded_by tells such events apart, and the next seal corrects
+-- them.
 
 create or replace function evident._attest_guards()
 returns void
