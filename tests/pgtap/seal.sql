@@ -14,7 +14,7 @@ select pg_temp.refusal('select evident.seal()') as serializable \gset
 rollback;
 
 begin;
-select plan(52);
+select plan(53);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -156,6 +156,13 @@ select is(
 );
 :always_safe;
 select is(evident.seal(), 1::bigint, 'once it has moved they are');
+select pg_advisory_xact_lock_shared(17750::bigint << 48);
+:safe_position;
+select is(
+    pg_temp.refusal('select evident.seal()'), null,
+    'a position below what is sealed, which anybody can bring about, is no change'
+);
+:always_safe;
 
 -- A tree head a day.
 
