@@ -31,7 +31,6 @@ from generate_series(%s::bigint, %s::bigint) as i (id)
 where i.id %% 7 <> 0
 """
 DRAWN = "select setval('evident.event_store_id_seq', %s)"
-# More sizes of one tree than a second's worth of seals would make.
 HEADS = "select h.tree_size, h.root_hash from evident.tree_head as h order by h.number"
 LEAVES = """
 select evident.leaf_hash(e), e.event_id
@@ -94,7 +93,8 @@ def large(server: Server, template: str) -> Iterator[Sealed]:
 def root_violations(sealed: Sealed, sizes: Iterable[int]) -> list[str]:
     """Name the sizes whose root is another than the naive tree's."""
     rows = sealed.connection.execute(
-        "select s.size, evident.root_hash(s.size) from unnest(%s::bigint[]) as s (size)",
+        "select s.size, evident.root_hash(s.size)"
+        " from unnest(%s::bigint[]) as s (size)",
         [list(sizes)],
     )
     return [f"root of {n}" for n, root in rows if root != sealed.tree.root(0, n)]
