@@ -110,9 +110,9 @@ $function$;
 
 comment on function evident.seal(integer) is
 'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
-many: 0 when there are none, or another session is sealing. Call it every few seconds. Appends an
-event GuardChanged when what guard_status tells has changed. Errors: PT500 the sealed
-events are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE.';
+many: 0 when there are none, or another session is sealing. Call it every few seconds.
+Appends an event GuardChanged when what guard_status tells has changed. Errors: PT500
+the sealed events are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE.';
 
 revoke all on function evident.seal(integer) from public;
 grant execute on function evident.seal(integer) to evident_operator;
