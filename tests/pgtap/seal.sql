@@ -14,7 +14,7 @@ select pg_temp.refusal('select evident.seal()') as serializable \gset
 rollback;
 
 begin;
-select plan(53);
+select plan(54);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -48,7 +48,8 @@ from (
     values
     ('null', 'no number'),
     ('0', 'nothing at most'),
-    ('-1', 'a number below 0')
+    ('-1', 'a number below 0'),
+    ('10000001', 'too large a number')
 ) as c (number, description);
 
 -- What the newest tree head says, and whether that is so.
@@ -117,7 +118,7 @@ select results_eq(
     'the 256th fills a tile'
 );
 select is(
-    evident.seal(2147483647), 347::bigint, 'the largest limit there is takes the rest'
+    evident.seal(10000000), 347::bigint, 'the largest limit there is takes the rest'
 );
 select is(
     pg_temp.head(), '603 leaves with the right root t', 'the tree is whole'
