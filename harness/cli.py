@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from harness import cli_projections
+from harness import cli_ledger, cli_projections
 from harness.cli_parts import Dsn, fail, fail_database, say
 from harness.database import Failure, resolve_dsn
 
@@ -237,6 +237,7 @@ def relay(
 app.command()(cli_projections.work)
 app.command()(cli_projections.rebuild)
 app.command()(cli_projections.drift)
+app.command()(cli_ledger.export)
 
 
 @app.command()

@@ -1,0 +1,41 @@
+"""The commands for the ledger: seal, export, prove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli_parts import Dsn, say
+from harness.database import resolve_dsn
+
+
+def export(
+    directory: Annotated[
+        Path, typer.Argument(help="A new directory, or one of an earlier export.")
+    ],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            help="A signed checkpoint of this log; default: the newest published one.",
+        ),
+    ] = None,
+    dsn: Dsn = None,
+) -> None:
+    """Write the sealed log into a directory that evident verify can check offline.
+
+    A static tlog-tiles log with the events beside it. Exporting again, or after an
+    interruption, goes on where the last run ended.
+    """
+    from harness import export as exporting
+    from harness import marks, progress
+
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    with progress.leaves() as (begin, advance):
+        done = exporting.run(
+            target, directory, checkpoint, begin=begin, advance=advance, report=say
+        )
+    say(f"{directory}: {done.size:,} leaves of {done.origin}")

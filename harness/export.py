@@ -1,0 +1,169 @@
+"""Write the log into a directory: a static tlog-tiles log, with the events beside it.
+
+In the order of the leaves and in constant memory. Full tiles are kept from run to run,
+so exporting again, or after a run that was killed, goes on where that ended. The
+checkpoint comes last: without it, an export is not finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from harness import export_source as source
+from harness import published
+from harness.database import Failure
+from harness.export_files import FORMAT, Folder, edges, tile_path
+from harness.export_lines import Lines, differs, last_event
+from harness.published import Published
+
+Connection = psycopg.Connection[Any]
+
+CHECKPOINT = "checkpoint"
+_LENGTH = struct.Struct(">H")
+_LONGEST = 65_535
+
+
+def run(
+    dsn: str,
+    directory: Path,
+    checkpoint: Path | None,
+    *,
+    begin: Callable[[int, int], None],
+    advance: Callable[[int], None],
+    report: Callable[[str], None],
+) -> Published:
+    """Export at a published checkpoint, the newest one when no file is given.
+
+    `begin` hears the number of leaves and how many of them are there already,
+    `advance` how many more are. Raises Failure and psycopg.Error.
+    """
+    with source.snapshot(dsn) as connection:
+        if checkpoint is None:
+            target = published.newest(connection)
+        else:
+            target = published.read(connection, checkpoint)
+        log = source.identity(connection)
+        with contextlib.closing(Folder(directory, log["log_id"])) as folder:
+            size = min(target.size, source.tree_size(connection))
+            if size < target.size:
+                report(
+                    f"warning: the log has {size:,} leaves, {target.size - size:,}"
+                    " fewer than the checkpoint: evident verify tells more"
+                )
+            _refuse_larger(folder, target.size)
+            description = {"format": FORMAT, **log, "tree_size": target.size}
+            if not (directory / "log.json").exists():
+                folder.write("log.json", source.as_json(description))
+
+            kept = _kept(connection, folder, size)
+            begin(size, kept.tiles * 256)
+            last = _write_leaves(connection, folder, size, kept, advance)
+            _write_tiles(connection, folder, size)
+            folder.write_all("tree-heads.ndjson", source.heads(connection, target.size))
+            folder.write("log.json", source.as_json(description | last))
+            folder.remove_partials(size)
+            # All of it, or the checkpoint could outlive what it stands for.
+            os.sync()
+            folder.write(CHECKPOINT, target.text.encode())
+    return target
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """How many full tiles of leaves are there; the last event's id under and in them.
+
+    The two ids differ where the last event under a tile was deleted.
+    """
+
+    tiles: int
+    under: int
+    written: int | None
+
+
+def _refuse_larger(folder: Folder, size: int) -> None:
+    file = folder.path / CHECKPOINT
+    if not file.exists():
+        return
+    found = published.parse(file.read_text(encoding="utf-8"), str(file))
+    if found.size > size:
+        raise Failure(
+            f"{folder.path} holds {found.size:,} leaves, the checkpoint has {size:,}",
+            "export into a new directory; the larger one may be evidence",
+        )
+
+
+def _kept(connection: Connection, folder: Folder, size: int) -> _Kept:
+    """Find what an earlier run has left; raises Failure when it is of other events."""
+    full = size // 256
+    tiles = next((n for n in range(full) if not folder.has_tile(0, n)), full)
+    if tiles == 0:
+        return _Kept(0, source.BEGINNING, None)
+    [(index, under, hashes)] = source.full_tiles(connection, 0, tiles - 1, tiles)
+    file = folder.path / tile_path(0, index)
+    written = last_event((folder.path / tile_path("entries", index)).read_bytes())
+    if written is None or file.read_bytes() != hashes:
+        raise differs(file)
+    return _Kept(tiles, written if under is None else under, written)
+
+
+def _write_leaves(
+    connection: Connection,
+    folder: Folder,
+    size: int,
+    kept: _Kept,
+    advance: Callable[[int], None],
+) -> dict[str, int | None]:
+    """Write events, tiles of leaves and their entries, tile by tile.
+
+    Under a tile are the events up to its last id, whether 256 or not: where a store
+    was tampered with, that is for the verifier to see.
+    """
+    under, last = kept.under, kept.written
+    lines = Lines(folder.path / "events.ndjson", kept.written)
+    with contextlib.closing(lines):
+        for page in source.bundles(connection, kept.tiles, size, kept.under):
+            events = source.events(connection, under, page[-1].last_event_id)
+            waiting = next(events, None)
+            for tile in page:
+                entries = bytearray()
+                while waiting is not None and waiting[0] <= tile.last_event_id:
+                    last, entry, line = waiting
+                    entries += _LENGTH.pack(_length(last, entry)) + entry
+                    lines.write(line)
+                    waiting = next(events, None)
+                lines.flush()
+                folder.write(tile_path(0, tile.index, tile.width), tile.hashes)
+                folder.write(tile_path("entries", tile.index, tile.width), entries)
+                advance(tile.width)
+            under = page[-1].last_event_id
+        lines.finish()
+    return {"last_event_id": last}
+
+
+def _length(event: int, entry: bytes) -> int:
+    if len(entry) > _LONGEST:
+        raise Failure(f"event {event} has an entry of {len(entry):,} bytes: too long")
+    return len(entry)
+
+
+def _write_tiles(connection: Connection, folder: Folder, size: int) -> None:
+    """Write the tiles above the leaves."""
+    for level, full, width in edges(size):
+        if level == 0:
+            continue
+        first = next((n for n in range(full) if not folder.has_tile(level, n)), full)
+        for start in range(first, full, source.PAGE):
+            end = min(start + source.PAGE, full)
+            for index, _, hashes in source.full_tiles(connection, level, start, end):
+                folder.write(tile_path(level, index), hashes)
+        if width:
+            hashes = source.partial_tile(connection, level, full, width)
+            folder.write(tile_path(level, full, width), hashes)
