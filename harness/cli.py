@@ -237,6 +237,7 @@ def relay(
 app.command()(cli_projections.work)
 app.command()(cli_projections.rebuild)
 app.command()(cli_projections.drift)
+app.command()(cli_ledger.seal)
 app.command()(cli_ledger.export)
 
 

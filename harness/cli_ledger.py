@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,25 @@ import typer
 
 from harness.cli_parts import Dsn, say
 from harness.database import resolve_dsn
+
+
+def seal(
+    max_events: Annotated[
+        int,
+        typer.Option("--max-events", min=1, help="Events in one transaction."),
+    ] = 50_000,
+    dsn: Dsn = None,
+) -> None:
+    """Seal all new events into the ledger, as evident work does every few seconds."""
+    from harness import marks, progress
+    from harness import seal as sealing
+
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    with progress.leaves() as (begin, advance):
+        done = sealing.run(target, max_events, begin=begin, advance=advance)
+    root = base64.b64encode(done.root).decode()
+    print(f"sealed {done.events:,} events, tree of {done.size:,} leaves, root {root}")
 
 
 def export(
