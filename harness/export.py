@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,13 @@ from harness import published
 from harness.database import Failure
 from harness.export_files import FORMAT, Folder, edges, tile_path
 from harness.export_lines import Lines, differs, last_event
+from harness.export_source import Bundle
 from harness.published import Published
 
 Connection = psycopg.Connection[Any]
+
+# Its id, its leaf entry and its line.
+Event = tuple[int, bytes, bytes]
 
 CHECKPOINT = "checkpoint"
 _LENGTH = struct.Struct(">H")
@@ -67,7 +71,8 @@ def run(
             begin(size, kept.tiles * 256)
             last = _write_leaves(connection, folder, size, kept, advance)
             _write_tiles(connection, folder, size)
-            folder.write_all("tree-heads.ndjson", source.heads(connection, target.size))
+            with source.heads(connection, target.size) as heads:
+                folder.write_all("tree-heads.ndjson", heads)
             folder.write("log.json", source.as_json(description | last))
             folder.remove_partials(size)
             # All of it, or the checkpoint could outlive what it stands for.
@@ -130,22 +135,37 @@ def _write_leaves(
     lines = Lines(folder.path / "events.ndjson", kept.written)
     with contextlib.closing(lines):
         for page in source.bundles(connection, kept.tiles, size, kept.under):
-            events = source.events(connection, under, page[-1].last_event_id)
-            waiting = next(events, None)
-            for tile in page:
-                entries = bytearray()
-                while waiting is not None and waiting[0] <= tile.last_event_id:
-                    last, entry, line = waiting
-                    entries += _LENGTH.pack(_length(last, entry)) + entry
-                    lines.write(line)
-                    waiting = next(events, None)
-                lines.flush()
-                folder.write(tile_path(0, tile.index, tile.width), tile.hashes)
-                folder.write(tile_path("entries", tile.index, tile.width), entries)
-                advance(tile.width)
-            under = page[-1].last_event_id
+            until = page[-1].last_event_id
+            with source.events(connection, under, until) as events:
+                for tile, found in _by_tile(page, events):
+                    entries = bytearray()
+                    for last, entry, line in found:
+                        entries += _LENGTH.pack(_length(last, entry)) + entry
+                        lines.write(line)
+                    lines.flush()
+                    place = tile.index, tile.width
+                    folder.write(tile_path(0, *place), tile.hashes)
+                    folder.write(tile_path("entries", *place), entries)
+                    advance(tile.width)
+            under = until
         lines.finish()
     return {"last_event_id": last}
+
+
+def _by_tile(
+    page: list[Bundle], events: Iterator[Event]
+) -> Iterator[tuple[Bundle, Iterator[Event]]]:
+    """Give each tile with its events, which are to be read before the next tile."""
+    waiting = next(events, None)
+
+    def under(tile: Bundle) -> Iterator[Event]:
+        nonlocal waiting
+        while waiting is not None and waiting[0] <= tile.last_event_id:
+            yield waiting
+            waiting = next(events, None)
+
+    for tile in page:
+        yield tile, under(tile)
 
 
 def _length(event: int, entry: bytes) -> int:

@@ -197,23 +197,24 @@ def bundles(
         yield [Bundle(full, width, last, hashes)]
 
 
+@contextlib.contextmanager
 def events(
     connection: Connection, after: int, until: int
-) -> Iterator[tuple[int, bytes, bytes]]:
+) -> Iterator[Iterator[tuple[int, bytes, bytes]]]:
     """Stream (id, leaf entry, line of events.ndjson) in the order of the ids."""
     query = sql.SQL(_EVENTS).format(line=sql.SQL(LINE), after=after, until=until)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         copy.set_types(["int8", "bytea", "bytea"])
-        yield from copy.rows()
+        yield copy.rows()
 
 
-def heads(connection: Connection, size: int) -> Iterator[bytes]:
+@contextlib.contextmanager
+def heads(connection: Connection, size: int) -> Iterator[Iterator[bytes]]:
     """Stream the lines of tree-heads.ndjson."""
     query = sql.SQL(_HEADS).format(line=sql.SQL(_HEAD), size=size)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         copy.set_types(["bytea"])
-        for (line,) in copy.rows():
-            yield line
+        yield (line for (line,) in copy.rows())
 
 
 def as_json(value: dict[str, Any]) -> bytes:
