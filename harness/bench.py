@@ -7,7 +7,7 @@ on stderr. It measures and does not judge: the exit code is 0 whatever comes out
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from harness.bench_append import append_workloads, hot_workloads
 from harness.bench_batch import batch_workload
 from harness.bench_facts import facts
 from harness.bench_feed import feed_workloads
+from harness.bench_ledger import ledger_workloads
 from harness.bench_projection import prepare as prepare_projection
 from harness.bench_projection import projection_workloads
 from harness.bench_rebuild import prepare as prepare_rebuild
@@ -167,6 +168,22 @@ def rebuild(
         _measure("rebuild", bench, [rebuild_workload(bench, _say)], rounds, calm, json)
 
 
+@app.command()
+def ledger(
+    rounds: Rounds = 5,
+    seconds: Seconds = 4,
+    clients: Clients = 16,
+    events: Events = 100_000,
+    calm: Calm = 100,
+    pg: Major = EMBEDDED_MAJOR,
+    data: Folder = None,
+    json: Json = None,
+) -> None:
+    """The ledger: seal, verify_ledger, proofs, and appends beside the sealer."""
+    with _bench(pg, events, clients, seconds, data) as bench:
+        _measure("ledger", bench, ledger_workloads(bench), rounds, calm, json)
+
+
 def _bench(
     major: int, events: int, clients: int, seconds: int, data: Path | None
 ) -> AbstractContextManager[Bench]:
@@ -183,7 +200,7 @@ def _bench(
 def _measure(
     verb: str,
     bench: Bench,
-    workloads: Sequence[Workload],
+    workloads: Iterable[Workload],
     rounds: int,
     calm: int,
     file: Path | None,

@@ -14,7 +14,7 @@ from harness.migrate import status
 
 
 def show(dsn: str) -> None:
-    """Print server, evident.version(), feed, events and migrations as tables.
+    """Print server, version, events, feed, ledger and migrations as tables.
 
     Reads only. What the connected role may not see is shown as such.
     """
@@ -28,6 +28,8 @@ def show(dsn: str) -> None:
             facts.add_row("events", _attempt(_events, connection))
         if _exists(connection, "evident.feed_status"):
             facts.add_row("feed", _attempt(_feed, connection))
+        if _exists(connection, "evident.ledger_status"):
+            facts.add_row("ledger", _attempt(_ledger, connection))
     console.print(facts)
 
     migrations = Table("migration", "applied (UTC)", box=None, padding=(0, 2, 0, 0))
@@ -73,7 +75,19 @@ def _events(connection: psycopg.Connection[Any]) -> str:
 
 
 def _feed(connection: psycopg.Connection[Any]) -> str:
-    cursor = connection.execute("select f.* from evident.feed_status as f")
+    return _pairs(connection, "select f.* from evident.feed_status as f")
+
+
+def _ledger(connection: psycopg.Connection[Any]) -> str:
+    return _pairs(
+        connection,
+        "select s.leaves, s.unsealed_events, s.sealed_at, s.published_leaves,"
+        " s.published_at, s.origin from evident.ledger_status as s",
+    )
+
+
+def _pairs(connection: psycopg.Connection[Any], query: str) -> str:
+    cursor = connection.execute(query.encode())
     row = cursor.fetchone()
     names = [column.name for column in cursor.description or ()]
     pairs = zip(names, row or (), strict=False)

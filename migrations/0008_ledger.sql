@@ -1455,9 +1455,9 @@ declare
     v_ids bigint[];
     v_count integer;
 begin
-    if p_max_events is null or p_max_events < 1 then
+    if p_max_events is null or p_max_events not between 1 and 10000000 then
         perform evident._refuse_argument(
-            'p_max_events', 'not above 0', 'give how many events to seal at most'
+            'p_max_events', 'not from 1 to 10000000', 'call it again for the rest'
         );
     end if;
     if not pg_try_advisory_xact_lock(17755::bigint << 48) then
@@ -1528,10 +1528,10 @@ end;
 $function$;
 
 comment on function evident.seal(integer) is
-'Seals new events into the ledger, at most p_max_events, and gives how many: 0 when
-there are none, or another session is sealing. Call it every few seconds. Appends an
-event GuardChanged when what guard_status tells has changed. Errors: PT500 the sealed
-events are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE.';
+'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
+many: 0 when there are none, or another session is sealing. Call it every few seconds.
+Appends an event GuardChanged when what guard_status tells has changed. Errors: PT500
+the sealed events are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE.';
 
 revoke all on function evident.seal(integer) from public;
 grant execute on function evident.seal(integer) to evident_operator;

@@ -36,6 +36,14 @@ CANDIDATES = {
         "rebuild_projection, no rows",
         "verify_projection",
     ],
+    "ledger": [
+        "leaf hashes only",
+        "seal, 100,000 a call",
+        "verify_ledger",
+        "tree of 1,000 leaves",
+        "append_event alone",
+        "append_event, seal every 1 s",
+    ],
     "feed": [READ, "evident.read_feed", READ, "evident.read_aggregate"],
 }
 # Workloads with the same candidates.
@@ -59,7 +67,7 @@ def test_a_verb_measures_and_shows_each_candidate(
     words = [f"--pg={major}", "--rounds=1", "--events=1000"]
     if verb != "rebuild":
         words.append("--seconds=1")
-    if verb in ("append", "hot", "projection"):
+    if verb in ("append", "hot", "projection", "ledger"):
         words.append("--clients=4")
 
     done = bench(verb, *words, f"--json={file}")
