@@ -56,6 +56,6 @@ def export(
     marks.require_installed(target)
     with progress.leaves() as (begin, advance):
         done = exporting.run(
-            target, directory, checkpoint, begin=begin, advance=advance, report=say
+            target, directory, checkpoint, begin=begin, advance=advance
         )
     say(f"{directory}: {done.size:,} leaves of {done.origin}")

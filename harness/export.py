@@ -42,7 +42,6 @@ def run(
     *,
     begin: Callable[[int, int], None],
     advance: Callable[[int], None],
-    report: Callable[[str], None],
 ) -> Published:
     """Export at a published checkpoint, the newest one when no file is given.
 
@@ -56,14 +55,10 @@ def run(
             target = published.read(connection, checkpoint)
         log = source.identity(connection)
         with contextlib.closing(Folder(directory, log["log_id"])) as folder:
-            size = min(target.size, source.tree_size(connection))
-            if size < target.size:
-                report(
-                    f"warning: the log has {size:,} leaves, {target.size - size:,}"
-                    " fewer than the checkpoint: evident verify tells more"
-                )
-            _refuse_larger(folder, target.size)
-            description = {"format": FORMAT, **log, "tree_size": target.size}
+            size = target.size
+            _refuse_shorter(connection, size)
+            _refuse_larger(folder, size)
+            description = {"format": FORMAT, **log, "tree_size": size}
             if not (directory / "log.json").exists():
                 folder.write("log.json", source.as_json(description))
 
@@ -71,7 +66,7 @@ def run(
             begin(size, kept.tiles * 256)
             last = _write_leaves(connection, folder, size, kept, advance)
             _write_tiles(connection, folder, size)
-            with source.heads(connection, target.size) as heads:
+            with source.heads(connection, size) as heads:
                 folder.write_all("tree-heads.ndjson", heads)
             folder.write("log.json", source.as_json(description | last))
             folder.remove_partials(size)
@@ -91,6 +86,16 @@ class _Kept:
     tiles: int
     under: int
     written: int | None
+
+
+def _refuse_shorter(connection: Connection, size: int) -> None:
+    found = source.tree_size(connection)
+    if found < size:
+        raise Failure(
+            f"the log has {found:,} leaves, the checkpoint has {size:,}",
+            "export at an earlier one, --checkpoint FILE, and have evident verify"
+            " --checkpoints compare that with all that were published",
+        )
 
 
 def _refuse_larger(folder: Folder, size: int) -> None:

@@ -89,18 +89,15 @@ def owner(db: Database) -> Owner:
     return db.connect(autocommit=True)
 
 
-def run_export(dsn: str, directory: Path, file: Path | None = None) -> list[str]:
-    """Export in this process and give what was reported."""
-    said: list[str] = []
+def run_export(dsn: str, directory: Path) -> None:
+    """Export in this process."""
     export.run(
         dsn,
         directory,
-        file,
+        None,
         begin=lambda total, done: None,
         advance=lambda count: None,
-        report=said.append,
     )
-    return said
 
 
 def command(dsn: str, *words: str, broken: str = "") -> tuple[int, str]:
