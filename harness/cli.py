@@ -280,6 +280,17 @@ def bench(context: typer.Context) -> None:
     benchmarks(args=context.args, prog_name="evident bench")
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def verify(context: typer.Context) -> None:
+    """Verify an export or a proof offline; see `evident verify --help`."""
+    from harness.verifier.main import main as verifier
+
+    raise typer.Exit(verifier(context.args, prog="evident verify"))
+
+
 @app.command()
 def reference(
     dsn: Dsn = None,
