@@ -137,5 +137,5 @@ def export(
     with progress.leaves() as (begin, advance):
         done = exporting.run(
             target, directory, checkpoint, begin=begin, advance=advance
-        )
+        ).head
     say(f"{directory}: {done.size:,} leaves of {done.origin}")

@@ -20,10 +20,11 @@ import psycopg
 from harness import export_source as source
 from harness import published
 from harness.database import Failure
-from harness.export_files import FORMAT, Folder, edges, tile_path
+from harness.export_files import FORMAT, Folder, edges
 from harness.export_lines import Lines, differs, last_event
 from harness.export_source import Bundle
 from harness.published import Published
+from harness.verifier.tiles import tile_path
 
 Connection = psycopg.Connection[Any]
 
@@ -55,7 +56,7 @@ def run(
             target = published.read(connection, checkpoint)
         log = source.identity(connection)
         with contextlib.closing(Folder(directory, log["log_id"])) as folder:
-            size = target.size
+            size = target.head.size
             _refuse_shorter(connection, size)
             _refuse_larger(folder, size)
             description = {"format": FORMAT, **log, "tree_size": size}
@@ -64,11 +65,11 @@ def run(
 
             kept = _kept(connection, folder, size)
             begin(size, kept.tiles * 256)
-            last = _write_leaves(connection, folder, size, kept, advance)
+            _write_leaves(connection, folder, size, kept, advance)
             _write_tiles(connection, folder, size)
             with source.heads(connection, size) as heads:
                 folder.write_all("tree-heads.ndjson", heads)
-            folder.write("log.json", source.as_json(description | last))
+            folder.write("log.json", source.as_json(description))
             folder.remove_partials(size)
             # All of it, or the checkpoint could outlive what it stands for.
             os.sync()
@@ -89,20 +90,28 @@ class _Kept:
 
 
 def _refuse_shorter(connection: Connection, size: int) -> None:
+    """Raise Failure where the end of the log is gone, which an export cannot show.
+
+    It would look like one that was cut off on its way.
+    """
     found = source.tree_size(connection)
-    if found < size:
-        raise Failure(
-            f"the log has {found:,} leaves, the checkpoint has {size:,}",
-            "export at an earlier one, --checkpoint FILE, and have evident verify"
-            " --checkpoints compare that with all that were published",
-        )
+    missing = source.missing_at_the_end(connection, size) if found >= size else 0
+    if found >= size and not missing:
+        return
+    raise Failure(
+        f"the log has {found:,} leaves, the checkpoint has {size:,}"
+        if found < size
+        else f"{missing:,} of the newest sealed events are gone: history was changed",
+        "export at an earlier checkpoint, --checkpoint FILE, and have evident verify"
+        " --checkpoints compare it with all that were published",
+    )
 
 
 def _refuse_larger(folder: Folder, size: int) -> None:
     file = folder.path / CHECKPOINT
     if not file.exists():
         return
-    found = published.parse(file.read_text(encoding="utf-8"), str(file))
+    found = published.parse(file.read_bytes(), str(file)).head
     if found.size > size:
         raise Failure(
             f"{folder.path} holds {found.size:,} leaves, the checkpoint has {size:,}",
@@ -130,13 +139,13 @@ def _write_leaves(
     size: int,
     kept: _Kept,
     advance: Callable[[int], None],
-) -> dict[str, int | None]:
+) -> None:
     """Write events, tiles of leaves and their entries, tile by tile.
 
     Under a tile are the events up to its last id, whether 256 or not: where a store
     was tampered with, that is for the verifier to see.
     """
-    under, last = kept.under, kept.written
+    under = kept.under
     lines = Lines(folder.path / "events.ndjson", kept.written)
     with contextlib.closing(lines):
         for page in source.bundles(connection, kept.tiles, size, kept.under):
@@ -144,8 +153,8 @@ def _write_leaves(
             with source.events(connection, under, until) as events:
                 for tile, found in _by_tile(page, events):
                     entries = bytearray()
-                    for last, entry, line in found:
-                        entries += _LENGTH.pack(_length(last, entry)) + entry
+                    for event, entry, line in found:
+                        entries += _LENGTH.pack(_length(event, entry)) + entry
                         lines.write(line)
                     lines.flush()
                     place = tile.index, tile.width
@@ -154,7 +163,6 @@ def _write_leaves(
                     advance(tile.width)
             under = until
         lines.finish()
-    return {"last_event_id": last}
 
 
 def _by_tile(

@@ -13,30 +13,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.database import Failure
+from harness.verifier.tiles import TILE, tile_path
 
 FORMAT = "evident.export.v1"
-WIDTH = 256
-FULL = WIDTH * 32
+FULL = TILE * 32
 
 _TEMPORARY = ".partial"
 _IDENTITY = "log.json"
-
-
-def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
-    """Name a tile, as `tile/0/x001/067.p/12`; level "entries" for the entries."""
-    groups = [f"{index % 1000:03}"]
-    while index := index // 1000:
-        groups.insert(0, f"x{index % 1000:03}")
-    partial = "" if width == WIDTH else f".p/{width}"
-    return f"tile/{level}/{'/'.join(groups)}{partial}"
 
 
 def edges(size: int) -> Iterator[tuple[int, int, int]]:
     """Give (level, full tiles, width of the partial one) of a tree of some size."""
     level = 0
     while size:
-        yield level, size // WIDTH, size % WIDTH
-        size //= WIDTH
+        yield level, size // TILE, size % TILE
+        size //= TILE
         level += 1
 
 

@@ -98,6 +98,29 @@ _HEAD = f"""
     || '", "last_event_id": ' || h.last_event_id
     || ', "sealed_at": "' || {_utc("h.sealed_at")} || e'"}}\n'
 """
+_LAST_TILE = """
+    select count(*)
+    from evident.event_store as e
+    where
+        e.id > coalesce(
+            (
+                select t.last_event_id
+                from evident.ledger_tile as t
+                where t.level = 0 and t.index = (%(size)s::bigint - 1) / 256 - 1
+            ),
+            %(beginning)s
+        )
+        and e.id <= coalesce(
+            (
+                select h.last_event_id
+                from evident.tree_head as h
+                where h.tree_size = %(size)s
+                order by h.number
+                limit 1
+            ),
+            %(end)s
+        )
+"""
 _HEADS = """
     copy (
         select convert_to({line}, 'UTF8')
@@ -158,6 +181,13 @@ def identity(connection: Connection) -> dict[str, Any]:
 def tree_size(connection: Connection) -> int:
     """Read how many leaves are sealed."""
     return _number(connection, _SIZE, ())
+
+
+def missing_at_the_end(connection: Connection, size: int) -> int:
+    """Count the events that the last tile of leaves, full or not, should have."""
+    given = {"size": size, "beginning": BEGINNING, "end": -BEGINNING - 1}
+    width = (size - 1) % 256 + 1 if size else 0
+    return max(width - _number(connection, _LAST_TILE, given), 0)
 
 
 def full_tiles(

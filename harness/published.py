@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import psycopg
 
 from harness.database import Failure
+from harness.verifier import note
 
 Connection = psycopg.Connection[Any]
 
@@ -28,12 +28,10 @@ _ORIGINS = """
 
 @dataclass(frozen=True)
 class Published:
-    """One signed checkpoint: `size` in leaves, `root` in 32 bytes."""
+    """A signed note and the checkpoint in it."""
 
     text: str
-    origin: str
-    size: int
-    root: bytes
+    head: note.Checkpoint
 
 
 def newest(connection: Connection) -> Published:
@@ -46,37 +44,27 @@ def newest(connection: Connection) -> Published:
         raise Failure(
             "no checkpoint of this log was published", "evident publish first"
         )
-    return parse(row[0], "the newest checkpoint in evident.ledger_publication")
+    return parse(row[0].encode(), "the newest row of evident.ledger_publication")
 
 
 def read(connection: Connection, file: Path) -> Published:
     """Read a checkpoint from a file; raises Failure unless it is of this log."""
     try:
-        found = parse(file.read_text(encoding="utf-8"), str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read: {error}") from None
-    if (found.origin,) not in connection.execute(_ORIGINS).fetchall():
+        found = parse(file.read_bytes(), str(file))
+    except OSError as error:
+        raise Failure(f"cannot read {file}: {error.strerror}") from None
+    if (found.head.origin,) not in connection.execute(_ORIGINS).fetchall():
         raise Failure(
-            f"{file} is a checkpoint of {found.origin}",
+            f"{file} is a checkpoint of {found.head.origin}",
             "evident.ledger_status tells the origin of the log in this database",
         )
     return found
 
 
-def parse(text: str, where: str) -> Published:
-    """Read the body of a signed note, signatures unchecked; raises Failure.
-
-    https://c2sp.org/tlog-checkpoint: origin, size, base64 root, an empty line.
-    """
-    lines = text.split("\n")
+def parse(data: bytes, where: str) -> Published:
+    """Read a signed note, its signatures unchecked; raises Failure."""
     try:
-        origin, size, root, empty, signature = lines[:5]
-        found = Published(
-            text, origin, int(size), base64.b64decode(root, validate=True)
-        )
-    except ValueError:
-        raise Failure(f"{where} is no signed checkpoint") from None
-    is_plain = size == str(found.size) and len(found.root) == 32
-    if not (origin and is_plain and empty == "" and signature.startswith("\u2014 ")):
-        raise Failure(f"{where} is no signed checkpoint")
-    return found
+        head = note.parse_checkpoint(note.parse_note(data).text)
+    except note.NoteError as error:
+        raise Failure(f"{where} is no signed checkpoint: {error}") from None
+    return Published(data.decode(), head)

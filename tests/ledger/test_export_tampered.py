@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 from conftest import Database
+from support.calls import Connection
 from support.ledger_lab import as_owner
 from support.ledger_store import (
-    auditor_dsn,
     content,
     entries_of,
     leaf_hash,
     publish_at,
 )
+from support.publishing import auditor_dsn
 
 from ledger.test_export import command
+
+pytestmark = pytest.mark.usefixtures("auditor")
 
 GAP = "select nextval('evident.event_store_id_seq')"
 EDIT = "update evident.event_store set payload = '{}' where id = %s"
@@ -34,15 +35,13 @@ BUNDLES = {
 }
 
 
-@pytest.fixture
-def owner(db: Database) -> psycopg.Connection[Any]:
-    """Give a log of 600 leaves with a gap of one id behind leaf 9 and 549 each."""
-    connection = db.connect(autocommit=True)
+@pytest.fixture(autouse=True)
+def log(owner: Connection) -> None:
+    """Make a log of 600 leaves with a gap of one id behind leaf 9 and 549 each."""
     for size in (10, 550):
-        publish_at(connection, size)
-        connection.execute(GAP)
-    publish_at(connection, 600)
-    return connection
+        publish_at(owner, size)
+        owner.execute(GAP)
+    publish_at(owner, 600)
 
 
 def exported(db: Database, directory: Path) -> dict[str, bytes]:
@@ -58,7 +57,7 @@ def sizes(found: dict[str, bytes]) -> dict[str, int]:
 @pytest.mark.parametrize(("event", "bundle"), [(100, "000"), (590, "002.p/88")])
 def test_an_edited_event_is_exported(
     db: Database,
-    owner: psycopg.Connection[Any],
+    owner: Connection,
     tmp_path: Path,
     event: int,
     bundle: str,
@@ -84,8 +83,8 @@ def test_an_edited_event_is_exported(
         (DELETE % 100, "tile/entries/000", -1),
         (DELETE % 257, "tile/entries/000", -1),
         (DELETE % 258, "tile/entries/001", -1),
-        (DELETE % 602, "tile/entries/002.p/88", -1),
-        (DELETE % 553, "tile/entries/002.p/88", -1),
+        (DELETE % 1, "tile/entries/000", -1),
+        (DELETE % 513, "tile/entries/001", -1),
         (INSERT % 11, "tile/entries/000", 1),
         (INSERT % -1, "tile/entries/000", 1),
         (INSERT % 552, "tile/entries/002.p/88", 1),
@@ -93,7 +92,7 @@ def test_an_edited_event_is_exported(
 )
 def test_a_missing_or_an_added_event_shows_in_its_own_bundle(
     db: Database,
-    owner: psycopg.Connection[Any],
+    owner: Connection,
     tmp_path: Path,
     statement: str,
     bundle: str,
@@ -107,7 +106,7 @@ def test_a_missing_or_an_added_event_shows_in_its_own_bundle(
 
 
 def test_a_lost_tile_is_made_of_what_is_below_it(
-    db: Database, owner: psycopg.Connection[Any], tmp_path: Path
+    db: Database, owner: Connection, tmp_path: Path
 ) -> None:
     before = exported(db, tmp_path / "before")
     as_owner(owner, ["delete from evident.ledger_tile"])
@@ -121,8 +120,20 @@ def test_a_lost_tile_is_made_of_what_is_below_it(
         assert after[name] == before[name]
 
 
+@pytest.mark.parametrize("event", [602, 553, 514])
+def test_an_export_that_would_look_cut_off_is_refused(
+    db: Database, owner: Connection, tmp_path: Path, event: int
+) -> None:
+    as_owner(owner, [DELETE % event])
+    code, err = command(auditor_dsn(db), str(tmp_path / "log"))
+    assert code == 1
+    assert "error: 1 of the newest sealed events are gone: history was changed" in err
+    assert "--checkpoint FILE" in err
+    assert not (tmp_path / "log/checkpoint").exists()
+
+
 def test_a_log_that_lost_its_tail_is_exported_at_an_earlier_checkpoint(
-    db: Database, owner: psycopg.Connection[Any], tmp_path: Path
+    db: Database, owner: Connection, tmp_path: Path
 ) -> None:
     note = owner.execute(
         "select p.checkpoint from evident.ledger_publication as p"
@@ -151,7 +162,7 @@ def test_a_log_that_lost_its_tail_is_exported_at_an_earlier_checkpoint(
 
 
 def test_the_hashes_of_honest_leaves_are_those_of_their_entries(
-    db: Database, owner: psycopg.Connection[Any], tmp_path: Path
+    db: Database, owner: Connection, tmp_path: Path
 ) -> None:
     found = exported(db, tmp_path / "log")
     for name in BUNDLES:

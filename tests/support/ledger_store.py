@@ -10,21 +10,8 @@ from typing import Any
 
 import psycopg
 
-from support.store import Connectable
-
 Connection = psycopg.Connection[Any]
 
-AUDITOR = "evident_test_auditor"
-# A login with the one role that an auditor needs.
-_LOGIN = f"""
-do $$
-begin
-    if to_regrole('{AUDITOR}') is null then
-        create role {AUDITOR} login in role evident_auditor;
-    end if;
-end
-$$
-"""
 # Seven events an aggregate.
 _FILL = """
     insert into evident.event_store (aggregate_id, version, event_type, payload)
@@ -41,13 +28,6 @@ _FILL = """
 """
 # Nothing in the database checks a signature.
 SIGNATURE = f"\u2014 nobody {base64.b64encode(bytes(68)).decode()}\n"
-
-
-def auditor_dsn(db: Connectable) -> str:
-    """Make the login when it is not there, and give its URI of a database."""
-    with psycopg.connect(db.dsn, autocommit=True) as connection:
-        connection.execute(_LOGIN)
-    return db.dsn.replace("postgres@", f"{AUDITOR}@")
 
 
 def fill(connection: Connection, count: int) -> None:
