@@ -237,6 +237,8 @@ def relay(
 app.command()(cli_projections.work)
 app.command()(cli_projections.rebuild)
 app.command()(cli_projections.drift)
+app.command()(cli_ledger.seal)
+app.command()(cli_ledger.export)
 app.command()(cli_ledger.keygen)
 app.command()(cli_ledger.publish)
 
