@@ -62,4 +62,4 @@ class Seals:
                 "; by the tree heads the first changed leaf is one of"
                 f" {self.agreed:,} to {self.first - 1:,}"
             )
-        found.add(TAMPERED, text, fields=("root",), count=self.differing)
+        found.add(TAMPERED, text, fields=("root",))
