@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what `make test` needs beside Python: the system's own PostgreSQL with pgTAP,
-# plpgsql_check and pg_cron, pg_prove and PgBouncer, from Debian's or Ubuntu's packages.
+# plpgsql_check and pg_cron, pg_prove, PgBouncer and openssl, from Debian's or Ubuntu's packages.
 # Says what to install where it cannot do that itself.
 set -eu
 
@@ -23,7 +23,7 @@ packages() {
     fi
     echo "postgresql-${major:-15} postgresql-${major:-15}-pgtap" \
         "postgresql-${major:-15}-plpgsql-check postgresql-${major:-15}-cron" \
-        "libtap-parser-sourcehandler-pgtap-perl pgbouncer"
+        "libtap-parser-sourcehandler-pgtap-perl pgbouncer openssl"
 }
 
 missing() {
