@@ -3835,7 +3835,7 @@ begin
         perform evident._refuse_argument(
             'transaction_isolation',
             current_setting('transaction_isolation')
-            || ' cannot see what others do to the projection meanwhile',
+            || ' has one snapshot for all statements',
             'call it at READ COMMITTED'
         );
     end if;
@@ -7892,6 +7892,18 @@ language sql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+-- Definitions are rendered under these settings, and what a session says must not
+-- look like a change.
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+set bytea_output = 'hex'
+set intervalstyle = 'postgres'
+set datestyle = 'ISO, YMD'
+set timezone = 'UTC'
+-- The catalog is small. Under the seal's enable_seqscan = off its joins look so dear
+-- before PostgreSQL 18 that they are compiled, which takes a second each time.
+set enable_seqscan = on
+set jit = off
 begin atomic
     -- The kinds are pg_trigger.tgtype: before update, delete and truncate for
     -- each statement; before update and delete for each row.
@@ -9121,8 +9133,10 @@ begin
         perform set_config('synchronous_commit', 'on', true);
     end if;
 
-    v_position := evident.safe_position();
     v_head := evident._tree_head();
+    -- Whoever takes the lock of an announcement can bring the position down. What is
+    -- sealed stays below it, or it would look as if it were gone.
+    v_position := greatest(evident.safe_position(), v_head.last_event_id);
     v_edge := v_head.tree_size & 255;
 
     select

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PGTAP = ROOT / "tests/pgtap"
 # Over the catalog, not about one object.
 GENERAL = {"security", "style"}
-CODES = ("PT400", "PT403", "PT404", "PT409", "PT422", "PT423")
+CODES = ("PT400", "PT403", "PT404", "PT409", "PT422", "PT423", "PT500")
 
 _ROUTINE = re.compile(r"^create or replace (?:function|view)\s+evident\.(\w+)", re.M)
 _TABLE = re.compile(r"^create table (?:if not exists )?evident\.(\w+)", re.M)

@@ -64,6 +64,38 @@ def test_a_restored_dump_is_the_same_store_and_goes_on(
     assert caught.value.sqlstate == "PT403"
 
 
+HEADS = "select h.* from evident.tree_head as h order by h.number"
+TILES = "select t.* from evident.ledger_tile as t order by t.level, t.index"
+STATED = "select s.origin, s.leaves, s.root_hash from evident.ledger_status as s"
+CHANGES = "select from evident.event_store as e where e.event_type = 'GuardChanged'"
+
+
+def test_the_ledger_of_a_restored_dump_is_the_same_and_goes_on(
+    db: Database, empty_db: Database
+) -> None:
+    with db.connect(autocommit=True) as connection:
+        for size in (300, 5):
+            connection.execute(
+                "select evident.append_events(gen_random_uuid(), jsonb_agg("
+                "jsonb_build_object('type', 'Kept', 'payload',"
+                " jsonb_build_object('n', 1.10 * i.n)))) "
+                "from generate_series(1, %s) as i (n)",
+                [size],
+            )
+            connection.execute("select evident.seal()")
+        connection.execute(APPEND)
+    restore(db, empty_db)
+    old, new = db.connect(), empty_db.connect(autocommit=True)
+    for query in (HEADS, TILES, STATED):
+        assert new.execute(query).fetchall() == old.execute(query).fetchall()
+    assert new.execute("select * from evident.verify_ledger()").fetchall() == []
+    assert new.execute("select evident.seal()").fetchone() == (1,)
+    assert new.execute("select evident.seal()").fetchone() == (0,)
+    # Nobody's guards have changed by it.
+    assert len(new.execute(CHANGES).fetchall()) == 1
+    assert new.execute("select * from evident.verify_ledger()").fetchall() == []
+
+
 def test_projections_of_a_restored_dump_go_on(db: Database, empty_db: Database) -> None:
     known, parked = uuid.UUID(int=7), uuid.UUID(int=8)
     append = "select evident.append_event(%s, %s, %s)"

@@ -95,10 +95,27 @@ def test_a_rollback_that_would_lose_events_is_refused(db: Database) -> None:
         assert row.fetchall() == [("Kept",)]
 
 
+def test_a_rollback_that_would_lose_tree_heads_is_refused(db: Database) -> None:
+    with db.connect(autocommit=True) as connection:
+        connection.execute("select evident.seal()")
+        # The first seal tells of the guards, the next one seals that.
+        connection.execute("select evident.seal()")
+        before = fingerprint(connection)
+    with pytest.raises(psycopg.Error) as caught:
+        rollback(db.dsn, to="0007_projections")
+    assert caught.value.sqlstate == "PT403"
+    assert caught.value.diag.message_detail is not None
+    assert "evident.tree_head" in caught.value.diag.message_detail
+    with db.connect(autocommit=True) as connection:
+        engine = {row for row in fingerprint(connection) if "evident.tree" in row[1]}
+        assert engine == {row for row in before if "evident.tree" in row[1]}
+
+
 def test_a_rollback_is_refused_while_a_projection_is_registered(
     empty_db: Database,
 ) -> None:
     migrate(empty_db.dsn)
+    rollback(empty_db.dsn, to="0007_projections")
     with empty_db.connect(autocommit=True) as connection:
         make_own_projection(connection)
         before = fingerprint(connection)

@@ -25,7 +25,9 @@ KEYS = frozenset(
     }
 )
 _NO_HASH = bytes(32)
-_scan = json.JSONDecoder(object_pairs_hook=list).decode
+_decoder = json.JSONDecoder(object_pairs_hook=list)
+# The C scanner itself, without the search for blanks around the value.
+_scan = _decoder.scan_once  # type: ignore[attr-defined]
 
 
 class Row(NamedTuple):
@@ -66,10 +68,14 @@ def read_rows(
     texts: dict[str, bytes] = {}
     metadata_text, metadata_hash = None, _NO_HASH
     pack, moment, join, new = HEAD.pack, parse_exact, b"".join, tuple.__new__
+    scan = _scan
     none: tuple[str, ...] = ()
     for number, line in enumerate(lines, 1):
         try:
-            pairs = _scan(str(line, "utf-8"))
+            text = str(line, "utf-8")
+            pairs, end = scan(text, 0)
+            if text[end:] != "\n":
+                pairs = _decoder.decode(text)
             event = dict(pairs)
             if len(event) != 9 or len(pairs) != 9:
                 raise _shape(event, len(pairs))
@@ -118,6 +124,7 @@ def read_rows(
             AttributeError,
             StructError,
             RecursionError,
+            StopIteration,
         ) as error:
             yield Row(None, line=number, note=_reason(error))
 
@@ -154,7 +161,7 @@ def _text(texts: dict[str, bytes], text: str) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
+    if isinstance(error, (json.JSONDecodeError, StopIteration)):
         return "not a line of JSON"
     if isinstance(error, UnicodeError):
         return "not UTF-8 text"

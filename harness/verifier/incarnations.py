@@ -20,11 +20,12 @@ def describe_ended(
     """Say, for each incarnation that ended, how much of it is lost, and why."""
     notes = []
     for number in sorted({each.checkpoint.incarnation for each in ended}):
-        size = max(
+        sizes = [
             each.checkpoint.size
             for each in ended
             if each.checkpoint.incarnation == number
-        )
+        ]
+        size = max(sizes)
         known = [
             each.checkpoint.size
             for each in kept
@@ -35,7 +36,8 @@ def describe_ended(
         start = next(
             (each.tree_size for each in listed if each.incarnation == number + 1), None
         )
-        if start is not None and below <= start < size:
+        # What log.json says counts where no checkpoint speaks against it.
+        if start is not None and below <= start < min(sizes):
             lost = f"{size - start:,}"
         reason = _reason(number + 1, listed, own_events)
         notes.append(

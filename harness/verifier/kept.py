@@ -104,16 +104,9 @@ def judge_kept(
     """
     for one in [own, *kept]:
         one.status = _status(one, own.checkpoint, as_of=as_of)
-        if one.status == LARGER:
-            text = (
-                f"{one.file}: incarnation {one.checkpoint.incarnation} had"
-                f" {one.checkpoint.size:,} events; the export is of incarnation"
-                f" {own.checkpoint.incarnation} and has {own.checkpoint.size:,}:"
-                " history is shorter than it was, or the export is an older one"
-            )
-            found.add(TAMPERED, text, fields=("size",))
     if kept and all(each.status == OTHER_LOG for each in kept):
         found.add(UNSUPPORTED, "all checkpoints that were given are of another log")
+    _report_larger(kept, own.checkpoint, found)
     _report_differing([own, *kept], found)
     return [each for each in kept if each.status == ENDED]
 
@@ -139,20 +132,48 @@ def _status(one: Kept, own: Checkpoint, *, as_of: bool) -> str:
     return AGREES if one.trust == TRUSTED else UNTRUSTED
 
 
-def _report_differing(kept: list[Kept], found: Findings) -> None:
-    """Bracket the first leaf that was changed between checkpoints."""
-    failing = [each for each in kept if each.status == DIFFERS]
-    if not failing:
+def _report_larger(kept: list[Kept], own: Checkpoint, found: Findings) -> None:
+    larger = [each for each in kept if each.status == LARGER]
+    if not larger:
         return
-    first = min(failing, key=lambda each: each.checkpoint.size)
-    size = first.checkpoint.size
+    most = max(larger, key=lambda x: (x.checkpoint.incarnation, x.checkpoint.size))
+    known = most.checkpoint
+    text = f"{most.file}: the log had {known.size:,} events"
+    if known.incarnation > own.incarnation:
+        text += f" in incarnation {known.incarnation}; this is {own.incarnation}"
+    text += f"; the export has {own.size:,}: history is shorter than it was"
+    if len(larger) > 1:
+        text += f", as {len(larger):,} checkpoints say"
+    found.add(TAMPERED, text, fields=("size",), count=len(larger))
+
+
+def bracket(kept: list[Kept]) -> tuple[int, int] | None:
+    """Say between which sizes the first changed leaf lies, if checkpoints differ.
+
+    Leaves below the first number are as an agreeing checkpoint has them; the second is
+    the smallest size whose root is another.
+    """
+    failing = [each.checkpoint.size for each in kept if each.status == DIFFERS]
+    if not failing:
+        return None
+    size = min(failing)
     fitting = [each.checkpoint.size for each in kept if each.status == AGREES]
-    below = max((each for each in fitting if each < size), default=0)
+    return max((each for each in fitting if each < size), default=0), size
+
+
+def _report_differing(kept: list[Kept], found: Findings) -> None:
+    span = bracket(kept)
+    if span is None:
+        return
+    below, size = span
+    failing = [each for each in kept if each.status == DIFFERS]
+    first = next(each for each in failing if each.checkpoint.size == size)
     text = f"{first.file}: the leaves do not lead to its root at size {size:,}"
     if len(failing) > 1:
-        text += f", nor to that of {len(failing) - 1:,} other checkpoints"
+        others = len(failing) - 1
+        text += f", nor to that of {others:,} other checkpoint{'s' * (others > 1)}"
     if below < size:
         text += f"; the first changed leaf is one of {below:,} to {size - 1:,}"
-    if any(each >= size for each in fitting):
+    if any(each.status == AGREES and each.checkpoint.size >= size for each in kept):
         text += "; a larger checkpoint agrees: two histories were signed"
     found.add(TAMPERED, text, fields=("root",), count=len(failing))

@@ -30,7 +30,7 @@ MEANING = {
 
 def render(report: Report) -> str:
     """Write a report, the verdict in the first line."""
-    return "\n".join(_clean(line) for line in _lines(report))
+    return "\n".join(clean(line) for line in _lines(report))
 
 
 def headline(report: Report) -> str:
@@ -38,7 +38,10 @@ def headline(report: Report) -> str:
     counts = report.found.counts
     if report.verdict == TAMPERED:
         number = counts[TAMPERED]
-        return f"tampered: {number:,} finding{'' if number == 1 else 's'}"
+        text = describe(report.found.of(TAMPERED)[0])
+        if number == 1:
+            return f"tampered: {text}"
+        return f"tampered: {number:,} findings, the first: {text}"
     if report.verdict == CANNOT_TELL:
         first = next(
             each
@@ -111,8 +114,8 @@ def describe(finding: Finding) -> str:
     if finding.event_id is not None:
         parts.append(f"event {finding.event_id}")
     if finding.aggregate_id is not None:
-        parts.append(f"aggregate {finding.aggregate_id} version {finding.version}")
-    return ": ".join([*([", ".join(parts)] if parts else []), finding.text])
+        parts.append(f"(version {finding.version} of {finding.aggregate_id})")
+    return f"{' '.join(parts)}: {finding.text}" if parts else finding.text
 
 
 def _more(count: int) -> Iterator[str]:
@@ -120,6 +123,6 @@ def _more(count: int) -> Iterator[str]:
         yield f"  … and {count - SHOWN:,} more"
 
 
-def _clean(line: str) -> str:
-    """Take control characters out, which a terminal would obey."""
+def clean(line: str) -> str:
+    """Replace characters that a terminal or a reader's eye would obey."""
     return "".join(each if each.isprintable() else "\ufffd" for each in line)

@@ -19,7 +19,7 @@ begin
         perform evident._refuse_argument(
             'transaction_isolation',
             current_setting('transaction_isolation')
-            || ' cannot see what others do to the projection meanwhile',
+            || ' has one snapshot for all statements',
             'call it at READ COMMITTED'
         );
     end if;

@@ -48,8 +48,10 @@ begin
         perform set_config('synchronous_commit', 'on', true);
     end if;
 
-    v_position := evident.safe_position();
     v_head := evident._tree_head();
+    -- Whoever takes the lock of an announcement can bring the position down. What is
+    -- sealed stays below it, or it would look as if it were gone.
+    v_position := greatest(evident.safe_position(), v_head.last_event_id);
     v_edge := v_head.tree_size & 255;
 
     select

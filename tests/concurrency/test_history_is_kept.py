@@ -66,6 +66,13 @@ def history(store: Store) -> None:
     with store.connect() as connection:
         for _ in range(5):
             append_events(connection, [Entry(uuid.uuid4(), 0, events_of("kept", 3))])
+        append_events(connection, [Entry(uuid.uuid4(), 0, events_of("tile", 256))])
+        connection.execute("select evident.seal()")
+        connection.execute(
+            "select evident.record_publication(format(%s, s.origin, s.leaves,"
+            " encode(s.root_hash, 'base64'))) from evident.ledger_status as s",
+            ["%s\n%s\n%s\n\n\u2014 key AAAA\n"],
+        )
 
 
 @pytest.mark.usefixtures("history")

@@ -1,5 +1,5 @@
 begin;
-select plan(38);
+select plan(50);
 \ir helpers/refusal.psql
 
 select is(
@@ -45,7 +45,15 @@ select results_eq(
         'event_store.event_store_keep_event_shop.orders_summary',
         'keeps shop.orders_summary',
         null
-    ) $$,
+    ),
+    ('ledger_publication.ledger_publication_history', 'enabled always', true),
+    ('ledger_publication.ledger_publication_history_rows', 'enabled always', true),
+    ('ledger_tile.ledger_tile_history', 'enabled always', true),
+    ('ledger_tile.ledger_tile_history_rows', 'enabled always', true),
+    ('log_identity.log_identity_history', 'enabled always', true),
+    ('log_identity.log_identity_history_rows', 'enabled always', true),
+    ('tree_head.tree_head_history', 'enabled always', true),
+    ('tree_head.tree_head_history_rows', 'enabled always', true) $$,
     'the guard triggers are reported, and those of projections'
 );
 select results_eq(
@@ -149,6 +157,32 @@ from (
         'trigger event_store.event_store_keep_event_shop.orders_summary: '
         'disabled, would keep shop.orders_summary',
         'a disabled trigger of a projection that is running'
+    ),
+    (
+        'alter table evident.ledger_tile disable trigger ledger_tile_history',
+        'trigger ledger_tile.ledger_tile_history: disabled',
+        'a disabled trigger of the tiles'
+    ),
+    (
+        'alter table evident.tree_head enable trigger tree_head_history_rows',
+        'trigger tree_head.tree_head_history_rows: enabled, but not for replicas',
+        'a weaker trigger of the tree heads'
+    ),
+    (
+        'drop trigger log_identity_history on evident.log_identity',
+        'trigger log_identity.log_identity_history: missing',
+        'a missing trigger of the log''s identity'
+    ),
+    (
+        'alter table evident.ledger_publication '
+        'disable trigger ledger_publication_history_rows',
+        'trigger ledger_publication.ledger_publication_history_rows: disabled',
+        'a disabled trigger of the publications'
+    ),
+    (
+        'alter table evident.tree_head drop constraint tree_head_number_pkey',
+        'constraint tree_head.tree_head_number_pkey: missing',
+        'a missing key of the tree heads'
     ),
     (
         'alter table evident.event_store drop constraint event_store_event_id_key',
@@ -320,6 +354,45 @@ select results_eq(
     $$ values ('not ours, runs after the change', null::boolean) $$,
     'a trigger of somebody else''s after the change is named, as there may be some'
 );
+
+-- The same, whatever the session says of formats and names.
+
+create temporary table honest as select g.* from evident.guard_status() as g;
+
+create function pg_temp.differing(p_setting text, p_value text)
+returns bigint
+language plpgsql
+as $function$
+declare
+    v_count bigint;
+begin
+    perform set_config(p_setting, p_value, true);
+    select count(*)
+    into v_count
+    from evident.guard_status() as g
+    full join honest as h on (g.kind, g.name, g.state) = (h.kind, h.name, h.state)
+    where g.kind is null or h.kind is null;
+    perform set_config(p_setting, s.reset_val, true)
+    from pg_settings as s
+    where s.name = p_setting;
+    return v_count;
+end;
+$function$;
+
+select is(
+    pg_temp.differing(s.name, s.value), 0::bigint,
+    format('nothing else is reported with %s = %s', s.name, s.value)
+)
+from (
+    values
+    ('quote_all_identifiers', 'on'),
+    ('bytea_output', 'escape'),
+    ('IntervalStyle', 'iso_8601'),
+    ('DateStyle', 'German'),
+    ('TimeZone', 'Asia/Kathmandu'),
+    ('standard_conforming_strings', 'off'),
+    ('extra_float_digits', '-15')
+) as s (name, value);
 
 grant evident_owner to evident_test_forger;
 

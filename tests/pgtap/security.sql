@@ -1,5 +1,5 @@
 begin;
-select plan(72);
+select plan(85);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -157,6 +157,18 @@ select set_eq(
     ('wait_for_projection', 'evident_reader'),
     ('guard_status', 'evident_operator'),
     ('guard_status', 'evident_auditor'),
+    ('leaf_entry', 'evident_reader'),
+    ('leaf_hash', 'evident_reader'),
+    ('root_hash', 'evident_operator'),
+    ('root_hash', 'evident_auditor'),
+    ('inclusion_proof', 'evident_auditor'),
+    ('consistency_proof', 'evident_auditor'),
+    ('read_tile', 'evident_auditor'),
+    ('seal', 'evident_operator'),
+    ('verify_ledger', 'evident_operator'),
+    ('verify_ledger', 'evident_auditor'),
+    ('begin_incarnation', 'evident_operator'),
+    ('record_publication', 'evident_auditor'),
     ('version', 'evident_writer'),
     ('version', 'evident_reader'),
     ('version', 'evident_operator'),
@@ -189,8 +201,16 @@ select set_eq(
     union all
     select format(f.form, m.name), 'evident_reader'
     from read_model as m
-    cross join unnest(array['shop.%s', 'shop.events_of_%s']) as f (form) $$,
-    'tables, views and sequences may be selected by readers, and by no others'
+    cross join unnest(array['shop.%s', 'shop.events_of_%s']) as f (form)
+    union all
+    select 'evident.' || t.name, r.name
+    from unnest(array[
+        'ledger_tile', 'tree_head', 'log_identity', 'ledger_publication',
+        'ledger_status'
+    ]) as t (name)
+    cross join unnest(array['evident_operator', 'evident_auditor']) as r (name) $$,
+    'tables, views and sequences may be selected by readers, those of the ledger by '
+    'operators and auditors, and by no others'
 );
 select set_eq(
     $$ select g.name, g.grantee::regrole::text
@@ -293,8 +313,17 @@ select is_empty(
     where
         r.prokind <> 'a'
         and l.lanname <> 'plpgsql'
-        and (l.lanname <> 'sql' or r.prosqlbody is null) $$,
-    'each other function is in SQL with a body that was parsed when it was made'
+        and (
+            l.lanname <> 'sql'
+            or (
+                r.prosqlbody is null
+                and coalesce(
+                    'search_path=pg_catalog, pg_temp' <> all (r.proconfig), true
+                )
+            )
+        ) $$,
+    'each other function is in SQL, with a body that was parsed when it was made or '
+    'with a pinned path'
 );
 
 -- Guards.
@@ -306,21 +335,23 @@ select set_eq(
         t.tgenabled
     from pg_trigger as t
     where t.tgfoid = 'evident._refuse_change()'::regprocedure $$,
-    $$ values
-    (
-        'evident.event_store.event_store_history',
-        'CREATE TRIGGER event_store_history '
-        'BEFORE DELETE OR UPDATE OR TRUNCATE ON evident.event_store '
-        'FOR EACH STATEMENT EXECUTE FUNCTION evident._refuse_change()',
+    $$ select
+        format('evident.%1$s.%1$s_history%2$s', t.name, k.suffix) as name,
+        format(
+            'CREATE TRIGGER %1$s_history%2$s BEFORE %3$s ON evident.%1$s '
+            'FOR EACH %4$s EXECUTE FUNCTION evident._refuse_change()',
+            t.name, k.suffix, k.operations, k.each
+        ) as definition,
         'A'::"char"
-    ),
-    (
-        'evident.event_store.event_store_history_rows',
-        'CREATE TRIGGER event_store_history_rows '
-        'BEFORE DELETE OR UPDATE ON evident.event_store '
-        'FOR EACH ROW EXECUTE FUNCTION evident._refuse_change()',
-        'A'
-    ) $$,
+    from unnest(array[
+        'event_store', 'ledger_tile', 'tree_head', 'log_identity',
+        'ledger_publication'
+    ]) as t (name)
+    cross join (
+        values
+        ('', 'DELETE OR UPDATE OR TRUNCATE', 'STATEMENT'),
+        ('_rows', 'DELETE OR UPDATE', 'ROW')
+    ) as k (suffix, operations, each) $$,
     'the guards are for every change and enabled always'
 );
 
@@ -461,7 +492,7 @@ begin
             and o.oprleft = any (array[
                 'uuid', 'integer', 'bigint', 'text', 'jsonb', 'boolean', 'oid', 'xid',
                 'name', 'numeric', 'timestamptz', 'interval', 'text[]', '"char"',
-                'regclass'
+                'regclass', 'bytea', 'bytea[]', 'bigint[]'
             ]::regtype[])
             and o.oprright <> all (array['internal', 'cstring']::regtype[])
     loop
@@ -523,6 +554,20 @@ values
 ('01900000-0000-7000-8000-000000000013', 1, 'ItemShipped', '{"amount": 0}'),
 ('01900000-0000-7000-8000-000000000014', 1, 'OrderCreated', '{"amount": 1}');
 delete from shop.counted;
+
+-- A ledger of two full tiles, with more to seal, and guards that have changed since.
+insert into evident.event_store (aggregate_id, version, event_type, payload, event_id)
+select
+    gen_random_uuid(), 1, 'Noted', '{"amount": 1}',
+    format('01900000-0000-7000-9000-%s', lpad(n.number::text, 12, '0'))::uuid
+from generate_series(1000, 1800) as n (number);
+delete from shop.counted;
+select evident.seal(600);
+alter function evident.version() cost 99;
+select
+    evident._log_origin() || e'\n600\n' || encode(h.root_hash, 'base64')
+    || e'\n\n' || chr(8212) || e' key AAAA\n' as note
+from evident._tree_head() as h \gset
 
 create temporary table attempt (
     role text,
@@ -763,6 +808,59 @@ values
     $$ select * from evident.guard_status() $$
 ),
 (
+    'evident_operator', 'seal(integer)',
+    $$ select evident.seal(150), evident.seal() $$
+),
+(
+    'evident_reader', 'leaf_entry(evident.event_store)',
+    $$ select evident.leaf_entry(e) from evident.event_store as e $$
+),
+(
+    'evident_reader', 'leaf_hash(evident.event_store)',
+    $$ select evident.leaf_hash(e) from evident.event_store as e $$
+),
+(
+    'evident_auditor', 'root_hash(bigint)',
+    $$ select evident.root_hash(600), evident.root_hash(0), evident.root_hash(3) $$
+),
+(
+    'evident_auditor', 'inclusion_proof(uuid,bigint)',
+    $$ select
+        evident.inclusion_proof('01900000-0000-7000-9000-000000001000'),
+        evident.inclusion_proof('01900000-0000-7000-9000-000000001590', 600) $$
+),
+(
+    'evident_auditor', 'consistency_proof(bigint,bigint)',
+    $$ select
+        evident.consistency_proof(3, 600), evident.consistency_proof(512, 599) $$
+),
+(
+    'evident_auditor', 'read_tile(integer,bigint,integer)',
+    $$ select
+        evident.read_tile(0, 0), evident.read_tile(0, 2, 88),
+        evident.read_tile(1, 0, 2) $$
+),
+(
+    'evident_auditor', 'verify_ledger(bigint,bigint)',
+    $$ select
+        exists (select * from evident.verify_ledger()),
+        exists (select * from evident.verify_ledger(5, 600)) $$
+),
+(
+    'evident_operator', 'begin_incarnation(text,text)',
+    $$ select
+        evident.begin_incarnation('a test', 'trapped'),
+        evident.begin_incarnation('a test') $$
+),
+(
+    'evident_auditor', 'record_publication(text)',
+    format('select evident.record_publication(%L)', :'note')
+),
+(
+    'evident_auditor', 'ledger_status',
+    $$ select * from evident.ledger_status $$
+),
+(
     'evident_auditor', 'version()',
     $$ select evident.version() $$
 );
@@ -862,6 +960,16 @@ values
     'invalid argument p_position: below 0'
 ),
 (
+    'evident_auditor', 'the refusal of a tree size',
+    $$ select evident.root_hash(601) $$,
+    'invalid argument p_size: 601 is beyond the tree, which has 600 leaves'
+),
+(
+    'evident_auditor', 'the refusal of an unknown event',
+    $$ select evident.inclusion_proof('01900000-0000-7000-9000-000000000404') $$,
+    'no event 01900000-0000-7000-9000-000000000404'
+),
+(
     'evident_owner', 'the refusal of a change',
     $$ delete from evident.event_store $$,
     'DELETE of evident.event_store refused: history is immutable'
@@ -902,6 +1010,10 @@ create temporary view consumer as select trap.sprung();
 create temporary view consumer_partition as select trap.sprung();
 create temporary view feed_stamp as select trap.sprung();
 create temporary view projection as select trap.sprung();
+create temporary view ledger_tile as select trap.sprung();
+create temporary view tree_head as select trap.sprung();
+create temporary view log_identity as select trap.sprung();
+create temporary view ledger_publication as select trap.sprung();
 create temporary view projection_failure as select trap.sprung();
 create temporary view orders_summary as select trap.sprung();
 create temporary view events_of_counted as select trap.sprung();

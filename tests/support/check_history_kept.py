@@ -17,19 +17,39 @@ select
     count(*) as rows,
     md5(string_agg(e::text, e'\\n' order by e.id)) as digest,
     pg_sequence_last_value('evident.event_store_id_seq') as last_id,
+    (select md5(string_agg(t::text, e'\\n' order by t::text))
+    from evident.ledger_tile as t) as tiles,
+    (select md5(string_agg(h::text, e'\\n' order by h::text))
+    from evident.tree_head as h) as heads,
+    (select md5(string_agg(i::text, e'\\n' order by i::text))
+    from evident.log_identity as i) as identities,
+    (select md5(string_agg(p::text, e'\\n' order by p::text))
+    from evident.ledger_publication as p) as publications,
     (
-        select array_agg(t.tgname || ' ' || t.tgenabled::text order by t.tgname)
+        select array_agg(
+            t.tgrelid::regclass || ' ' || t.tgname || ' ' || t.tgenabled::text
+            order by t.tgrelid::regclass::text, t.tgname
+        )
         from pg_trigger as t
-        where t.tgrelid = 'evident.event_store'::regclass
+        where t.tgrelid = any (array[
+            'evident.event_store', 'evident.ledger_tile', 'evident.tree_head',
+            'evident.log_identity', 'evident.ledger_publication'
+        ]::regclass[])
     ) as triggers,
     (
-        select row(
-            c.relname, c.relnamespace, c.relowner, c.relpersistence, c.relacl,
-            c.relhastriggers, c.relhasrules, c.relhassubclass, c.relrowsecurity
-        )::text
+        select array_agg(
+            row(
+                c.relname, c.relnamespace, c.relowner, c.relpersistence, c.relacl,
+                c.relhastriggers, c.relhasrules, c.relhassubclass, c.relrowsecurity
+            )::text
+            order by c.relname
+        )
         from pg_class as c
-        where c.oid = 'evident.event_store'::regclass
-    ) as relation
+        where c.oid = any (array[
+            'evident.event_store', 'evident.ledger_tile', 'evident.tree_head',
+            'evident.log_identity', 'evident.ledger_publication'
+        ]::regclass[])
+    ) as relations
 from evident.event_store as e
 """
 

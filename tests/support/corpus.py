@@ -37,8 +37,92 @@ REWRITES = [
     """,
 ]
 
+# Each table of the ledger, with a column that matters and a key.
+LEDGER = {
+    "ledger_tile": ("hashes", "level, index"),
+    "tree_head": ("root_hash", "number"),
+    "log_identity": ("log_id", "incarnation"),
+    "ledger_publication": ("checkpoint", "number"),
+}
+
+
+def rewrites_of(table: str, column: str, key: str) -> list[str]:
+    """Rewrite one table of the ledger in each way there is."""
+    name = f"evident.{table}"
+    return [
+        f"update {name} set {column} = {column}",
+        f"update {name} set {column} = {column} where false",
+        f"update only {name} set {column} = {column}",
+        f"delete from {name}",
+        f"delete from {name} where ctid = '(0,1)'",
+        f"truncate {name}",
+        f"truncate {name} restart identity cascade",
+        f"""
+        merge into {name} as t
+        using (select true as yes) as s on s.yes
+        when matched then update set {column} = t.{column}
+        """,
+        f"""
+        merge into {name} as t
+        using (select true as yes) as s on s.yes
+        when matched then delete
+        """,
+        f"""
+        insert into {name} overriding system value select * from {name}
+        on conflict ({key}) do update set {column} = excluded.{column}
+        """,
+        f"with x as (delete from {name} returning *) select * from x",
+    ]
+
+
+def intrusions_of(table: str) -> list[str]:
+    """Try to add rows to one table of the ledger, or to loosen what guards it."""
+    name = f"evident.{table}"
+    return [
+        f"insert into {name} overriding system value select * from {name}",
+        f"copy {name} from stdin",
+        f"select * from {name} for update",
+        f"alter table {name} disable trigger all",
+        f"alter table {name} disable trigger {table}_history",
+        f"alter table {name} enable replica trigger {table}_history",
+        f"alter table {name} rename to forged",
+        f"alter table {name} owner to session_user",
+        f"alter table {name} enable row level security",
+        f"drop table {name} cascade",
+        f"drop trigger {table}_history on {name}",
+        f"create rule forged as on insert to {name} do instead nothing",
+        f"create table public.forged () inherits ({name})",
+        f"create index forged on {name} ((1))",
+    ]
+
+
+for _table, (_column, _key) in LEDGER.items():
+    REWRITES += rewrites_of(_table, _column, _key)
+
 # Anything else that an ordinary login might try.
 INTRUSIONS = [
+    *(each for table in LEDGER for each in intrusions_of(table)),
+    "select nextval('evident.tree_head_number_seq')",
+    "select setval('evident.tree_head_number_seq', 1)",
+    "alter sequence evident.tree_head_number_seq restart",
+    "create or replace view evident.ledger_status as select 1 as leaves",
+    "alter function evident.seal(integer) security invoker",
+    "alter function evident.seal(integer) reset search_path",
+    "drop function evident.verify_ledger(bigint, bigint)",
+    "select evident._seal_tiles(0, '', '{}')",
+    "select evident._attest_guards()",
+    "select evident._refuse_ledger(1, 'forged')",
+    "select evident._tile_hashes(0, 0, 1)",
+    "select evident._root_over(0, '')",
+    "select evident._audit_path(0, 0, 1)",
+    "select evident._leaf_index(1, 1)",
+    "select evident._tile_end(0)",
+    "select evident._tree_head()",
+    "select evident._log_identity()",
+    "select * from evident._changed_leaves(0, 0)",
+    "select * from evident._verify_leaves(0, 0)",
+    "select * from evident._verify_tiles(1, 0, 0)",
+    "select * from evident._verify_heads(0, 0)",
     """
     insert into evident.event_store (aggregate_id, version, event_type, payload)
     values (gen_random_uuid(), 1, 'Forged', '{}')

@@ -202,7 +202,66 @@ PROJECTIONS: dict[str, list[tuple[str, list[object]]]] = {
     ],
 }
 
-CALLS = {**APPENDS, **CONSUMERS, **PROJECTIONS, **READS}
+# A note over the newest tree head. What it calls is the caller's own, hence the
+# schema in front.
+NOTE = """
+select evident.record_publication(
+    pg_catalog.concat(
+        s.origin, %s, s.leaves, %s, pg_catalog.encode(s.root_hash, 'base64'), %s
+    )
+)
+from evident.ledger_status as s
+"""
+PROOF = "select * from evident.inclusion_proof(%s, %s)"
+
+LEDGER: dict[str, list[tuple[str, list[object]]]] = {
+    "seal": [
+        ("select evident.seal(3)", []),
+        ("select evident.seal()", []),
+        ("select evident.seal()", []),
+        ("select evident.seal(0)", []),
+    ],
+    "leaf_entry": [
+        ("select evident.leaf_entry(e) from evident.event_store as e", []),
+    ],
+    "leaf_hash": [("select evident.leaf_hash(e) from evident.event_store as e", [])],
+    "root_hash": [
+        ("select evident.root_hash(0)", []),
+        ("select evident.root_hash(3)", []),
+        ("select evident.root_hash(-1)", []),
+    ],
+    "inclusion_proof": [
+        (PROOF, [EVENT_ID, None]),
+        (PROOF, [EVENT_ID, 1]),
+        (PROOF, [KNOWN, None]),
+    ],
+    "consistency_proof": [
+        ("select evident.consistency_proof(1, 3)", []),
+        ("select evident.consistency_proof(2, 2)", []),
+        ("select evident.consistency_proof(0, 2)", []),
+    ],
+    "read_tile": [
+        ("select evident.read_tile(0, 0, 3)", []),
+        ("select evident.read_tile(0, 0)", []),
+        ("select evident.read_tile(9, 0)", []),
+    ],
+    "verify_ledger": [
+        ("select * from evident.verify_ledger()", []),
+        ("select * from evident.verify_ledger(1, 3)", []),
+        ("select * from evident.verify_ledger(-1)", []),
+    ],
+    "record_publication": [
+        (NOTE, ["\n", "\n", "\n\n\u2014 key AAAA\n"]),
+        (NOTE, ["\n", "\n", "\n"]),
+    ],
+    "ledger_status": [("select * from evident.ledger_status", [])],
+    "begin_incarnation": [
+        ("select evident.begin_incarnation('a test', 'other')", []),
+        ("select evident.begin_incarnation('', 'other')", []),
+    ],
+}
+
+CALLS = {**APPENDS, **CONSUMERS, **PROJECTIONS, **LEDGER, **READS}
 
 
 def call_all(connection: Connection, calls: list[tuple[str, list[object]]]) -> None:

@@ -25,6 +25,12 @@ from support.ugly import (
 
 AGGREGATE = "00000000-0000-0000-0000-000000000001"
 
+# An event of one's own making, in the order of the table's columns.
+EVENT = (
+    "row(%s::bigint, %s::uuid, %s::integer, %s, %s::jsonb, %s::jsonb, %s::uuid,"
+    " %s::timestamptz, %s)::evident.event_store"
+)
+
 STATEMENTS = {
     "append_event": "select evident.append_event("
     "%s::uuid, %s, %s::jsonb, %s::integer, %s::jsonb, %s::uuid)",
@@ -61,6 +67,18 @@ STATEMENTS = {
     "wait_for_projection": "select"
     " evident.wait_for_projection(%s, %s::bigint, %s::interval)",
     "projection_definition": "select evident.projection_definition(%s)",
+    "leaf_entry": f"select evident.leaf_entry({EVENT})",
+    "leaf_hash": f"select evident.leaf_hash({EVENT})",
+    "root_hash": "select evident.root_hash(%s::bigint)",
+    "inclusion_proof": "select count(*)"
+    " from evident.inclusion_proof(%s::uuid, %s::bigint)",
+    "consistency_proof": "select evident.consistency_proof(%s::bigint, %s::bigint)",
+    "read_tile": "select evident.read_tile(%s::integer, %s::bigint, %s::integer)",
+    "seal": "select evident.seal(%s::integer)",
+    "verify_ledger": "select count(*)"
+    " from evident.verify_ledger(%s::bigint, %s::bigint)",
+    "begin_incarnation": "select evident.begin_incarnation(%s, %s)",
+    "record_publication": "select evident.record_publication(%s)",
 }
 
 STEP = "shop.apply_spare(shop.spare, evident.event_store)"
@@ -101,6 +119,16 @@ CASTS = {
     "aggregate_at": "select %s::uuid, %s::timestamptz",
     "wait_for_projection": "select %s::text, %s::bigint, %s::interval",
     "projection_definition": "select %s::text",
+    "leaf_entry": f"select {EVENT}",
+    "leaf_hash": f"select {EVENT}",
+    "root_hash": "select %s::bigint",
+    "inclusion_proof": "select %s::uuid, %s::bigint",
+    "consistency_proof": "select %s::bigint, %s::bigint",
+    "read_tile": "select %s::integer, %s::bigint, %s::integer",
+    "seal": "select %s::integer",
+    "verify_ledger": "select %s::bigint, %s::bigint",
+    "begin_incarnation": "select %s::text, %s::text",
+    "record_publication": "select %s::text",
 }
 
 _integers = st.one_of(st.none(), integers)
@@ -162,6 +190,18 @@ _steps = st.one_of(
 )
 _modes = st.one_of(st.none(), st.sampled_from(["sync", "async"]), names)
 _types = st.one_of(st.none(), st.lists(st.one_of(names, st.none()), max_size=3))
+_events = st.tuples(
+    *(_integers, aggregate_names, _integers, names, payloads, _metadata),
+    *(_event_ids, _moments, names),
+)
+# What appends an event to the log's own aggregate.
+APPENDING = (
+    "append_event",
+    "append_events",
+    "append_batch",
+    "seal",
+    "begin_incarnation",
+)
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "append_event": st.tuples(
@@ -191,6 +231,16 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "aggregate_at": st.tuples(aggregate_names, _moments),
     "wait_for_projection": st.tuples(_projections, _integers, _waits),
     "projection_definition": st.tuples(_projections),
+    "leaf_entry": _events,
+    "leaf_hash": _events,
+    "root_hash": st.tuples(_integers),
+    "inclusion_proof": st.tuples(_event_ids, _integers),
+    "consistency_proof": st.tuples(_integers, _integers),
+    "read_tile": st.tuples(_integers, _integers, _integers),
+    "seal": st.tuples(_integers),
+    "verify_ledger": st.tuples(_integers, _integers),
+    "begin_incarnation": st.tuples(names, st.one_of(st.none(), names)),
+    "record_publication": st.tuples(st.one_of(st.none(), names)),
 }
 
 
@@ -229,6 +279,13 @@ def listed_calls() -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield "skip_failure", (known, name, name, name)
             yield "project", (known, name, None, None, None)
             yield "project at", (known, name, name)
+        yield "begin_incarnation", (name, None)
+        yield "begin_incarnation", (name, name)
+        yield "record_publication", (name,)
+        yield (
+            "leaf_hash",
+            ("1", AGGREGATE, "1", name, "{}", "{}", AGGREGATE, "now", name),
+        )
         for function in BY_NAME:
             yield function, (name,)
         event = event_with("type", json.dumps(name))
@@ -276,9 +333,9 @@ def input_violations(
             found.append(f"{call}, but its arguments are fine")
     elif code not in CONTRACT and code != "ok":
         found.append(call)
-    if stored and (code != "ok" or not function.startswith("append")):
+    if stored and (code != "ok" or function not in APPENDING):
         found.append(f"{call}, and {stored} rows")
-    if function == "append_event" and stored > 1:
+    if function in ("append_event", "seal", "begin_incarnation") and stored > 1:
         found.append(f"{call}, and {stored} rows")
     if function == "append_events" and stored:
         query = "select jsonb_array_length(%s)"

@@ -1,0 +1,7 @@
+-- Seals up to the newest event that can be seen.
+
+select pg_temp.spoil(
+    'evident.seal(integer)',
+    'greatest(evident.safe_position(), v_head.last_event_id)',
+    '(select max(e.id) from evident.event_store as e)'
+);
