@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from harness import cli_projections
+from harness import cli_ledger, cli_projections
 from harness.cli_parts import Dsn, fail, fail_database, say
 from harness.database import Failure, resolve_dsn
 
@@ -237,6 +237,10 @@ def relay(
 app.command()(cli_projections.work)
 app.command()(cli_projections.rebuild)
 app.command()(cli_projections.drift)
+app.command()(cli_ledger.seal)
+app.command()(cli_ledger.export)
+app.command()(cli_ledger.keygen)
+app.command()(cli_ledger.publish)
 
 
 @app.command()
@@ -276,6 +280,17 @@ def bench(context: typer.Context) -> None:
     from harness.bench import app as benchmarks
 
     benchmarks(args=context.args, prog_name="evident bench")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def verify(context: typer.Context) -> None:
+    """Verify an export or a proof offline; see `evident verify --help`."""
+    from harness.verifier.main import main as verifier
+
+    raise typer.Exit(verifier(context.args, prog="evident verify"))
 
 
 @app.command()

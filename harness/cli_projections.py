@@ -40,15 +40,27 @@ def work(
         bool,
         typer.Option("--no-stamp", help="Leave stamp_position to somebody else."),
     ] = False,
+    seal_interval: Annotated[
+        float,
+        typer.Option(
+            "--seal-interval", min=0.1, max=86400, help="Seconds between two seals."
+        ),
+    ] = 5.0,
+    no_seal: Annotated[
+        bool,
+        typer.Option("--no-seal", help="Leave sealing the ledger to somebody else."),
+    ] = False,
     once: Annotated[
         bool,
-        typer.Option("--once", help="End when all that is there now is folded."),
+        typer.Option(
+            "--once", help="End when all that is there now is folded and sealed."
+        ),
     ] = False,
 ) -> None:
-    """Fold events into all projections and stamp the position, until SIGTERM.
+    """Fold events into all projections, stamp the position, seal; until SIGTERM.
 
     As many as you like can run at once. With --once the exit code is 1 when a
-    projection failed or has parked keys.
+    projection failed or has parked keys, or the ledger cannot be sealed.
     """
     from harness import marks, worker
     from harness.worker_steps import Work
@@ -58,7 +70,12 @@ def work(
     target = resolve_dsn(dsn)
     marks.require_installed(target)
     given = Work(
-        interval, stamps=not no_stamp, notifies=notify, listens=listen, once=once
+        interval,
+        None if no_seal else seal_interval,
+        stamps=not no_stamp,
+        notifies=notify,
+        listens=listen,
+        once=once,
     )
     if not worker.run(target, given, say):
         raise typer.Exit(1)

@@ -1,14 +1,21 @@
-"""Import a file with a progress bar, and report what was left out."""
+"""Show progress: of an import, with a report of what was left out; of leaves."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TimeRemainingColumn,
+)
 
 from harness.importer import Tally, import_lines
 from harness.ndjson import Refusal, read_lines
@@ -56,6 +63,22 @@ def import_file(
         if not quiet:
             console.print(summary(tally))
     return tally
+
+
+@contextlib.contextmanager
+def leaves() -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
+    """Show a bar on a terminal; give (begin with total and done, advance)."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, transient=True
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def begin(total: int, done: int) -> None:
+            bar.update(task, total=total, completed=done)
+
+        yield begin, lambda count: bar.advance(task, count)
 
 
 def describe(refusal: Refusal) -> str:

@@ -1,4 +1,7 @@
-"""Whose turn it is: how much of each projection is folded at once, and how soon."""
+"""Whose turn it is: how much of each projection is folded at once, and how soon.
+
+The sealer has its turns beside the projections.
+"""
 
 from __future__ import annotations
 
@@ -81,3 +84,28 @@ class Turn:
         if self.is_idle:
             self.pause.reset()
             self.due = now
+
+
+@dataclass
+class Sealing:
+    """The time of the next seal, and what is known of the last ones."""
+
+    interval: float
+    due: float = 0.0
+    calls: int = 0
+    is_done: bool = False
+    penalty: Pause = field(
+        default_factory=lambda: Pause(FIRST_PENALTY, LONGEST_PENALTY)
+    )
+
+    def sealed(self, is_full: bool, now: float) -> None:
+        """Have the next turn at once while there is more, later when not."""
+        self.penalty.reset()
+        self.calls += 1
+        self.due = now if is_full else now + self.interval
+
+    def failed(self, now: float) -> float:
+        """Wait before the next turn; give the seconds."""
+        seconds = self.penalty.next()
+        self.due = now + seconds
+        return seconds

@@ -1,9 +1,10 @@
-"""Fold events into all projections, batch after batch, until SIGTERM or Ctrl-C.
+"""Fold events into all projections, and seal them, until SIGTERM or Ctrl-C.
 
 Any number of workers can run: who folds what is decided in the database, where each
-projection has one runner at a time, and rows and checkpoint are one transaction. So a
-worker may be killed at any moment. It keeps nothing in its session (no locks, no
-settings, no prepared statements), and so works through a transaction-mode pooler.
+projection has one runner at a time, and the ledger one sealer; rows and checkpoint are
+one transaction, tiles and tree head another. So a worker may be killed at any moment.
+It keeps nothing in its session (no locks, no settings, no prepared statements), and so
+works through a transaction-mode pooler.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harness.database import connect_for_calls, is_lost
 from harness.stopping import Stop, stop_on_signals
 from harness.turns import Pause
 from harness.worker_log import WorkerLog
-from harness.worker_steps import State, Work, fold, is_over, look, notice
+from harness.worker_steps import State, Work, fold, is_over, is_well, look, notice, seal
 
 Connection = psycopg.Connection[Any]
 
@@ -27,12 +28,12 @@ RECONNECT = (0.1, 5.0)
 
 
 def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
-    """Fold until SIGTERM or Ctrl-C, with `once` until all is folded; was all well?
+    """Work until SIGTERM or Ctrl-C, with `once` until all is done; was all well?
 
     The first connection and the first look must succeed; later a lost connection is
     made again, but for `once`. A batch under way when the signal comes is rolled back.
-    With `once` all is well when no projection failed or has parked keys. Raises
-    psycopg.Error.
+    With `once` all is well when nothing failed and no projection has parked keys.
+    Raises psycopg.Error.
     """
     state = State(work, WorkerLog(report))
     reconnect = Pause(*RECONNECT)
@@ -45,9 +46,9 @@ def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
                     ) as connection:
                         state.is_final = work.once
                         state.log.connected()
-                        is_well = _work(connection, state, reconnect)
+                        was_well = _work(connection, state, reconnect)
                         state.log.ended("done")
-                        return is_well
+                        return was_well
                 except psycopg.Error as error:
                     if state.is_final:
                         raise
@@ -81,15 +82,16 @@ def _work(connection: Connection, state: State, reconnect: Pause) -> bool:
             state.trouble.reset()
             reconnect.reset()
         if rows is not None and state.work.once and is_over(rows, state):
-            return not any(
-                row.failures or state.turns[row.name].penalty.times for row in rows
-            )
+            return is_well(rows, state)
+        sealing = state.sealing
+        if sealing is not None and sealing.due <= time.monotonic():
+            seal(connection, sealing, state)
         turn = min(state.turns.values(), key=lambda each: each.due, default=None)
         if turn is not None and turn.due <= time.monotonic():
             fold(connection, turn, state)
         else:
-            until = state.tick_due if turn is None else min(state.tick_due, turn.due)
-            _wait(connection, state, until)
+            others = [each.due for each in (turn, sealing) if each is not None]
+            _wait(connection, state, min(state.tick_due, *others))
 
 
 def _wait(connection: Connection, state: State, until: float) -> None:

@@ -36,11 +36,17 @@ class WorkerLog:
     _lost: str | None = None
     _is_far_behind: bool = False
     _batch: int = 0
+    _sealed: int = 0
+    _sealed_batch: int = 0
     _since: float = field(default_factory=time.monotonic)
 
     def folded(self, count: int) -> None:
         self._total += count
         self._batch += count
+
+    def sealed(self, count: int) -> None:
+        self._sealed += count
+        self._sealed_batch += count
 
     def looked(self, rows: Sequence[Row]) -> None:
         """Say what has changed since the last look, and how the folding goes."""
@@ -69,7 +75,7 @@ class WorkerLog:
         self._is_far_behind = behind >= FAR or (self._is_far_behind and behind > 0)
 
     def progress(self) -> None:
-        """Say how much was folded since the last such line, if anything was."""
+        """Say how much was folded and sealed since the last time, if anything was."""
         seconds = max(time.monotonic() - self._since, 0.001)
         if self._batch:
             rows = list((self._rows or {}).values())
@@ -79,11 +85,22 @@ class WorkerLog:
                 f" ({self._batch / seconds:,.0f}/s), {_behind(rows)},"
                 f" {_count(parked, 'key')} parked"
             )
-        self._batch = 0
+        if self._sealed_batch:
+            self.report(f"{_count(self._sealed_batch, 'event')} sealed")
+        self._batch = self._sealed_batch = 0
         self._since = time.monotonic()
 
     def fold_failed(self, name: str, error: psycopg.Error, seconds: float) -> None:
         self.report(f"{_text(error, name)}; again in {seconds:.0f} s")
+
+    def seal_failed(self, error: psycopg.Error, seconds: float) -> None:
+        advice = ""
+        if error.sqlstate == "PT500":
+            advice = (
+                "; nothing is sealed until that is cleared up: see"
+                " evident.verify_ledger() and evident verify"
+            )
+        self.report(f"{_text(error, 'seal')}{advice}; again in {seconds:.0f} s")
 
     def trouble(self, error: psycopg.Error, seconds: float) -> None:
         self.report(f"{_text(error)}; again in {seconds:.0f} s")
@@ -101,8 +118,10 @@ class WorkerLog:
         self._lost = None
 
     def ended(self, word: str) -> None:
-        """Say how much was folded in all, as the last line."""
-        self.report(f"{word}: {_count(self._total, 'event')} folded")
+        """Say how much was folded and sealed in all, as the last line."""
+        self.report(
+            f"{word}: {_count(self._total, 'event')} folded, {self._sealed:,} sealed"
+        )
 
 
 def _behind(rows: Sequence[Row]) -> str:

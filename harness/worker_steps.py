@@ -1,4 +1,4 @@
-"""The steps of a worker: notice what is new, look at all projections, fold a batch."""
+"""The steps of a worker: notice what is new, look at all projections, fold, seal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import psycopg
 
 from harness.database import is_lost
-from harness.turns import LONGEST_PENALTY, SHORTEST_PAUSE, Pause, Turn
+from harness.seal import IS_LEFT, LIMIT, SEAL
+from harness.turns import LONGEST_PENALTY, SHORTEST_PAUSE, Pause, Sealing, Turn
 from harness.worker_log import Row, WorkerLog
 
 Connection = psycopg.Connection[Any]
 
-# Failures in a row after which `once` leaves a projection alone.
+# Failures in a row after which `once` leaves a projection, or the ledger, alone.
 ATTEMPTS = 3
 
 _RUN = "select evident.run_projection(%s, %s)"
@@ -42,9 +43,13 @@ _STATUS = """
 
 @dataclass(frozen=True)
 class Work:
-    """What to do: the longest pause in seconds, and what else than to fold."""
+    """What to do: the longest pause in seconds, and what else than to fold.
+
+    `seal_interval` is in seconds, None for a worker that does not seal.
+    """
 
     interval: float = 1.0
+    seal_interval: float | None = 5.0
     stamps: bool = True
     notifies: bool = False
     listens: bool = False
@@ -58,6 +63,7 @@ class State:
     work: Work
     log: WorkerLog
     turns: dict[str, Turn] = field(default_factory=dict)
+    sealing: Sealing | None = field(init=False)
     position: int = -1
     target: int | None = None
     tick: Pause = field(init=False)
@@ -70,6 +76,8 @@ class State:
 
     def __post_init__(self) -> None:
         self.tick = Pause(min(SHORTEST_PAUSE, self.work.interval), self.work.interval)
+        seconds = self.work.seal_interval
+        self.sealing = None if seconds is None else Sealing(seconds)
 
 
 def notice(connection: Connection, state: State) -> None:
@@ -110,9 +118,40 @@ def look(connection: Connection, state: State) -> list[Row] | None:
 
 
 def is_over(rows: list[Row], state: State) -> bool:
-    return all(
+    """Say whether `once` has nothing left to fold and to seal."""
+    sealing = state.sealing
+    is_sealed = sealing is None or sealing.is_done or sealing.penalty.times >= ATTEMPTS
+    return is_sealed and all(
         row.is_done or state.turns[row.name].penalty.times >= ATTEMPTS for row in rows
     )
+
+
+def is_well(rows: list[Row], state: State) -> bool:
+    """Say whether nothing has failed, now that all is over."""
+    penalties = [state.turns[row.name].penalty for row in rows]
+    if state.sealing is not None:
+        penalties.append(state.sealing.penalty)
+    return not any(row.failures for row in rows) and not any(
+        each.times for each in penalties
+    )
+
+
+def seal(connection: Connection, sealing: Sealing, state: State) -> None:
+    """Seal new events; a ledger that does not follow is said, and looked at again."""
+    try:
+        count = _value(connection, SEAL, [LIMIT])
+        if state.work.once:
+            # Twice, for the first seal may append an event of its own.
+            is_left = _value(connection, IS_LEFT, [state.target])
+            sealing.is_done = sealing.calls > 0 and not is_left
+    except psycopg.Error as error:
+        seconds = sealing.failed(time.monotonic())
+        if is_lost(connection, error):
+            raise
+        state.log.seal_failed(error, seconds)
+        return
+    sealing.sealed(count >= LIMIT or state.work.once, time.monotonic())
+    state.log.sealed(count)
 
 
 def fold(connection: Connection, turn: Turn, state: State) -> None:

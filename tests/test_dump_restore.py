@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import uuid
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from support import dumps
 from support.check_projections import drift
 from support.fingerprint import fingerprint
 from support.read_models import make_read_models
@@ -31,16 +31,7 @@ order by s.name
 
 def restore(db: Database, empty_db: Database) -> None:
     """Dump one database and restore it into another one."""
-    tool = db.server.bindir
-    dump = subprocess.run(
-        [tool / "pg_dump", "-d", db.dsn], check=True, capture_output=True
-    ).stdout
-    subprocess.run(
-        [tool / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_db.dsn],
-        input=dump,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    dumps.restore(dumps.dump(db), empty_db)
 
 
 def test_a_restored_dump_is_the_same_store_and_goes_on(

@@ -91,7 +91,7 @@ def test_a_worker_folds_what_comes_and_finds_new_projections(
 ) -> None:
     append_some(store, 500)
     create_read_models(observer, LATER)
-    with running(store, "work") as worker:
+    with running(store, "work", "--no-seal") as worker:
         wait_for(observer, IS_FOLDED)
         append_some(store, 10)
         wait_for(observer, IS_FOLDED)
@@ -112,14 +112,14 @@ def test_a_worker_stamps_the_position_unless_it_is_told_not_to(
 ) -> None:
     stamp = "select s.position from evident.feed_stamp as s"
     append_some(store, 2)
-    assert run(store, "work", "--once", "--no-stamp")[0] == 0
+    assert run(store, "work", "--once", "--no-seal", "--no-stamp")[0] == 0
     assert observer.execute(stamp).fetchone() == (0,)
-    assert run(store, "work", "--once")[0] == 0
+    assert run(store, "work", "--once", "--no-seal")[0] == 0
     assert observer.execute(stamp).fetchone() == (6,)
 
     observer.execute("listen evident")
     append_some(store, 2)
-    with running(store, "work", "--notify"):
+    with running(store, "work", "--notify", "--no-seal"):
         notes = [each.payload for each in observer.notifies(timeout=30, stop_after=1)]
     assert notes == ["12"]
 
@@ -290,10 +290,10 @@ def test_a_projection_that_cannot_be_folded_leaves_the_others_alone(
 def test_once_ends_when_all_is_folded_and_tells_of_failures(
     store: Store, observer: Observer
 ) -> None:
-    assert run(store, "work", "--once")[0] == 0
+    assert run(store, "work", "--once", "--no-seal")[0] == 0
     append_some(store, 1000)
     create_read_models(observer)
-    code, out, err = run(store, "work", "--once")
+    code, out, err = run(store, "work", "--once", "--no-seal")
     assert (code, out) == (0, "")
     assert "4 projections, 9,000 events behind" in err
     assert "done: 9,000 events folded" in err
@@ -301,7 +301,7 @@ def test_once_ends_when_all_is_folded_and_tells_of_failures(
 
     break_fold(observer, LATER, FAILING)
     append_some(store, 1)
-    code, _, err = run(store, "work", "--once")
+    code, _, err = run(store, "work", "--once", "--no-seal")
     assert code == 1
     assert f"{LATER}: 1 key parked; P0001 not this one" in err
     assert is_true(observer, IS_FOLDED)
@@ -310,17 +310,17 @@ def test_once_ends_when_all_is_folded_and_tells_of_failures(
         "select evident.retry_failure(f.projection, f.key)"
         " from evident.projection_failure as f"
     )
-    assert run(store, "work", "--once")[0] == 0
+    assert run(store, "work", "--once", "--no-seal")[0] == 0
 
     break_fold(observer, LATER, RAISING)
     append_some(store, 1)
-    code, _, err = run(store, "work", "--once")
+    code, _, err = run(store, "work", "--once", "--no-seal")
     assert code == 1
     assert "42883 projection folds.later" in err
     rows = observer.execute("select sum(d.events) from folds.digits as d").fetchone()
     assert rows == (3006,)
     observer.execute("select evident.pause_projection('folds.later')")
-    assert run(store, "work", "--once")[0] == 0
+    assert run(store, "work", "--once", "--no-seal")[0] == 0
 
 
 def test_once_waits_for_what_another_worker_is_folding(

@@ -12,7 +12,9 @@ TAIL = 690  # in the last tile, which is not full
 class Attack:
     """Statements of an owner who has taken the guards off, and what must find them.
 
-    `names` says whether the offline verifier must name the event at `place`.
+    `names` says whether the offline verifier must name the event at `place`. The
+    publisher refuses only a tree that does not continue the one it signed: it does not
+    look at old events.
     """
 
     name: str
@@ -21,6 +23,7 @@ class Attack:
     guards: bool = False
     ledger: bool = False
     checkpoint: bool = False
+    publisher: bool = False
     verifier: bool = False
     names: bool = False
 
@@ -81,19 +84,21 @@ ATTACKS = (
             ("event_id", "'00000000-0000-0000-0000-000000000002'"),
         )
     ),
+    # The last tile is not full, so nothing but tree heads holds its hashes.
     Attack(
         "an owner edits one of the newest events",
         (_EDIT.replace(_at(VICTIM), _at(TAIL)),),
         place=TAIL,
         ledger=True,
         checkpoint=True,
+        publisher=True,
         verifier=True,
-        names=True,
     ),
     Attack(
         "an owner edits a sealed event and rebuilds tiles and tree heads",
         (_EDIT, *_REBUILD),
         checkpoint=True,
+        publisher=True,
         verifier=True,
     ),
     Attack(
@@ -115,12 +120,14 @@ ATTACKS = (
         (f"delete from evident.event_store where id >= {_at(500)}",),
         ledger=True,
         checkpoint=True,
+        publisher=True,
         verifier=True,
     ),
     Attack(
         "an owner deletes the tail and rebuilds tiles and tree heads",
         (f"delete from evident.event_store where id >= {_at(500)}", *_REBUILD),
         checkpoint=True,
+        publisher=True,
         verifier=True,
     ),
     Attack(
@@ -146,6 +153,7 @@ ATTACKS = (
             *_REBUILD,
         ),
         checkpoint=True,
+        publisher=True,
         verifier=True,
     ),
     Attack(

@@ -1,0 +1,141 @@
+"""The commands for the ledger: keygen, seal, publish, export."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli_parts import Dsn, say
+from harness.database import resolve_dsn
+
+
+def keygen(
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Such as example.com/orders; no spaces, no +."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new file for the private key.")
+    ] = None,
+    show: Annotated[
+        Path | None,
+        typer.Option("--show", help="Print the verifier key of this private key."),
+    ] = None,
+) -> None:
+    """Make a key that signs checkpoints, and print its verifier key.
+
+    The verifier key, also in FILE.vkey, is what auditors need. The private key never
+    goes into the database. EVIDENT_KEY_PASSPHRASE, where set, encrypts it.
+    """
+    from harness import keys
+
+    if show is not None and out is None:
+        print(keys.load_key(show, name).vkey)
+    elif show is None and out is not None and name is not None:
+        print(keys.make_key(name, out).vkey)
+        say(f"the private key is in {out}, the verifier key in {keys.vkey_path(out)}")
+    else:
+        raise typer.BadParameter("give --name and --out, or --show")
+
+
+def publish(
+    key: Annotated[
+        Path, typer.Option("--key", help="The private key, from evident keygen.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="Directory of checkpoints; away from the database."),
+    ],
+    every: Annotated[
+        float | None,
+        typer.Option("--every", min=1, max=86400, help="Go on, so many seconds apart."),
+    ] = None,
+    earlier_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--earlier-key",
+            help="Verifier key, or its file, that signed what is there already.",
+        ),
+    ] = None,
+    dsn: Dsn = None,
+) -> None:
+    """Sign the newest tree head and write the checkpoint; print its file.
+
+    Refuses a tree that does not continue the last checkpoint in the directory. After a
+    restore or a failover that lost history, evident.begin_incarnation() lets it accept
+    the tree once. The directory is append-only; keep it in git if you like.
+    """
+    from harness import keys, marks
+    from harness import publish as publishing
+
+    publisher = publishing.Publisher(keys.load_key(key), out, say, earlier_key or [])
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    if every is None:
+        _published(publishing.publish(target, publisher))
+        return
+    publishing.publish_every(target, publisher, every, _published_or_silent)
+
+
+def _published(path: Path | None) -> None:
+    if path is None:
+        say("nothing new: the newest tree head is published")
+    else:
+        print(path, flush=True)
+
+
+def _published_or_silent(path: Path | None) -> None:
+    if path is not None:
+        print(path, flush=True)
+
+
+def seal(
+    max_events: Annotated[
+        int,
+        typer.Option("--max-events", min=1, help="Events in one transaction."),
+    ] = 50_000,
+    dsn: Dsn = None,
+) -> None:
+    """Seal all new events into the ledger, as evident work does every few seconds."""
+    from harness import marks, progress
+    from harness import seal as sealing
+
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    with progress.leaves() as (begin, advance):
+        done = sealing.run(target, max_events, begin=begin, advance=advance)
+    root = base64.b64encode(done.root).decode()
+    print(f"sealed {done.events:,} events, tree of {done.size:,} leaves, root {root}")
+
+
+def export(
+    directory: Annotated[
+        Path, typer.Argument(help="A new directory, or one of an earlier export.")
+    ],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            help="A signed checkpoint of this log; default: the newest published one.",
+        ),
+    ] = None,
+    dsn: Dsn = None,
+) -> None:
+    """Write the sealed log into a directory that evident verify can check offline.
+
+    A static tlog-tiles log with the events beside it. Exporting again, or after an
+    interruption, goes on where the last run ended.
+    """
+    from harness import export as exporting
+    from harness import marks, progress
+
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    with progress.leaves() as (begin, advance):
+        done = exporting.run(
+            target, directory, checkpoint, begin=begin, advance=advance
+        ).head
+    say(f"{directory}: {done.size:,} leaves of {done.origin}")

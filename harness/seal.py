@@ -1,0 +1,90 @@
+"""Seal new events into the ledger, call after call, until nothing is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from harness.database import connect_for_calls
+
+Connection = psycopg.Connection[Any]
+
+# Events in one call: about a quarter of a second, which the worker's folds wait for.
+LIMIT = 50_000
+# Seconds until the next look, when another session is sealing.
+_PAUSE = 0.2
+
+SEAL = "select evident.seal(%s)"
+_POSITION = "select evident.safe_position()"
+# What a sealer has left over, up to a position.
+IS_LEFT = """
+    select exists (
+        select
+        from evident.event_store as e
+        where
+            e.id > (
+                select h.last_event_id
+                from evident.tree_head as h
+                order by h.number desc
+                limit 1
+            )
+            and e.id <= %s
+    )
+"""
+_UNSEALED = "select s.unsealed_events from evident.ledger_status as s"
+_HEAD = """
+    select h.tree_size, h.root_hash
+    from evident.tree_head as h
+    order by h.number desc
+    limit 1
+"""
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """How many events were sealed; the tree's size in leaves and its 32-byte root."""
+
+    events: int
+    size: int
+    root: bytes
+
+
+def run(
+    dsn: str,
+    limit: int,
+    *,
+    begin: Callable[[int, int], None],
+    advance: Callable[[int], None],
+) -> Sealed:
+    """Seal what is there, at most `limit` events in one transaction.
+
+    `begin` hears how many events there are to seal and 0, `advance` how many more are.
+    Returns when all of them are sealed, by whomever. Raises psycopg.Error.
+    """
+    with connect_for_calls(dsn, "evident seal") as connection:
+        begin(_value(connection, _UNSEALED), 0)
+        total = 0
+        # The first seal may append an event of its own, about the guards.
+        for _ in range(2):
+            position = _value(connection, _POSITION)
+            while True:
+                count = _value(connection, SEAL, limit)
+                total += count
+                advance(count)
+                if not _value(connection, IS_LEFT, position):
+                    break
+                if not count:
+                    time.sleep(_PAUSE)
+        row = connection.execute(_HEAD).fetchone()
+    assert row is not None
+    return Sealed(total, *row)
+
+
+def _value(connection: Connection, query: str, *parameters: int) -> Any:
+    row = connection.execute(query.encode(), parameters).fetchone()
+    assert row is not None
+    return row[0]

@@ -1,0 +1,93 @@
+"""The command: judge an export or a proof, on stdout; exit code 0, 1 or 2."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import progress
+from .check import Request, verify_export
+from .note import NoteError, load_keys
+from .proof import verify_proof
+from .report import Report
+from .text import render
+
+EPILOG = """\
+exit codes: 0 clean; 1 tampered; 2 cannot tell: a file cannot be read, a form is not
+known, or no key that was given has signed
+"""
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "verify") -> int:
+    """Run the verifier and return its exit code."""
+    parser = _parser(prog)
+    given = parser.parse_args(arguments)
+    try:
+        report = _verify(given, parser)
+    except NoteError as error:
+        print(f"cannot tell: {error}")
+        return 2
+    print(render(report))
+    if given.html is not None:
+        from .report_html import render_html
+
+        try:
+            given.html.write_text(render_html(report), encoding="utf-8")
+        except OSError as error:
+            print(f"error: {given.html}: {error.strerror}", file=sys.stderr)
+            return report.exit_code or 2
+    return report.exit_code
+
+
+def _verify(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Report:
+    keys = load_keys(given.key)
+    target: Path = given.target
+    if target.is_file():
+        if given.checkpoints or given.earlier or given.as_of:
+            parser.error("--checkpoints, --earlier and --as-of are for exports")
+        return verify_proof(target, given.event, keys)
+    if given.event is not None:
+        parser.error("--event is for proofs")
+    request = Request(
+        target, keys, tuple(given.checkpoints), given.earlier, given.as_of
+    )
+    return verify_export(request, progress.bar)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Verify an export directory, or a .tlog-proof of one event,"
+        " offline.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("target", type=Path, help="an export directory or a .tlog-proof file")
+    add(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a verifier key, or a file of them, one a line; more than one is fine",
+    )
+    add(
+        "--checkpoints",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="checkpoints that were kept outside, a folder or a file",
+    )
+    add("--earlier", type=Path, metavar="DIR", help="an export made earlier")
+    add(
+        "--as-of",
+        action="store_true",
+        help="the export is an old one: newer checkpoints are no sign of tampering",
+    )
+    add("--event", type=Path, metavar="FILE", help="the event of a proof, as JSON")
+    add("--html", type=Path, metavar="FILE", help="also write a report to read")
+    return parser

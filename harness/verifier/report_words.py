@@ -1,0 +1,45 @@
+"""What a verification did, and what none can find out."""
+
+from __future__ import annotations
+
+from .kept import AGREES, DIFFERS
+from .note import TRUSTED
+from .report import Report
+
+NOT_KNOWN = (
+    "Whether what was recorded is true: false data through valid credentials looks like"
+    " any other data.",
+    "Whether something was never recorded at all.",
+    "Whether an event was changed before it was first sealed, unless its writer kept a"
+    " receipt.",
+    "Whether the owner of the database, the holder of the signing key and every keeper"
+    " of a checkpoint acted together.",
+)
+
+
+def checked(report: Report) -> list[str]:
+    """Say what was done, in sentences; only what was done."""
+    own = report.own
+    if own is None:
+        return []
+    lines = []
+    if own.trust == TRUSTED:
+        lines.append(f"The signature of {', '.join(own.signers)} over the checkpoint.")
+    if report.event_id is not None:
+        return [
+            *lines,
+            "The leaf hash of the event, built from its fields.",
+            "The inclusion proof, from this leaf to the signed root.",
+        ]
+    compared = sum(each.status in (AGREES, DIFFERS) for each in report.kept)
+    lines += [
+        f"{report.checked:,} events, encoded anew from events.ndjson and compared with"
+        " the stored entries and leaf hashes.",
+        "All tiles, rebuilt at every level, and the root over them.",
+        f"{compared:,} checkpoints from outside, each against the root at its size.",
+        f"{report.heads:,} tree heads of the database.",
+        f"Versions 1 to n of {report.aggregates:,} aggregates; ascending ids.",
+    ]
+    if report.earlier is not None:
+        lines.append("Each leaf of the earlier export.")
+    return lines

@@ -1,0 +1,65 @@
+"""The tree heads that the database kept, compared with the roots of the leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .findings import TAMPERED, Findings
+from .heads import Head
+from .kept import Kept
+from .merkle import EMPTY_ROOT
+
+TIMELINE_POINTS = 400
+
+
+@dataclass(slots=True)
+class Seals:
+    """The state along the tree heads; `undated` checkpoints get their times here."""
+
+    undated: list[Kept]
+    count: int = 0
+    timeline: list[tuple[int, int]] = field(default_factory=list)
+    agreed: int = 0
+    differing: int = 0
+    first: int = 0
+    _stride: int = 1
+    _roots: Mapping[int, set[bytes]] = field(default_factory=lambda: {0: {EMPTY_ROOT}})
+
+    def __post_init__(self) -> None:
+        self.undated = list(self.undated)
+
+    def see(self, head: Head, roots: Mapping[int, set[bytes]]) -> None:
+        """Compare one head with the roots of the bundle in which it ends."""
+        while self.undated and self.undated[0].checkpoint.size <= head.size:
+            self.undated.pop(0).sealed_at = head.sealed_at
+        if self.count % self._stride == 0:
+            self.timeline.append((head.size, head.sealed_at))
+            if len(self.timeline) > TIMELINE_POINTS:
+                self.timeline = self.timeline[::2]
+                self._stride *= 2
+        self.count += 1
+        # A heartbeat repeats the size of the head before, maybe of the last bundle.
+        if head.size in roots:
+            self._roots = roots
+        if head.root not in self._roots[head.size]:
+            self.first = self.first if self.differing else head.size
+            self.differing += 1
+        elif not self.differing:
+            self.agreed = head.size
+
+    def report(self, found: Findings) -> None:
+        """Report the heads that differ, and what they bracket."""
+        if not self.differing:
+            return
+        text = (
+            f"tree-heads.ndjson: the leaves do not lead to the root at {self.first:,}"
+        )
+        if self.differing > 1:
+            text += f", nor to {self.differing - 1:,} later ones"
+        if self.agreed < self.first:
+            text += (
+                "; by the tree heads the first changed leaf is one of"
+                f" {self.agreed:,} to {self.first - 1:,}"
+            )
+        found.add(TAMPERED, text, fields=("root",), count=self.differing)

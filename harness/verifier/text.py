@@ -1,0 +1,128 @@
+"""The result as short text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .findings import (
+    CANNOT_TELL,
+    CLASSES,
+    CLEAN,
+    ERASED,
+    TAMPERED,
+    UNREADABLE,
+    UNSEALED,
+    UNSUPPORTED,
+    Finding,
+)
+from .kept import AGREES
+from .report import Report
+
+SHOWN = 20
+MEANING = {
+    TAMPERED: "what was sealed and what is there differ",
+    UNREADABLE: "could not be read",
+    UNSUPPORTED: "not for this verifier to judge",
+    ERASED: "withheld on purpose; the leaf is there",
+    UNSEALED: "younger than the checkpoint",
+}
+
+
+def render(report: Report) -> str:
+    """Write a report, the verdict in the first line."""
+    return "\n".join(clean(line) for line in _lines(report))
+
+
+def headline(report: Report) -> str:
+    """Say the verdict and its ground in one sentence."""
+    counts = report.found.counts
+    if report.verdict == TAMPERED:
+        number = counts[TAMPERED]
+        text = describe(report.found.of(TAMPERED)[0])
+        if number == 1:
+            return f"tampered: {text}"
+        return f"tampered: {number:,} findings, the first: {text}"
+    if report.verdict == CANNOT_TELL:
+        first = next(
+            each
+            for each in report.found.listed
+            if each.kind in (UNREADABLE, UNSUPPORTED)
+        )
+        more = counts[UNREADABLE] + counts[UNSUPPORTED] - 1
+        return f"cannot tell: {first.text}" + (f", and {more:,} more" if more else "")
+    assert report.verdict == CLEAN
+    kept = sum(each.status == AGREES for each in report.kept)
+    if report.event_id is not None:
+        return "clean: the event is in the tree"
+    also = f" and {kept:,} kept checkpoint{'' if kept == 1 else 's'}" if kept else ""
+    return f"clean: {report.checked:,} events agree with the signed checkpoint{also}"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield headline(report)
+    yield ""
+    own = report.own
+    if own is not None:
+        mine = own.checkpoint
+        yield f"{'log':13}{mine.name}"
+        yield f"{'uuid':13}{mine.log_id}"
+        yield f"{'incarnation':13}{mine.incarnation}"
+        yield f"{'tree size':13}{mine.size:,}"
+        yield f"{'root':13}{mine.root.hex()}"
+        yield f"{'signed by':13}{', '.join(own.signers) or own.trust}"
+    if report.event_id is not None:
+        yield f"{'event':13}{report.event_id}"
+    elif own is not None:
+        yield f"{'events':13}{report.checked:,} checked, {report.unsealed:,} unsealed"
+        yield f"{'aggregates':13}{report.aggregates:,}, {len(report.gaps):,} incomplete"
+        yield f"{'tree heads':13}{report.heads:,}"
+    statuses = [each.status for each in report.kept]
+    for status in sorted(set(statuses)):
+        yield f"{'checkpoints':13}{statuses.count(status):,} {status or 'not compared'}"
+    for note in report.notes:
+        yield f"{'note':13}{note}"
+    for kind in CLASSES:
+        yield from _class(report, kind)
+    if report.odd_date_count:
+        yield ""
+        yield f"dates to look at ({report.odd_date_count:,})"
+        for odd in report.odd_dates[:SHOWN]:
+            yield f"  leaf {odd.leaf:,}  {odd.event_id}  {odd.text}"
+        yield from _more(report.odd_date_count)
+    yield ""
+    yield f"{'seconds':13}{report.seconds:.1f}"
+
+
+def _class(report: Report, kind: str) -> Iterator[str]:
+    count = report.found.counts[kind]
+    if not count:
+        return
+    yield ""
+    yield f"{kind} ({count:,}): {MEANING[kind]}"
+    listed = report.found.of(kind)
+    for finding in listed[:SHOWN]:
+        yield f"  {describe(finding)}"
+    if len(listed) > SHOWN or count > max(len(listed), SHOWN) > len(listed):
+        yield from _more(len(listed))
+
+
+def describe(finding: Finding) -> str:
+    """Write a finding and its event in one line."""
+    parts = []
+    if finding.leaf is not None:
+        parts.append(f"leaf {finding.leaf:,}")
+    if finding.event_id is not None:
+        parts.append(f"event {finding.event_id}")
+    if finding.aggregate_id is not None:
+        parts.append(f"(version {finding.version} of {finding.aggregate_id})")
+    return f"{' '.join(parts)}: {finding.text}" if parts else finding.text
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > SHOWN:
+        yield f"  … and {count - SHOWN:,} more"
+
+
+def clean(line: str) -> str:
+    """Replace characters that a terminal or a reader's eye would obey."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in line)

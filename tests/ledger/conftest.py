@@ -1,0 +1,34 @@
+"""A login that may audit and nothing else, and what a publisher keeps outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Database
+from support.calls import Connection
+from support.publishing import AUDITOR, AUDITOR_SQL, Outside, outside
+
+from harness.database import connect
+from harness.postgres import Server
+
+
+@pytest.fixture(scope="session")
+def auditor(server: Server, template: str) -> Iterator[str]:
+    """Make a login with the role evident_auditor; the template has made that role."""
+    with connect(server.uri, autocommit=True) as connection:
+        connection.execute(AUDITOR_SQL)
+        yield AUDITOR
+
+
+@pytest.fixture
+def kept(tmp_path: Path, auditor: str) -> Outside:
+    """Give a key and a directory for checkpoints that is not there yet."""
+    return outside(tmp_path)
+
+
+@pytest.fixture
+def owner(db: Database) -> Connection:
+    """Give a superuser's connection to the test's database."""
+    return db.connect(autocommit=True)

@@ -1,0 +1,1 @@
+"""The offline verifier, without a server."""
