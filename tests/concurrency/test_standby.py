@@ -196,6 +196,10 @@ def test_the_ledger_of_a_standby_can_be_checked_and_not_sealed(pair: Pair) -> No
         append_events(here, [Entry(uuid.uuid4(), 0, events_of("s", size))])
         seal_all(here)
     append_one(here)
+    pair.follow()
+    # Without a stamp there is nothing that it could seal.
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        there.execute("select evident.seal()")
     stamp(here)
     pair.follow()
     for query in (
