@@ -239,6 +239,7 @@ app.command()(cli_projections.rebuild)
 app.command()(cli_projections.drift)
 app.command()(cli_ledger.seal)
 app.command()(cli_ledger.export)
+app.command()(cli_ledger.prove)
 app.command()(cli_ledger.keygen)
 app.command()(cli_ledger.publish)
 

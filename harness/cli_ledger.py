@@ -1,10 +1,11 @@
-"""The commands for the ledger: keygen, seal, publish, export."""
+"""The commands for the ledger: keygen, publish, seal, export, prove."""
 
 from __future__ import annotations
 
 import base64
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -139,3 +140,23 @@ def export(
             target, directory, checkpoint, begin=begin, advance=advance
         ).head
     say(f"{directory}: {done.size:,} leaves of {done.origin}")
+
+
+def prove(
+    event_id: Annotated[UUID, typer.Argument(help="The event_id of a sealed event.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Directory for the two files.")
+    ] = Path(),
+    dsn: Dsn = None,
+) -> None:
+    """Write the proof that an event is in the newest published checkpoint.
+
+    EVENT_ID.tlog-proof and, beside it, the event itself in EVENT_ID.json: evident
+    verify checks the two offline. Prints the file of the proof.
+    """
+    from harness import marks
+    from harness import prove as proving
+
+    target = resolve_dsn(dsn)
+    marks.require_installed(target)
+    print(proving.run(target, event_id, out))

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from harness import demo_projections
+from harness import demo_ledger, demo_projections
 from harness.database import connect, parameters
 from harness.demo_show import refused, say, table
 from harness.marks import ROOT
@@ -83,6 +83,7 @@ def run(dsn: str) -> None:
 
         demo_projections.show(console, connection, order, first=8)
 
+    demo_ledger.show(console, dsn, order, first=13)
     _goodbye(console, dsn)
 
 

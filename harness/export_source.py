@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import IsolationLevel, sql
@@ -59,6 +60,11 @@ _EVENTS = """
         where e.id > {after} and e.id <= {until}
         order by e.id
     ) to stdout (format binary)
+"""
+_LINE_OF = """
+    select convert_to({line}, 'UTF8')
+    from evident.event_store as e
+    where e.event_id = %s
 """
 # Where the row of a tile is missing, the tile is made of what is below it.
 _TILES = """
@@ -236,6 +242,14 @@ def events(
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         copy.set_types(["int8", "bytea", "bytea"])
         yield copy.rows()
+
+
+def line_of(connection: Connection, event_id: UUID) -> bytes:
+    """Read one event as its line of events.ndjson."""
+    query = sql.SQL(_LINE_OF).format(line=sql.SQL(LINE))
+    row = connection.execute(query, [event_id], binary=True).fetchone()
+    assert row is not None
+    return bytes(row[0])
 
 
 @contextlib.contextmanager

@@ -90,6 +90,9 @@ def _verify(
     walk.finish()
 
     ended = judge_kept(report.kept, own, found, as_of=request.as_of)
+    for each in ended:
+        # Sealed in another history than the one whose tree heads these are.
+        each.sealed_at = None
     if earlier is not None:
         earlier.finish()
     report.notes += describe_ended(ended, report.kept, report.incarnations, own_events)

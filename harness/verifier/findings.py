@@ -24,7 +24,10 @@ EXIT_CODES = {CLEAN: 0, TAMPERED: 1, CANNOT_TELL: 2}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding: its class, what it says, and the event that it is about."""
+    """One finding: its class, what it says, and the event that it is about.
+
+    `count` is more than 1 for a finding that stands for many.
+    """
 
     kind: str
     text: str
@@ -33,6 +36,7 @@ class Finding:
     aggregate_id: str | None = None
     version: int | None = None
     fields: tuple[str, ...] = ()
+    count: int = 1
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class Findings:
                 uuid_text(event.aggregate_id) if event else None,
                 event.version if event else None,
                 fields,
+                count,
             )
         )
 

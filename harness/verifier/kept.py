@@ -144,7 +144,7 @@ def _report_larger(kept: list[Kept], own: Checkpoint, found: Findings) -> None:
     text += f"; the export has {own.size:,}: history is shorter than it was"
     if len(larger) > 1:
         text += f", as {len(larger):,} checkpoints say"
-    found.add(TAMPERED, text, fields=("size",), count=len(larger))
+    found.add(TAMPERED, text, fields=("size",))
 
 
 def bracket(kept: list[Kept]) -> tuple[int, int] | None:
@@ -176,4 +176,4 @@ def _report_differing(kept: list[Kept], found: Findings) -> None:
         text += f"; the first changed leaf is one of {below:,} to {size - 1:,}"
     if any(each.status == AGREES and each.checkpoint.size >= size for each in kept):
         text += "; a larger checkpoint agrees: two histories were signed"
-    found.add(TAMPERED, text, fields=("root",), count=len(failing))
+    found.add(TAMPERED, text, fields=("root",))

@@ -12,10 +12,11 @@ ROWS = 200
 NONE = "&ndash;"
 
 
-def table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], total: int | None = None
-) -> str:
-    """Write a table of cells that are HTML; a head that begins with # is a number's."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], more: int = 0) -> str:
+    """Write a table of cells that are HTML; a head that begins with # is a number's.
+
+    `more` counts what is not in the rows shown, where they do not tell it themselves.
+    """
     given = list(rows)
     classes = [" class='n'" if head.startswith("#") else "" for head in heads]
     head = "".join(
@@ -28,7 +29,7 @@ def table(
         + "</tr>"
         for row in given[:ROWS]
     )
-    more = (total or len(given)) - min(len(given), ROWS)
+    more = more or len(given) - ROWS
     tail = f'<p class="more">… and {more:,} more</p>' if more > 0 else ""
     return f"<table><tr>{head}</tr>{body}</table>{tail}"
 

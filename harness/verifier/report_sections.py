@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .findings import CLASSES, Finding
 from .kept import AGREES, DIFFERS, LARGER, REFUSED, UNTRUSTED, Kept
 from .report import Report
-from .report_cells import NONE, e, event, mono, table, tag
+from .report_cells import NONE, ROWS, e, event, mono, table, tag
 from .report_style import BAD, GOOD, QUIET, UNSURE
 from .report_svg import by_size, by_time
 from .text import MEANING
@@ -87,9 +87,10 @@ def _class(kind: str, count: int, findings: Sequence[Finding]) -> str:
         )
         for each in findings
     ]
-    shown = table(("#Leaf", "Event", "Finding"), rows, total=max(count, len(rows)))
+    more = count - sum(each.count for each in findings[:ROWS])
+    shown = table(("#Leaf", "Event", "Finding"), rows, more=more)
     if all(each.leaf is None and each.event_id is None for each in findings):
-        shown = table(("Finding",), [row[2:] for row in rows], total=len(rows))
+        shown = table(("Finding",), [row[2:] for row in rows], more=more)
     tone = CLASS_TONES.get(kind, "quiet")
     return (
         f'<div class="card"><h3 class="first">{tag(kind, tone)} {count:,}'
@@ -103,7 +104,7 @@ def dates(report: Report) -> str:
     if not report.odd_date_count:
         return ""
     rows = [(f"{x.leaf:,}", mono(x.event_id), e(x.text)) for x in report.odd_dates]
-    shown = table(("#Leaf", "Event", "Date"), rows, total=report.odd_date_count)
+    shown = table(("#Leaf", "Event", "Date"), rows, more=report.odd_date_count - ROWS)
     return (
         "<section><h2>Dates to look at</h2>"
         '<p class="lead">These dates do not fit the time at which the database sealed'

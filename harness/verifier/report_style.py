@@ -52,6 +52,7 @@ th { text-align: left; font-weight: 560; color: var(--soft); font-size: 12.5px;
   padding: 0 14px 7px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 td { padding: 8px 14px 8px 0; border-bottom: 1px solid #f0ede6; vertical-align: top;
   overflow-wrap: anywhere; unicode-bidi: isolate; }
+td code { white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
@@ -78,7 +79,8 @@ svg text { font: 12px "Inter", "Segoe UI", "Helvetica Neue", Arial, sans-serif;
 .legend i.ring { border: 2px solid #667079; }
 footer { margin-top: 44px; padding-top: 16px; border-top: 1px solid var(--line);
   color: var(--soft); font-size: 13px; }
-@media (max-width: 760px) { main { padding: 20px 16px; }
+@media (max-width: 760px) { td code { white-space: normal; }
+  main { padding: 20px 16px; }
   .numbers, .columns { grid-template-columns: 1fr 1fr; }
   dl.facts { grid-template-columns: 1fr; } .columns { grid-template-columns: 1fr; } }
 @media print { body { background: #fff; } main { padding: 0; max-width: none; }

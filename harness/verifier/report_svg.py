@@ -64,9 +64,11 @@ def by_size(report: Report) -> str:
         ' rx="5" fill="#e9e5dc"/>'
     ]
     if end > size:
+        is_lost = any(each.status == LARGER for each in kept)
         parts.append(
             f'<rect x="{x(size):.1f}" y="{base - 5}" width="{x(end) - x(size):.1f}"'
-            f' height="10" fill="none" stroke="{BAD}" stroke-dasharray="4 3"/>'
+            f' height="10" fill="none" stroke="{BAD if is_lost else QUIET}"'
+            ' stroke-dasharray="4 3"/>'
         )
     span = bracket(kept)
     if span is not None:

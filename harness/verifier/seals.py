@@ -23,6 +23,7 @@ class Seals:
     agreed: int = 0
     differing: int = 0
     first: int = 0
+    last: int = 0
     _stride: int = 1
     _roots: Mapping[int, set[bytes]] = field(default_factory=lambda: {0: {EMPTY_ROOT}})
 
@@ -39,6 +40,7 @@ class Seals:
                 self.timeline = self.timeline[::2]
                 self._stride *= 2
         self.count += 1
+        self.last = head.size
         # A heartbeat repeats the size of the head before, maybe of the last bundle.
         if head.size in roots:
             self._roots = roots
@@ -62,4 +64,4 @@ class Seals:
                 "; by the tree heads the first changed leaf is one of"
                 f" {self.agreed:,} to {self.first - 1:,}"
             )
-        found.add(TAMPERED, text, fields=("root",), count=self.differing)
+        found.add(TAMPERED, text, fields=("root",))

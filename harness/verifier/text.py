@@ -88,7 +88,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"dates to look at ({report.odd_date_count:,})"
         for odd in report.odd_dates[:SHOWN]:
             yield f"  leaf {odd.leaf:,}  {odd.event_id}  {odd.text}"
-        yield from _more(report.odd_date_count)
+        yield from _more(report.odd_date_count - SHOWN)
     yield ""
     yield f"{'seconds':13}{report.seconds:.1f}"
 
@@ -102,8 +102,7 @@ def _class(report: Report, kind: str) -> Iterator[str]:
     listed = report.found.of(kind)
     for finding in listed[:SHOWN]:
         yield f"  {describe(finding)}"
-    if len(listed) > SHOWN or count > max(len(listed), SHOWN) > len(listed):
-        yield from _more(len(listed))
+    yield from _more(count - sum(each.count for each in listed[:SHOWN]))
 
 
 def describe(finding: Finding) -> str:
@@ -119,8 +118,8 @@ def describe(finding: Finding) -> str:
 
 
 def _more(count: int) -> Iterator[str]:
-    if count > SHOWN:
-        yield f"  … and {count - SHOWN:,} more"
+    if count > 0:
+        yield f"  … and {count:,} more"
 
 
 def clean(line: str) -> str:

@@ -46,14 +46,14 @@ class Walk:
         self._tiles = Tiles(folder, size, found)
         self._trees = Trees(3, self._tiles.check_node)
         self._ended: set[str] = set()
+        self._hole: int | None = None
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Go along the leaves, until the end or until nothing is left to read."""
         for start in range(0, self.size, TILE):
             count = min(TILE, self.size - start)
             if not self._step(start, count):
-                text = f"nothing is there of the leaves from {start:,} on"
-                self.found.add(UNREADABLE, text)
+                self._say_hole(start)
                 break
             self.checked = start + count
             progress(self.checked)
@@ -67,6 +67,9 @@ class Walk:
         """Report what needed the whole pass."""
         self.displaced.report(self.found)
         self.seals.report(self.found)
+        if self._hole is None and self.seals.last < self.size:
+            text = f"tree-heads.ndjson: ends before tree size {self.size:,}"
+            self.found.add(UNREADABLE, text)
 
     def _step(self, start: int, count: int) -> bool:
         """Check one bundle; False when no source has anything of it."""
@@ -84,7 +87,7 @@ class Walk:
             data, dates = list(columns[0]), list(columns[4])
             self.order.see_many(start, columns[0], *columns[1:4])
             known: list[bytes | None] = list(same)
-            self._grow(start, count, [same, same, same], heads)
+            leaves = [same, same, same]
         else:
             bundle = compare(
                 self.found,
@@ -102,9 +105,10 @@ class Walk:
             for at, entry in enumerate(bundle.entries):
                 self.order.see(start + at, entry)
             known = bundle.hashes[0]
+            if None in known:
+                self._say_hole(start + known.index(None))
             leaves = [[each for each in hashes if each] for hashes in bundle.hashes]
-            if not all(len(each) == count for each in leaves):
-                return False
+        if self._hole is None:
             self._grow(start, count, leaves, heads)
         event_ids = [each[25:41] if each else None for each in data]
         self.order.see_dates(start, dates, heads, self.heads.next, event_ids)
@@ -118,6 +122,13 @@ class Walk:
                 text = f"{file}: ends before leaf {leaf:,}; there are {self.size:,}"
                 self.found.add(UNREADABLE, text, leaf=leaf)
             self._ended.add(file)
+
+    def _say_hole(self, leaf: int) -> None:
+        """Report the first leaf that no source has: no tree grows over it."""
+        if self._hole is None:
+            self._hole = leaf
+            text = f"no file has leaf {leaf:,}: no root from there can be compared"
+            self.found.add(UNREADABLE, text, leaf=leaf)
 
     def _grow(
         self, start: int, count: int, leaves: list[list[bytes]], heads: list[Head]

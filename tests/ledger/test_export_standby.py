@@ -1,0 +1,40 @@
+"""A standby exports and proves what its primary has published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conftest import SETTINGS, Database
+from support.ledger_lab import evident
+from support.ledger_store import content, publish_at
+from support.publishing import AUDITOR_SQL, auditor_dsn
+from support.standby import PROMPT, standby_of, wait_for_replay
+
+from harness.migrate import migrate
+from harness.server import ephemeral
+
+
+def test_a_standby_gives_the_same_export_and_proof(major: int, tmp_path: Path) -> None:
+    with ephemeral(major, SETTINGS | PROMPT) as primary, standby_of(primary) as standby:
+        migrate(primary.uri)
+        here, there = Database("postgres", primary), Database("postgres", standby)
+        with here.connect(autocommit=True) as owner:
+            owner.execute(AUDITOR_SQL)
+            publish_at(owner, 700)
+            row = owner.execute(
+                "select e.event_id::text from evident.event_store as e"
+                " order by e.id desc limit 1"
+            ).fetchone()
+        assert row is not None
+        wait_for_replay(primary, standby)
+        for name, database in (("here", here), ("there", there)):
+            words = ("--dsn", auditor_dsn(database))
+            code, said = evident("export", tmp_path / name / "log", *words)
+            assert code == 0, said
+            code, said = evident("prove", row[0], "--out", tmp_path / name, *words)
+            assert code == 0, said
+        assert content(tmp_path / "here/log") == content(tmp_path / "there/log")
+        proofs = [
+            tmp_path / each / f"{row[0]}.tlog-proof" for each in ("here", "there")
+        ]
+        assert proofs[0].read_bytes() == proofs[1].read_bytes()

@@ -1,0 +1,140 @@
+"""Two exports of one log, made at different times, compared leaf by leaf."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import exports
+from support.exports import Event, Export
+from support.judging import counts, flip, is_clean, judge, names_event, texts
+
+from harness.verifier.findings import TAMPERED, UNREADABLE
+
+
+@pytest.fixture
+def earlier(sealed: Export, tmp_path: Path) -> Path:
+    export = exports.make_export(sealed.events[:400], log=sealed.log)
+    return exports.write_export(export, tmp_path / "earlier")
+
+
+def rewritten(
+    sealed: Export, tmp_path: Path, change: Callable[[list[Event]], object]
+) -> Path:
+    """A changed history, sealed and signed anew: only older copies can tell."""
+    events = [dict(each) for each in sealed.events[:600]]
+    change(events)
+    export = exports.make_export(events, log=sealed.log)
+    return exports.write_export(export, tmp_path / "rewritten")
+
+
+def test_a_history_that_only_grew_agrees(folder: Path, earlier: Path) -> None:
+    report = judge(folder, earlier=earlier)
+    assert is_clean(report)
+    assert [each.status for each in report.kept] == ["agrees"]
+
+
+def test_an_export_agrees_with_itself(folder: Path) -> None:
+    assert is_clean(judge(folder, earlier=folder))
+
+
+@pytest.mark.parametrize("at", [0, 255, 256, 399])
+def test_a_changed_event_is_named_with_its_fields(
+    at: int, sealed: Export, tmp_path: Path, earlier: Path
+) -> None:
+    folder = rewritten(sealed, tmp_path, lambda x: x[at].update(payload="{}"))
+    report = judge(folder, earlier=earlier)
+    assert report.exit_code == 1
+    finding = report.found.of(TAMPERED)[-1]
+    assert finding.event_id == sealed.events[at]["event_id"]
+    assert (finding.leaf, finding.fields) == (at, ("payload",))
+
+
+@pytest.mark.parametrize("at", [0, 100, 255, 256, 300])
+def test_a_deleted_event_is_named_and_nothing_behind_it(
+    at: int, sealed: Export, tmp_path: Path, earlier: Path
+) -> None:
+    folder = rewritten(sealed, tmp_path, lambda x: x.pop(at))
+    report = judge(folder, earlier=earlier)
+    gone = [x for x in report.found.of(TAMPERED) if "earlier export" in x.text]
+    assert [each.event_id for each in gone] == [sealed.events[at]["event_id"]]
+
+
+def test_an_inserted_event_shifts_nothing(
+    sealed: Export, tmp_path: Path, earlier: Path
+) -> None:
+    def insert(events: list[Event]) -> None:
+        false = {**events[100], "event_id": str(uuid.UUID(int=9))}
+        false["id"] = events[100]["id"]
+        events.insert(100, {**false, "aggregate_id": str(uuid.UUID(int=5))})
+
+    report = judge(rewritten(sealed, tmp_path, insert), earlier=earlier)
+    assert report.exit_code == 1
+    assert not [x for x in texts(report) if "earlier export" in x]
+
+
+def test_a_larger_earlier_export_says_that_history_is_shorter(
+    folder: Path, earlier: Path
+) -> None:
+    report = judge(earlier, earlier=folder)
+    assert report.exit_code == 1
+    assert "history is shorter than it was" in texts(report)[0]
+    assert is_clean(judge(earlier, earlier=folder, as_of=True))
+
+
+def test_an_edited_event_is_reported_once(
+    folder: Path, sealed: Export, earlier: Path
+) -> None:
+    lines = exports.read_lines(folder / "events.ndjson")
+    lines[30]["payload"] = "{}"
+    exports.write_lines(folder / "events.ndjson", lines)
+    names_event(judge(folder, earlier=earlier), sealed.events[30], 30)
+
+
+def test_a_spoilt_earlier_export_accuses_nobody(folder: Path, earlier: Path) -> None:
+    flip(earlier / "tile/0/000", 700)
+    report = judge(folder, earlier=earlier)
+    assert report.exit_code == 2 and not report.found.counts[TAMPERED]
+    assert "does not vouch for them" in texts(report, UNREADABLE)[0]
+
+
+def test_an_earlier_export_with_a_missing_tile_accuses_nobody(
+    folder: Path, earlier: Path
+) -> None:
+    (earlier / "tile/0/000").unlink()
+    report = judge(folder, earlier=earlier)
+    assert report.exit_code == 2
+    assert "tile/0/000: missing" in texts(report, UNREADABLE)[0]
+
+
+def test_an_earlier_export_of_nothing_is_named(folder: Path, tmp_path: Path) -> None:
+    report = judge(folder, earlier=tmp_path / "nowhere")
+    assert report.exit_code == 2
+    assert "nowhere" in texts(report, UNREADABLE)[0]
+
+
+def test_an_earlier_incarnation_may_have_lost_its_end(
+    sealed: Export, tmp_path: Path, earlier: Path
+) -> None:
+    log = sealed.log.begin("failover", 350)
+    events = exports.make_events(700)[:350] + sealed.events[420:421]
+    events[-1] = {**events[-1], "version": 1, "aggregate_id": str(uuid.UUID(int=5))}
+    export = exports.make_export(events, log=log)
+    folder = exports.write_export(export, tmp_path / "export")
+    report = judge(folder, earlier=earlier)
+    assert is_clean(report)
+    assert "50 leaves of it are not in this history" in report.notes[0]
+
+
+def test_without_entries_the_leaf_is_named(
+    sealed: Export, tmp_path: Path, earlier: Path
+) -> None:
+    shutil.rmtree(earlier / "tile/entries")
+    folder = rewritten(sealed, tmp_path, lambda x: x[30].update(payload="{}"))
+    report = judge(folder, earlier=earlier)
+    assert report.exit_code == 1
+    assert [x.leaf for x in report.found.of(TAMPERED) if x.leaf] == [30]
+    assert counts(report)["tampered"] == 2
