@@ -46,6 +46,9 @@ def verify_export(
     started = time.monotonic()
     found = Findings()
     report = Report(str(request.folder), found)
+    if not request.folder.is_dir():
+        found.add(UNREADABLE, f"{request.folder}: no such folder")
+        return report
     if not request.keys:
         found.add(UNSUPPORTED, "no key was given: nobody vouches for the checkpoint")
     report.own = load_own(request.folder, request.keys, found)
