@@ -171,6 +171,11 @@ def _count_unsealed(walk: Walk, report: Report) -> None:
 
 def _say_left_out(kept: list[Kept]) -> list[str]:
     notes = []
+    if not kept:
+        notes.append(
+            "no checkpoint kept outside was given: a history that was rewritten and"
+            " signed anew would look the same"
+        )
     for status, text in (
         (SKIPPED, "checkpoints are newer than the export and were not compared"),
         (OTHER_LOG, "checkpoints are of another log and were left out"),
