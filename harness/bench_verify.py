@@ -84,7 +84,7 @@ def _timed(bench: Bench, work: Callable[[], int]) -> Callable[[], Sample]:
 
 def _verify(request: Request) -> int:
     report = verify_export(request)
-    return report.size if report.exit_code == 0 else 0
+    return report.checked if report.exit_code == 0 else 0
 
 
 def _hash_lines(log: Path) -> int:

@@ -57,6 +57,9 @@ create table evident.tree_head (
 )
 with (autovacuum_freeze_min_age = 0);
 
+-- verify_ledger looks up the heads of a slice of leaves.
+create index tree_head_tree_size_idx on evident.tree_head (tree_size);
+
 comment on table evident.tree_head is
 'One row for each seal: how large the tree was, and its root. Append-only, guarded like
 the events.';
@@ -395,6 +398,47 @@ begin atomic
     union all
 
     select
+        'constraint' as kind,
+        r.relname || '.' || c.conname as name,
+        pg_get_constraintdef(c.oid) as state,
+        case when not c.convalidated then false end as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    inner join pg_constraint as c on r.oid = c.conrelid and c.contype = 'c'
+    group by r.relname, c.oid, c.conname, c.convalidated
+
+    union all
+
+    select
+        'columns' as kind,
+        r.relname as name,
+        string_agg(
+            a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+            || case when a.attnotnull then ' not null' else '' end,
+            ', '
+            order by a.attnum
+        ) as state,
+        null as is_intact
+    from relation as r
+    inner join pg_attribute as a
+        on r.oid = a.attrelid and a.attnum > 0 and not a.attisdropped
+    where r.relkind = 'r'
+    group by r.relname
+
+    union all
+
+    select
+        'view' as kind,
+        r.relname as name,
+        'sha256 '
+        || encode(sha256(convert_to(pg_get_viewdef(r.oid), 'UTF8')), 'hex') as state,
+        null as is_intact
+    from relation as r
+    where r.relkind = 'v'
+
+    union all
+
+    select
         'default' as kind,
         v.table_name || '.' || v.column_name as name,
         coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing') as state,
@@ -547,10 +591,10 @@ begin atomic
 end;
 
 comment on function evident.guard_status() is
-'What protects history, one row each: kind (trigger, constraint, default, row security,
-rule, child, owner, grant, function, role), name, state, and is_intact: false
-where it differs from what the package installs, null where there is nothing to
-compare with.';
+'What protects history, one row each: kind (trigger, constraint, columns, default,
+row security, rule, child, owner, grant, function, view, role), name, state, and
+is_intact: false where it differs from what the package installs, null where there is
+nothing to compare with.';
 
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to
@@ -1352,7 +1396,8 @@ revoke all on function evident._seal_tiles(bigint, bytea, bigint[]) from public;
 --
 -- Whoever may append may append to this aggregate too, whatever it likes. That must
 -- not stop the sealer; recorded_by tells such events apart, and the next seal corrects
--- them.
+-- them. A transaction that keeps the aggregate to itself does not hold the sealer up
+-- either: a later seal tells then.
 
 create or replace function evident._attest_guards()
 returns void
@@ -1360,6 +1405,7 @@ language plpgsql
 volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
 as $function$
 declare
     v_log_id uuid := (evident._log_identity()).log_id;
@@ -1387,65 +1433,70 @@ begin
         return;
     end if;
 
-    perform evident.append_event(
-        v_log_id,
-        'GuardChanged',
-        (
-            with stored as (
-                select distinct on (c.guard)
-                    c.guard,
-                    c.is_added
-                from evident.event_store as e
-                cross join lateral (
-                    select
-                        a.guard,
-                        true as is_added
-                    from jsonb_path_query(e.payload, '$.added[*]') as a (guard)
+    begin
+        perform evident.append_event(
+            v_log_id,
+            'GuardChanged',
+            (
+                with stored as (
+                    select distinct on (c.guard)
+                        c.guard,
+                        c.is_added
+                    from evident.event_store as e
+                    cross join lateral (
+                        select
+                            a.guard,
+                            true as is_added
+                        from jsonb_path_query(e.payload, '$.added[*]') as a (guard)
 
-                    union all
+                        union all
 
-                    select
-                        r.guard,
-                        false as is_added
-                    from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
-                ) as c
-                where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
-                order by c.guard, e.version desc
-            ),
+                        select
+                            r.guard,
+                            false as is_added
+                        from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
+                    ) as c
+                    where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
+                    order by c.guard, e.version desc
+                ),
 
-            found as (
-                select f.guard
-                from jsonb_array_elements(v_rows) as f (guard)
-            )
-
-            select
-                jsonb_build_object(
-                    'fingerprint', v_fingerprint,
-                    'added', (
-                        select coalesce(jsonb_agg(n.guard order by n.guard), '[]')
-                        from (
-                            select f.guard
-                            from found as f
-                            except
-                            select s.guard
-                            from stored as s
-                            where s.is_added
-                        ) as n
-                    ),
-                    'removed', (
-                        select coalesce(jsonb_agg(o.guard order by o.guard), '[]')
-                        from (
-                            select s.guard
-                            from stored as s
-                            where s.is_added
-                            except
-                            select f.guard
-                            from found as f
-                        ) as o
-                    )
+                found as (
+                    select f.guard
+                    from jsonb_array_elements(v_rows) as f (guard)
                 )
-        )
-    );
+
+                select
+                    jsonb_build_object(
+                        'fingerprint', v_fingerprint,
+                        'added', (
+                            select coalesce(jsonb_agg(n.guard order by n.guard), '[]')
+                            from (
+                                select f.guard
+                                from found as f
+                                except
+                                select s.guard
+                                from stored as s
+                                where s.is_added
+                            ) as n
+                        ),
+                        'removed', (
+                            select coalesce(jsonb_agg(o.guard order by o.guard), '[]')
+                            from (
+                                select s.guard
+                                from stored as s
+                                where s.is_added
+                                except
+                                select f.guard
+                                from found as f
+                            ) as o
+                        )
+                    )
+            )
+        );
+    exception
+        when lock_not_available then
+            null;
+    end;
 end;
 $function$;
 
@@ -1485,6 +1536,7 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
 declare
     v_head evident.tree_head;
@@ -1670,6 +1722,7 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
     select
         p.leaf_index,
@@ -1747,6 +1800,7 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
     select
         n.index << 8 * (p_level + 1) as leaf_index,
@@ -1786,7 +1840,8 @@ revoke all on function evident._verify_tiles(integer, bigint, bigint) from publi
 -- evident._verify_heads: tree heads, against the tiles and the last events.
 --
 -- The first one that does not fit is told: behind a change none does. Where the head
--- before fits, the change is between the two.
+-- before fits, the change is between the two. Full tiles were compared with their
+-- events before, so their hashes will do.
 
 create or replace function evident._verify_heads(p_from bigint, p_to bigint)
 returns table (leaf_index bigint, problem text)
@@ -1795,6 +1850,7 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
     select
         least(h.size_before, h.tree_size) as leaf_index,
@@ -1808,20 +1864,17 @@ as $function$
             t.tree_size,
             t.root_hash,
             t.last_event_id,
-            coalesce(lag(t.tree_size) over (order by t.number), 0) as size_before
+            coalesce(lag(t.tree_size) over (order by t.number), p_from) as size_before
         from evident.tree_head as t
+        where t.tree_size between p_from and p_to
     ) as h
     cross join lateral (
         select evident._tile_end((h.tree_size >> 8) - 1) as id
     ) as a
     cross join lateral (
-        select
-            coalesce(string_agg(l.hash, '' order by l.id), '') as hashes,
-            max(l.id) as last_event_id
+        select max(l.id) as last_event_id
         from (
-            select
-                e.id,
-                evident.leaf_hash(e) as hash
+            select e.id
             from evident.event_store as e
             where e.id > a.id
             order by e.id
@@ -1829,14 +1882,14 @@ as $function$
         ) as l
     ) as f
     where
-        h.tree_size between p_from and p_to
-        and (
-            h.tree_size < h.size_before
-            or evident._root_over(h.tree_size, f.hashes) <> h.root_hash
-            or (
-                h.tree_size > 0
-                and coalesce(f.last_event_id, a.id) <> h.last_event_id
-            )
+        h.tree_size < h.size_before
+        or evident._root_over(
+            h.tree_size,
+            evident._tile_hashes(0, h.tree_size >> 8, (h.tree_size & 255)::integer)
+        ) <> h.root_hash
+        or (
+            h.tree_size > 0
+            and coalesce(f.last_event_id, a.id) <> h.last_event_id
         )
     order by h.number
     limit 1;
@@ -1921,7 +1974,11 @@ begin
         p.leaf_index,
         null::uuid,
         p.problem
-    from evident._verify_heads(p_from, v_to) as p;
+    from evident._verify_heads(
+        p_from,
+        -- A larger tree head than the newest one is a finding, too.
+        case when v_to = v_size then 9223372036854775807 else v_to end
+    ) as p;
 end;
 $function$;
 
@@ -2035,7 +2092,8 @@ begin
     into v_head
     from evident.tree_head as h
     where
-        h.tree_size::text = v_line[2]
+        h.tree_size = case when v_line[2] ~ '^\d{1,18}$' then v_line[2]::bigint end
+        and h.tree_size::text = v_line[2]
         and encode(h.root_hash, 'base64') = v_line[3]
         and evident._log_origin() = v_line[1]
         and v_line[4] = ''

@@ -6,7 +6,8 @@
 --
 -- Whoever may append may append to this aggregate too, whatever it likes. That must
 -- not stop the sealer; recorded_by tells such events apart, and the next seal corrects
--- them.
+-- them. A transaction that keeps the aggregate to itself does not hold the sealer up
+-- either: a later seal tells then.
 
 create or replace function evident._attest_guards()
 returns void
@@ -14,6 +15,7 @@ language plpgsql
 volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
 as $function$
 declare
     v_log_id uuid := (evident._log_identity()).log_id;
@@ -41,65 +43,70 @@ begin
         return;
     end if;
 
-    perform evident.append_event(
-        v_log_id,
-        'GuardChanged',
-        (
-            with stored as (
-                select distinct on (c.guard)
-                    c.guard,
-                    c.is_added
-                from evident.event_store as e
-                cross join lateral (
-                    select
-                        a.guard,
-                        true as is_added
-                    from jsonb_path_query(e.payload, '$.added[*]') as a (guard)
+    begin
+        perform evident.append_event(
+            v_log_id,
+            'GuardChanged',
+            (
+                with stored as (
+                    select distinct on (c.guard)
+                        c.guard,
+                        c.is_added
+                    from evident.event_store as e
+                    cross join lateral (
+                        select
+                            a.guard,
+                            true as is_added
+                        from jsonb_path_query(e.payload, '$.added[*]') as a (guard)
 
-                    union all
+                        union all
 
-                    select
-                        r.guard,
-                        false as is_added
-                    from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
-                ) as c
-                where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
-                order by c.guard, e.version desc
-            ),
+                        select
+                            r.guard,
+                            false as is_added
+                        from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
+                    ) as c
+                    where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
+                    order by c.guard, e.version desc
+                ),
 
-            found as (
-                select f.guard
-                from jsonb_array_elements(v_rows) as f (guard)
-            )
-
-            select
-                jsonb_build_object(
-                    'fingerprint', v_fingerprint,
-                    'added', (
-                        select coalesce(jsonb_agg(n.guard order by n.guard), '[]')
-                        from (
-                            select f.guard
-                            from found as f
-                            except
-                            select s.guard
-                            from stored as s
-                            where s.is_added
-                        ) as n
-                    ),
-                    'removed', (
-                        select coalesce(jsonb_agg(o.guard order by o.guard), '[]')
-                        from (
-                            select s.guard
-                            from stored as s
-                            where s.is_added
-                            except
-                            select f.guard
-                            from found as f
-                        ) as o
-                    )
+                found as (
+                    select f.guard
+                    from jsonb_array_elements(v_rows) as f (guard)
                 )
-        )
-    );
+
+                select
+                    jsonb_build_object(
+                        'fingerprint', v_fingerprint,
+                        'added', (
+                            select coalesce(jsonb_agg(n.guard order by n.guard), '[]')
+                            from (
+                                select f.guard
+                                from found as f
+                                except
+                                select s.guard
+                                from stored as s
+                                where s.is_added
+                            ) as n
+                        ),
+                        'removed', (
+                            select coalesce(jsonb_agg(o.guard order by o.guard), '[]')
+                            from (
+                                select s.guard
+                                from stored as s
+                                where s.is_added
+                                except
+                                select f.guard
+                                from found as f
+                            ) as o
+                        )
+                    )
+            )
+        );
+    exception
+        when lock_not_available then
+            null;
+    end;
 end;
 $function$;
 

@@ -10,6 +10,7 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
     select
         p.leaf_index,

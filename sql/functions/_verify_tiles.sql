@@ -11,6 +11,7 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
     select
         n.index << 8 * (p_level + 1) as leaf_index,

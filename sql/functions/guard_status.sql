@@ -169,6 +169,47 @@ begin atomic
     union all
 
     select
+        'constraint' as kind,
+        r.relname || '.' || c.conname as name,
+        pg_get_constraintdef(c.oid) as state,
+        case when not c.convalidated then false end as is_intact
+    from guarded as g
+    inner join relation as r on g.table_name = r.relname
+    inner join pg_constraint as c on r.oid = c.conrelid and c.contype = 'c'
+    group by r.relname, c.oid, c.conname, c.convalidated
+
+    union all
+
+    select
+        'columns' as kind,
+        r.relname as name,
+        string_agg(
+            a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+            || case when a.attnotnull then ' not null' else '' end,
+            ', '
+            order by a.attnum
+        ) as state,
+        null as is_intact
+    from relation as r
+    inner join pg_attribute as a
+        on r.oid = a.attrelid and a.attnum > 0 and not a.attisdropped
+    where r.relkind = 'r'
+    group by r.relname
+
+    union all
+
+    select
+        'view' as kind,
+        r.relname as name,
+        'sha256 '
+        || encode(sha256(convert_to(pg_get_viewdef(r.oid), 'UTF8')), 'hex') as state,
+        null as is_intact
+    from relation as r
+    where r.relkind = 'v'
+
+    union all
+
+    select
         'default' as kind,
         v.table_name || '.' || v.column_name as name,
         coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing') as state,
@@ -321,10 +362,10 @@ begin atomic
 end;
 
 comment on function evident.guard_status() is
-'What protects history, one row each: kind (trigger, constraint, default, row security,
-rule, child, owner, grant, function, role), name, state, and is_intact: false
-where it differs from what the package installs, null where there is nothing to
-compare with.';
+'What protects history, one row each: kind (trigger, constraint, columns, default,
+row security, rule, child, owner, grant, function, view, role), name, state, and
+is_intact: false where it differs from what the package installs, null where there is
+nothing to compare with.';
 
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to

@@ -22,7 +22,8 @@ begin
     into v_head
     from evident.tree_head as h
     where
-        h.tree_size::text = v_line[2]
+        h.tree_size = case when v_line[2] ~ '^\d{1,18}$' then v_line[2]::bigint end
+        and h.tree_size::text = v_line[2]
         and encode(h.root_hash, 'base64') = v_line[3]
         and evident._log_origin() = v_line[1]
         and v_line[4] = ''

@@ -71,7 +71,11 @@ begin
         p.leaf_index,
         null::uuid,
         p.problem
-    from evident._verify_heads(p_from, v_to) as p;
+    from evident._verify_heads(
+        p_from,
+        -- A larger tree head than the newest one is a finding, too.
+        case when v_to = v_size then 9223372036854775807 else v_to end
+    ) as p;
 end;
 $function$;
 

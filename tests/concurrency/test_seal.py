@@ -264,6 +264,57 @@ def unflushed(store: Store, rounds: int = 30) -> int:
     return count
 
 
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_a_writer_of_the_logs_own_aggregate_does_not_hold_the_sealer_up(
+    store: Store, observer: Observer, is_exact: bool
+) -> None:
+    """Neither by the aggregate's queue nor by a version that it has not committed."""
+    assert seal_beside_a_writer_of_the_log(store, observer, is_exact) is None
+
+
+def test_a_sealer_that_waits_for_such_a_writer_is_caught(
+    store: Store, observer: Observer, twin: Callable[[str], None]
+) -> None:
+    twin("patient_guards")
+    assert seal_beside_a_writer_of_the_log(store, observer, False) == "57014"
+
+
+def seal_beside_a_writer_of_the_log(
+    store: Store, observer: Observer, is_exact: bool
+) -> str | None:
+    """Change the guards while a writer has the log's aggregate; how does seal fail?
+
+    If not at all, the next seal tells of the guards, once.
+    """
+    sealer, writer = store.connect(), store.connect()
+    seal_all(sealer)
+    log_id, version = _newest_of_the_log(observer)
+    writer.execute("begin")
+    writer.execute(
+        "select evident.append_event(%s, 'X', '{}', %s)",
+        [log_id, version if is_exact else None],
+    )
+    observer.execute("create view evident.addition as select 1 as one")
+    sealer.execute("set statement_timeout = '3s'")
+    try:
+        seal(sealer)
+    except psycopg.Error as error:
+        return error.sqlstate
+    writer.execute("rollback")
+    seal_all(sealer)
+    assert _newest_of_the_log(observer) == (log_id, version + 1)
+    return None
+
+
+def _newest_of_the_log(observer: Observer) -> tuple[uuid.UUID, int]:
+    row = observer.execute(
+        "select i.log_id, evident.aggregate_version(i.log_id)"
+        " from evident.log_identity as i"
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
 def test_a_seal_is_on_disk_when_it_is_committed(store: Store) -> None:
     assert unflushed(store) == 0
 
