@@ -28,7 +28,7 @@ from support.ledger_store import (
     seal,
 )
 from support.programs import finish, start_at
-from support.publishing import AUDITOR, auditor_dsn
+from support.publishing import AUDITOR, Outside, auditor_dsn
 from support.seeds import FULL, random_source
 
 from harness import export
@@ -159,6 +159,32 @@ def test_an_export_is_the_tree_of_the_checkpoint(
     assert heads[-1]["root_hash"] == root
 
 
+def test_an_empty_log_is_exported_and_goes_on(
+    db: Database, kept: Outside, owner: Owner, tmp_path: Path
+) -> None:
+    kept.publish(db)
+    dsn = auditor_dsn(db)
+    assert set(export_anew(dsn, tmp_path / "log")) == {
+        "checkpoint",
+        "events.ndjson",
+        "log.json",
+        "tree-heads.ndjson",
+    }
+    publish_at(owner, 3)
+    run_export(dsn, tmp_path / "log")
+    assert content(tmp_path / "log") == export_anew(dsn, tmp_path / "new")
+
+
+def test_a_place_that_cannot_be_written_is_said(
+    db: Database, owner: Owner, tmp_path: Path
+) -> None:
+    publish_at(owner, 3)
+    (tmp_path / "file").write_text("")
+    code, err = command(auditor_dsn(db), str(tmp_path / "file"))
+    assert code == 1
+    assert f"error: cannot write to {tmp_path / 'file'}: " in err
+
+
 def test_tiles_of_all_levels_are_there(
     db: Database, owner: Owner, tmp_path: Path
 ) -> None:
@@ -232,7 +258,7 @@ def test_a_run_that_is_killed_at_any_step_is_completed_by_the_next_one(
     publish_at(owner, 600)
     whole = export_anew(dsn, tmp_path / "whole")
     rng = random_source("steps")
-    # 13 steps change a new directory, so the last numbers never kill.
+    # The last numbers are beyond the end of a run, and kill nothing.
     for step in range(1, 18):
         log = tmp_path / f"log{step}"
         if step % 2:
