@@ -21,7 +21,7 @@ from harness.database import Failure
 
 PASSPHRASE = "EVIDENT_KEY_PASSPHRASE"
 ED25519 = b"\x01"
-READABLE_BY_OTHERS = 0o077
+OPEN_TO_OTHERS = 0o077
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def make_key(name: str, path: Path) -> SigningKey:
 
 
 def load_key(path: Path, name: str | None = None) -> SigningKey:
-    """Read a key that only its owner can read; its name is given or in `path`.vkey.
+    """Read a key that only its owner can reach; its name is given or in `path`.vkey.
 
-    Raises Failure for a file that others can read, that is no Ed25519 key, or whose
+    Raises Failure for a file that others can reach, that is no Ed25519 key, or whose
     pass phrase is not in EVIDENT_KEY_PASSPHRASE, and when the .vkey file is another
     key's.
     """
@@ -118,9 +118,9 @@ def _read_private(path: Path) -> Ed25519PrivateKey:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if mode & READABLE_BY_OTHERS:
+            if mode & OPEN_TO_OTHERS:
                 raise Failure(
-                    f"others than its owner can read the key {path}",
+                    f"others than its owner can reach the key {path}",
                     f"chmod 600 {path}",
                 )
             pem = file.read()

@@ -226,11 +226,11 @@ enable always trigger ledger_publication_history_rows;
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, read from the catalog now.
 --
--- One row for each trigger, key, rule, child table, owner, privilege, function and
--- role that matters. is_intact is false where something differs from what the package
--- installs, and null where there is nothing to compare with: the fingerprint
--- of a function is for whoever keeps the last one. An owner or superuser can change
--- what this function tells; the ledger is for that.
+-- One row for each trigger, key, default, rule, child table, owner, privilege,
+-- function and role that matters. is_intact is false where something differs from what
+-- the package installs, and null where there is nothing to compare with: the
+-- fingerprint of a function is for whoever keeps the last one. An owner or superuser
+-- can change what this function tells; the ledger is for that.
 
 create or replace function evident.guard_status()
 returns table (kind text, name text, state text, is_intact boolean)
@@ -276,6 +276,20 @@ begin atomic
         ('ledger_tile', 'ledger_tile_level_index_pkey'),
         ('log_identity', 'log_identity_incarnation_pkey'),
         ('tree_head', 'tree_head_number_pkey')
+    ),
+
+    -- When, and by whom, is what these say.
+    defaulted (table_name, column_name, expression) as (
+        values
+        ('event_store', 'event_id', 'evident._uuid_v7()'),
+        ('event_store', 'metadata', '''{}''::jsonb'),
+        ('event_store', 'occurred_at', 'evident._now()'),
+        ('event_store', 'recorded_by', 'SESSION_USER'),
+        ('ledger_publication', 'published_at', 'evident._now()'),
+        ('ledger_publication', 'published_by', 'SESSION_USER'),
+        ('log_identity', 'begun_at', 'evident._now()'),
+        ('log_identity', 'begun_by', 'SESSION_USER'),
+        ('tree_head', 'sealed_at', 'evident._now()')
     ),
 
     relation as (
@@ -377,6 +391,18 @@ begin atomic
             r.oid = c.conrelid
             and k.constraint_name = c.conname
             and c.contype in ('p', 'u')
+
+    union all
+
+    select
+        'default' as kind,
+        v.table_name || '.' || v.column_name as name,
+        coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing') as state,
+        coalesce(pg_get_expr(d.adbin, d.adrelid) = v.expression, false) as is_intact
+    from defaulted as v
+    left join relation as r on v.table_name = r.relname
+    left join pg_attribute as a on r.oid = a.attrelid and v.column_name = a.attname
+    left join pg_attrdef as d on r.oid = d.adrelid and a.attnum = d.adnum
 
     union all
 
@@ -521,7 +547,7 @@ begin atomic
 end;
 
 comment on function evident.guard_status() is
-'What protects history, one row each: kind (trigger, constraint, row security,
+'What protects history, one row each: kind (trigger, constraint, default, row security,
 rule, child, owner, grant, function, role), name, state, and is_intact: false
 where it differs from what the package installs, null where there is nothing to
 compare with.';
@@ -1047,6 +1073,7 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $function$
 declare
     v_head evident.tree_head := evident._tree_head();
@@ -1471,6 +1498,13 @@ begin
         perform evident._refuse_argument(
             'p_max_events', 'not from 1 to 10000000', 'call it again for the rest'
         );
+    end if;
+    if pg_is_in_recovery() then
+        -- Where it has nothing to write it would say that there is nothing to seal.
+        raise exception using
+            errcode = 'read_only_sql_transaction',
+            message = 'events cannot be sealed on a standby',
+            hint = 'seal on the primary';
     end if;
     if not pg_try_advisory_xact_lock(17755::bigint << 48) then
         return 0;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install what `make test` needs beside Python: the system's own PostgreSQL with pgTAP,
-# plpgsql_check and pg_cron, pg_prove and PgBouncer, from Debian's or Ubuntu's packages.
+# plpgsql_check and pg_cron, pg_prove, PgBouncer, openssl, and a browser to draw reports
+# with, from Debian's or Ubuntu's packages.
 # Says what to install where it cannot do that itself.
 set -eu
 
@@ -14,6 +15,13 @@ EOF
     exit 1
 fi
 
+# Ubuntu has no browser among its packages, only a snap: the tests do without.
+browser() {
+    if grep -qs '^ID=debian' /etc/os-release; then
+        echo chromium
+    fi
+}
+
 # Names the packages for the major that this system has, or would install.
 packages() {
     major=$(ls /usr/lib/postgresql 2>/dev/null | sort -n | head -n 1)
@@ -23,7 +31,8 @@ packages() {
     fi
     echo "postgresql-${major:-15} postgresql-${major:-15}-pgtap" \
         "postgresql-${major:-15}-plpgsql-check postgresql-${major:-15}-cron" \
-        "libtap-parser-sourcehandler-pgtap-perl pgbouncer"
+        "libtap-parser-sourcehandler-pgtap-perl pgbouncer openssl" \
+        "$(browser)"
 }
 
 missing() {

@@ -1,10 +1,10 @@
 -- evident.guard_status: what protects history, read from the catalog now.
 --
--- One row for each trigger, key, rule, child table, owner, privilege, function and
--- role that matters. is_intact is false where something differs from what the package
--- installs, and null where there is nothing to compare with: the fingerprint
--- of a function is for whoever keeps the last one. An owner or superuser can change
--- what this function tells; the ledger is for that.
+-- One row for each trigger, key, default, rule, child table, owner, privilege,
+-- function and role that matters. is_intact is false where something differs from what
+-- the package installs, and null where there is nothing to compare with: the
+-- fingerprint of a function is for whoever keeps the last one. An owner or superuser
+-- can change what this function tells; the ledger is for that.
 
 create or replace function evident.guard_status()
 returns table (kind text, name text, state text, is_intact boolean)
@@ -50,6 +50,20 @@ begin atomic
         ('ledger_tile', 'ledger_tile_level_index_pkey'),
         ('log_identity', 'log_identity_incarnation_pkey'),
         ('tree_head', 'tree_head_number_pkey')
+    ),
+
+    -- When, and by whom, is what these say.
+    defaulted (table_name, column_name, expression) as (
+        values
+        ('event_store', 'event_id', 'evident._uuid_v7()'),
+        ('event_store', 'metadata', '''{}''::jsonb'),
+        ('event_store', 'occurred_at', 'evident._now()'),
+        ('event_store', 'recorded_by', 'SESSION_USER'),
+        ('ledger_publication', 'published_at', 'evident._now()'),
+        ('ledger_publication', 'published_by', 'SESSION_USER'),
+        ('log_identity', 'begun_at', 'evident._now()'),
+        ('log_identity', 'begun_by', 'SESSION_USER'),
+        ('tree_head', 'sealed_at', 'evident._now()')
     ),
 
     relation as (
@@ -151,6 +165,18 @@ begin atomic
             r.oid = c.conrelid
             and k.constraint_name = c.conname
             and c.contype in ('p', 'u')
+
+    union all
+
+    select
+        'default' as kind,
+        v.table_name || '.' || v.column_name as name,
+        coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing') as state,
+        coalesce(pg_get_expr(d.adbin, d.adrelid) = v.expression, false) as is_intact
+    from defaulted as v
+    left join relation as r on v.table_name = r.relname
+    left join pg_attribute as a on r.oid = a.attrelid and v.column_name = a.attname
+    left join pg_attrdef as d on r.oid = d.adrelid and a.attnum = d.adnum
 
     union all
 
@@ -295,7 +321,7 @@ begin atomic
 end;
 
 comment on function evident.guard_status() is
-'What protects history, one row each: kind (trigger, constraint, row security,
+'What protects history, one row each: kind (trigger, constraint, default, row security,
 rule, child, owner, grant, function, role), name, state, and is_intact: false
 where it differs from what the package installs, null where there is nothing to
 compare with.';

@@ -17,6 +17,7 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $function$
 declare
     v_head evident.tree_head := evident._tree_head();

@@ -41,6 +41,13 @@ begin
             'p_max_events', 'not from 1 to 10000000', 'call it again for the rest'
         );
     end if;
+    if pg_is_in_recovery() then
+        -- Where it has nothing to write it would say that there is nothing to seal.
+        raise exception using
+            errcode = 'read_only_sql_transaction',
+            message = 'events cannot be sealed on a standby',
+            hint = 'seal on the primary';
+    end if;
     if not pg_try_advisory_xact_lock(17755::bigint << 48) then
         return 0;
     end if;

@@ -15,10 +15,12 @@ from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_databa
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations
+from support.check_ledger import ledger_violations
 from support.check_projections import DRIFT
 from support.feed_readers import Reader
 from support.feed_work import append_one, run_feed
 from support.read_models import make_read_models
+from support.seal_work import seal_all
 from support.seeds import FULL
 from support.standby import PROMPT, standby_of, wait_for_replay
 from support.store import Store
@@ -186,6 +188,60 @@ def test_a_standby_refuses_what_writes_and_what_has_one_snapshot(pair: Pair) -> 
         there.execute(FEED)
     assert refused.value.sqlstate == "PT400"
     there.execute("rollback")
+
+
+def test_the_ledger_of_a_standby_can_be_checked_and_not_sealed(pair: Pair) -> None:
+    here, there = Store(pair.here).connect(), Store(pair.there).connect()
+    for size in (300, 1, 255):
+        append_events(here, [Entry(uuid.uuid4(), 0, events_of("s", size))])
+        seal_all(here)
+    append_one(here)
+    pair.follow()
+    # Without a stamp there is nothing that it could seal.
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        there.execute("select evident.seal()")
+    stamp(here)
+    pair.follow()
+    for query in (
+        "select h.* from evident.tree_head as h",
+        "select evident.root_hash(s.n) from generate_series(0, 557) as s (n)",
+        "select p.* from evident.event_store as e"
+        " cross join lateral evident.inclusion_proof(e.event_id) as p"
+        " where e.id % 50 = 1 and e.id < 557",
+        "select evident.consistency_proof(s.n, 557) from generate_series(1, 557)"
+        " as s (n)",
+        "select evident.read_tile(0, 2, 45), evident.read_tile(1, 0, 2)",
+        "select s.origin, s.leaves, s.unsealed_events from evident.ledger_status as s",
+    ):
+        primary = here.execute(query.encode()).fetchall()
+        assert there.execute(query.encode()).fetchall() == primary, query
+        assert primary
+    assert there.execute("select * from evident.verify_ledger()").fetchall() == []
+    observer = pair.there.connect(autocommit=True)
+    assert ledger_violations(observer, is_complete=False) == []
+    for call in (
+        "evident.seal()",
+        "evident.begin_incarnation('a test')",
+    ):
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            there.execute(f"select {call}".encode())
+
+
+def test_a_promoted_standby_goes_on_with_the_ledger(mortal_pair: Pair) -> None:
+    here, there = Store(mortal_pair.here), Store(mortal_pair.there)
+    with here.connect() as connection:
+        append_events(connection, [Entry(uuid.uuid4(), 0, events_of("p", 300))])
+        seal_all(connection)
+        append_one(connection)
+        mortal_pair.follow()
+    mortal_pair.here.server.crash()
+    with mortal_pair.there.connect(autocommit=True) as observer:
+        assert observer.execute("select pg_promote()").fetchone() == (True,)
+        with there.connect() as promoted:
+            assert seal_all(promoted) == 1
+            append_one(promoted)
+            assert seal_all(promoted) == 1
+        assert ledger_violations(observer) == []
 
 
 def follow_under_load(pair: Pair, rng: random.Random, events: int) -> list[str]:

@@ -1,5 +1,5 @@
 begin;
-select plan(50);
+select plan(52);
 \ir helpers/refusal.psql
 
 select is(
@@ -188,6 +188,18 @@ from (
         'alter table evident.event_store drop constraint event_store_event_id_key',
         'constraint event_store.event_store_event_id_key: missing',
         'a missing key'
+    ),
+    (
+        'alter table evident.event_store '
+        'alter occurred_at set default ''2001-02-03 00:00:00+00''::timestamptz',
+        'default event_store.occurred_at: '
+        '''2001-02-03 00:00:00+00''::timestamp with time zone',
+        'another default of when events occur'
+    ),
+    (
+        'alter table evident.tree_head alter sealed_at drop default',
+        'default tree_head.sealed_at: missing',
+        'a missing default of when a tree head was sealed'
     ),
     (
         'alter table evident.event_store enable row level security',

@@ -3,3 +3,5 @@
 
 alter table evident.event_store enable trigger event_store_history;
 alter table evident.event_store enable trigger event_store_history_rows;
+alter table evident.ledger_tile enable trigger ledger_tile_history;
+alter table evident.ledger_tile enable trigger ledger_tile_history_rows;
