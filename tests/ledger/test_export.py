@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -285,34 +285,23 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next_one(
     whole = export_anew(dsn, tmp_path / "whole")
     rng = random_source("moments")
     log = tmp_path / "log"
-    killed = 0
-    while killed < KILLS:
-        reached = len(list(log.glob("tile/entries/*")))
-        target = rng.randrange(reached, 118)
-        with contextlib.closing(Killable(dsn, log)) as process:
-            while len(list(log.glob("tile/entries/*"))) < target:
-                assert process.is_running(), "it ended before its time"
-        killed += 1
-        if target > 100:
+
+    def bundles() -> int:
+        return len(list(log.glob("tile/entries/*")))
+
+    for _ in range(KILLS):
+        if bundles() > 100:
             run_export(dsn, log)
             assert content(log) == whole
             shutil.rmtree(log)
+        target = rng.randrange(bundles(), 118)
+        victim = start_at(dsn, "export", str(log))
+        while victim.poll() is None and bundles() < target:
+            time.sleep(0.001)
+        victim.kill()
+        victim.communicate()
     run_export(dsn, log)
     assert content(log) == whole
-
-
-class Killable:
-    """An export that is killed when the block ends."""
-
-    def __init__(self, dsn: str, directory: Path) -> None:
-        self._process = start_at(dsn, "export", str(directory))
-
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 def test_a_torn_last_line_is_completed(
