@@ -179,7 +179,7 @@ def ledger(
     data: Folder = None,
     json: Json = None,
 ) -> None:
-    """The ledger: seal, verify_ledger, proofs, and appends beside the sealer."""
+    """The ledger: seal, verify, proofs, appends beside the sealer, offline verify."""
     with _bench(pg, events, clients, seconds, data) as bench:
         _measure("ledger", bench, ledger_workloads(bench), rounds, calm, json)
 

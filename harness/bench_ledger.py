@@ -16,6 +16,7 @@ from harness.bench_processors import metered
 from harness.bench_rounds import Candidate, Sample, Workload
 from harness.bench_schema import STORE, has_dense_versions
 from harness.bench_server import TEMPLATE, Bench, checkpoint, fresh_database
+from harness.bench_verify import verify_workload
 from harness.database import connect
 
 _SMALL = 10_000  # leaves of the smaller tree for proofs
@@ -44,6 +45,7 @@ def ledger_workloads(bench: Bench) -> Iterator[Workload]:
         seal_all(connection)
     yield _proofs(bench)
     yield _appends(bench)
+    yield from verify_workload(bench)
 
 
 def _sealing(bench: Bench) -> Workload:

@@ -8441,7 +8441,7 @@ declare
     v_hashes bytea;
 begin
     if p_width = 0 then
-        return '';
+        return ''::bytea;
     end if;
 
     select substr(t.hashes, 1, p_width * 32)
@@ -8619,10 +8619,10 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_path bytea[] := '{}';
+    v_path bytea[] := '{}'::bytea[];
     v_level integer := 0;
     v_last bigint;
-    v_right bytea := '';
+    v_right bytea := ''::bytea;
     v_hashes bytea;
     v_place bigint;
 begin
@@ -8810,7 +8810,7 @@ begin
         );
     end if;
     if p_size1 = p_size2 then
-        return '{}';
+        return '{}'::bytea[];
     end if;
 
     while (p_size1 >> v_height) & 1 = 0 loop

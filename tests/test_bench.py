@@ -43,6 +43,9 @@ CANDIDATES = {
         "tree of 1,000 leaves",
         "append_event alone",
         "append_event, seal every 1 s",
+        "plain loop: lines to leaf hashes",
+        "plain loop: stored entries only",
+        "evident verify",
     ],
     "feed": [READ, "evident.read_feed", READ, "evident.read_aggregate"],
 }

@@ -50,7 +50,7 @@ def align(
     extra: list[int] = []
     leaf = row = 0
     while leaf < count and row < len(rows):
-        if _same(leaves[leaf], rows[row]):
+        if is_same(leaves[leaf], rows[row]):
             pairs.append(row)
             leaf += 1
             row += 1
@@ -82,9 +82,10 @@ def align(
     return pairs, extra, row
 
 
-def _same(left: Names, right: Names) -> bool:
-    return any(
-        one is not None and one == other for one, other in zip(left, right, strict=True)
+def is_same(left: Names, right: Names) -> bool:
+    """Say whether two have a name in common."""
+    return (left[0] is not None and left[0] == right[0]) or (
+        left[1] is not None and left[1] == right[1]
     )
 
 

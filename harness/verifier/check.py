@@ -46,6 +46,9 @@ def verify_export(
     started = time.monotonic()
     found = Findings()
     report = Report(str(request.folder), found)
+    if not request.folder.is_dir():
+        found.add(UNREADABLE, f"{request.folder}: no such folder")
+        return report
     if not request.keys:
         found.add(UNSUPPORTED, "no key was given: nobody vouches for the checkpoint")
     report.own = load_own(request.folder, request.keys, found)
@@ -168,6 +171,11 @@ def _count_unsealed(walk: Walk, report: Report) -> None:
 
 def _say_left_out(kept: list[Kept]) -> list[str]:
     notes = []
+    if not kept:
+        notes.append(
+            "no checkpoint kept outside was given: a history that was rewritten and"
+            " signed anew would look the same"
+        )
     for status, text in (
         (SKIPPED, "checkpoints are newer than the export and were not compared"),
         (OTHER_LOG, "checkpoints are of another log and were left out"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Generic, TypeVar
 
-from .align import Names, Source, align
+from .align import Names, Source, align, is_same
 from .entry import Entry, is_version_1
 from .events import Row
 from .findings import LISTED, TAMPERED, UNREADABLE, Findings
@@ -163,6 +163,11 @@ class _Aligned(Generic[T]):
 def _aligned(
     leaves: list[Names], count: int, source: Source[T], names: Callable[[T], Names]
 ) -> _Aligned[T]:
+    near = source.look(count)
+    if len(near) == count and all(map(is_same, leaves, map(names, near))):
+        # Nothing is displaced here, so there is no need to look further.
+        source.take(count)
+        return _Aligned(list(near), count, set(), [])
     ahead = source.look(count + TILE)
     pairs, extra, used = align(leaves, [names(each) for each in ahead], count)
     source.take(used)

@@ -14,7 +14,7 @@ from .growth import Trees
 from .kept import AGREES, ENDED, Kept
 from .merkle import leaf_hash
 from .note import TRUSTED
-from .tiles import TILE, TileError, read_entries, read_tile, tile_width
+from .tiles import TILE, TileError, read_entries, read_tile, tile_width, widths
 
 # (leaf, text, entry, fields)
 Difference = tuple[int | None, str, Stored, tuple[str, ...]]
@@ -33,6 +33,7 @@ class Earlier:
     root: bytes | None = None
     _trees: Trees = field(default_factory=lambda: Trees(1, lambda *_: None))
     _is_whole: bool = True
+    _bundles: int = 0
     _start: int = 0
     _old: list[Item] = field(default_factory=list)
     _new: list[Item] = field(default_factory=list)
@@ -67,6 +68,9 @@ class Earlier:
         self._settle(len(self._old))
         if self.kept.status == ENDED or not self.count:
             return
+        for index, width in widths(self.kept.checkpoint.size, 0):
+            if index >= self._bundles:
+                self._read(index, width)
         if self.root != self.kept.checkpoint.root or self.kept.trust != TRUSTED:
             text = (
                 f"{self.folder}: {self.count:,} leaves differ, but its own checkpoint"
@@ -112,6 +116,7 @@ class Earlier:
 
     def _read(self, index: int, width: int) -> list[bytes] | None:
         """Read the leaf hashes of the earlier export, and grow its tree."""
+        self._bundles = index + 1
         try:
             hashes = read_tile(self.folder, 0, index, width)
         except TileError as error:

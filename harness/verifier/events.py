@@ -24,6 +24,8 @@ KEYS = frozenset(
         "metadata",
     }
 )
+# Whoever may append may append to the log's own aggregate, without end.
+MOST_OWN = 1000
 _NO_HASH = bytes(32)
 _decoder = json.JSONDecoder(object_pairs_hook=list)
 # The C scanner itself, without the search for blanks around the value.
@@ -110,7 +112,7 @@ def read_rows(
                 metadata_hash = sha256(metadata.encode()).digest()
             head = pack(FIRST_LINE, event["id"], raw_id, raw, version, at)
             entry = join((head, first, second, payload_hash, metadata_hash, NO_PRIVATE))
-            if raw == log_id:
+            if raw == log_id and len(own) < MOST_OWN:
                 own.append(OwnEvent(number, event_type, recorded_by, at, payload))
             yield new(
                 Row, (entry, event["id"], raw, version, at, erased, number, "", True)

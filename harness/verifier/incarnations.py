@@ -10,6 +10,8 @@ from .heads import Incarnation
 from .kept import AGREES, Kept
 from .times import show
 
+MOST_NOTES = 30
+
 
 def describe_ended(
     ended: list[Kept],
@@ -49,9 +51,11 @@ def describe_ended(
 
 def describe_own(own_events: Iterable[OwnEvent]) -> list[str]:
     """Say what the log's own events tell about guards and incarnations."""
-    notes = []
+    notes: list[str] = []
     for event in own_events:
         given = _payload(event)
+        if len(notes) == MOST_NOTES:
+            return [*notes, "the log has more events about itself"]
         if event.event_type == "GuardChanged":
             counts = [given.get(each) for each in ("added", "removed")]
             added, removed = (len(x) if isinstance(x, list) else 0 for x in counts)

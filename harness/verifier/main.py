@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,15 +24,29 @@ known, or no key that was given has signed
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "verify") -> int:
-    """Run the verifier and return its exit code."""
+    """Run the verifier and return its exit code.
+
+    Whatever goes wrong with the verifier itself is 2: only tampering may be 1.
+    """
+    try:
+        return _run(arguments, prog)
+    except KeyboardInterrupt:
+        print("interrupted: cannot tell", file=sys.stderr)
+    except Exception:
+        traceback.print_exc()
+        print("cannot tell: the verifier itself failed", file=sys.stderr)
+    return 2
+
+
+def _run(arguments: Sequence[str] | None, prog: str) -> int:
     parser = _parser(prog)
     given = parser.parse_args(arguments)
     try:
         report = _verify(given, parser)
     except NoteError as error:
-        print(f"cannot tell: {error}")
+        _say(f"cannot tell: {error}")
         return 2
-    print(render(report))
+    _say(render(report))
     if given.html is not None:
         from .report_html import render_html
 
@@ -39,6 +56,17 @@ def main(arguments: Sequence[str] | None = None, prog: str = "verify") -> int:
             print(f"error: {given.html}: {error.strerror}", file=sys.stderr)
             return report.exit_code or 2
     return report.exit_code
+
+
+def _say(text: str) -> None:
+    """Write the result, on a terminal of few letters or to a reader that has gone."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Nothing may be left to flush at the end: that would be an error of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _verify(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Report:

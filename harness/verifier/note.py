@@ -84,17 +84,20 @@ def load_keys(given: Iterable[str]) -> dict[tuple[str, bytes], Key]:
     """
     keys = {}
     for each in given:
-        lines = [each]
-        if not _is_key(each):
-            try:
-                lines = Path(each).read_text(encoding="utf-8").splitlines()
-            except (OSError, ValueError) as error:
-                raise NoteError(f"neither a key nor a file of keys: {each}") from error
-        for line in lines:
-            if line.strip() and not line.startswith("#"):
-                key = parse_key(line)
-                keys[key.name, key.key_id] = key
+        for key in _keys(each):
+            keys[key.name, key.key_id] = key
     return keys
+
+
+def _keys(given: str) -> list[Key]:
+    try:
+        return [parse_key(given)]
+    except NoteError as refusal:
+        try:
+            lines = Path(given).read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            raise refusal from None
+    return [parse_key(x) for x in lines if x.strip() and not x.startswith("#")]
 
 
 def parse_note(data: bytes) -> Note:
@@ -177,7 +180,3 @@ def from_base64(text: str) -> bytes:
     if base64.b64encode(data).decode() != text:
         raise NoteError("not canonical base64")
     return data
-
-
-def _is_key(text: str) -> bool:
-    return len(text.split("+", 2)) == 3 and not Path(text).exists()

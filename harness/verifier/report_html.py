@@ -8,7 +8,7 @@ from .report_cells import e, mono
 from .report_sections import aggregates, dates, findings, history
 from .report_style import BAD, CSS, GOOD, UNSURE
 from .report_svg import mark
-from .report_words import NOT_KNOWN, checked
+from .report_words import checked, not_known
 from .text import headline
 
 TITLES = {"clean": "Clean", "tampered": "Tampered", "cannot tell": "Cannot tell"}
@@ -50,10 +50,13 @@ keys gets the same result.</footer>
 
 def _top(report: Report, title: str, tone: str) -> str:
     sentence = headline(report).partition(": ")[2]
+    if sentence.split(" ")[0].isalpha():
+        # The name of a file keeps its letters.
+        sentence = sentence[:1].upper() + sentence[1:]
     return (
         f'<header class="top">{mark(report.verdict, tone)}<div>'
         f'<div class="eyebrow"><b>Verification</b> of {e(report.subject)}</div>'
-        f"<h1>{title}</h1><p>{e(sentence[:1].upper() + sentence[1:])}.</p>"
+        f"<h1>{title}</h1><p>{e(sentence)}.</p>"
         "</div></header>"
     )
 
@@ -107,7 +110,7 @@ def _facts(report: Report) -> str:
 
 def _limits(report: Report) -> str:
     did = "".join(f"<li>{e(each)}</li>" for each in checked(report))
-    unknown = "".join(f"<li>{each}</li>" for each in NOT_KNOWN)
+    unknown = "".join(f"<li>{e(each)}</li>" for each in not_known(report))
     return (
         '<section class="columns"><div class="card"><h2>What was checked</h2>'
         f'<ul class="plain did">{did}</ul></div>'

@@ -41,6 +41,9 @@ def history(report: Report) -> str:
         [report.own, *report.kept],
         key=lambda each: (each.checkpoint.incarnation, each.checkpoint.size),
     )
+    if len(kept) > ROWS:
+        # What agrees is what may be left out of the table.
+        kept.sort(key=lambda each: each.status == AGREES)
     rows = table(
         ("Checkpoint", "Incarnation", "#Size", "Sealed", "Result"),
         [_checkpoint(each) for each in kept],

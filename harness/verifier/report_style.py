@@ -61,13 +61,15 @@ td.w { width: 34%; }
   font-weight: 560; white-space: nowrap; border: 1px solid currentColor; }
 .good { color: #2f6b4f; } .bad { color: #a5342b; } .unsure { color: #8a6414; }
 .quiet { color: #667079; }
-.bar { height: 8px; border-radius: 4px; background: #4f7d9b; min-width: 2px; }
+.bar { height: 8px; border-radius: 4px; background: #4f7d9b; min-width: 2px;
+  margin-top: 6px; }
 ul.plain { list-style: none; margin: 0; padding: 0; }
 ul.plain li { padding: 7px 0 7px 26px; position: relative; }
 ul.plain li::before { position: absolute; left: 2px; font-weight: 700; }
 ul.did li::before { content: "\\2713"; color: #2f6b4f; }
 ul.not li::before { content: "\\2013"; color: #8b9097; }
 .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 14px; }
+.columns .card + .card { margin-top: 0; }
 .none { color: var(--soft); margin: 0; }
 .more { color: var(--soft); font-size: 13px; margin: 10px 0 0; }
 svg text { font: 12px "Inter", "Segoe UI", "Helvetica Neue", Arial, sans-serif;

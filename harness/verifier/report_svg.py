@@ -83,7 +83,7 @@ def by_size(report: Report) -> str:
             f'<line x1="{x(leaf):.1f}" x2="{x(leaf):.1f}" y1="{base - 16}"'
             f' y2="{base + 16}" stroke="{BAD}" stroke-width="1.6"/>'
         )
-    parts += [_dot(x(each.checkpoint.size), base, each) for each in _thin(kept)]
+    parts += [_dot(x(each.checkpoint.size), base, each) for each in _shown(kept)]
     marks = sorted({0, *(each.checkpoint.size for each in kept)})
     parts += _labels([(x(each), f"{each:,}") for each in marks], base + 32)
     parts.append(f'<text x="{LEFT}" y="24">by position: leaf 0 to {end:,}</text>')
@@ -122,7 +122,7 @@ def by_time(report: Report) -> str:
         ' fill="#4f7d9b" fill-opacity="0.10"/>',
         f'<polyline points="{line}" fill="none" stroke="#4f7d9b" stroke-width="2"/>',
     ]
-    for each in _thin(kept):
+    for each in _shown(kept):
         x, y = place(each.checkpoint.size, each.sealed_at or 0)
         parts.append(_dot(x, y, each))
     for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
@@ -166,6 +166,13 @@ def _own_log(report: Report) -> list[Kept]:
     return [
         each for each in [*report.kept, report.own] if each.checkpoint.log_id == log_id
     ]
+
+
+def _shown(kept: Sequence[Kept]) -> Sequence[Kept]:
+    """Thin out what agrees, and draw the rest over it."""
+    agreeing = [each for each in kept if each.status == AGREES]
+    others = [each for each in kept if each.status != AGREES]
+    return [*_thin(agreeing), *_thin(others)]
 
 
 def _thin(items: Sequence[T]) -> Sequence[T]:

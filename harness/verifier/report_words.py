@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .findings import UNREADABLE
 from .kept import AGREES, DIFFERS
 from .note import TRUSTED
 from .report import Report
@@ -15,6 +16,18 @@ NOT_KNOWN = (
     "Whether the owner of the database, the holder of the signing key and every keeper"
     " of a checkpoint acted together.",
 )
+NONE_KEPT = (
+    "Whether all of history was rewritten and signed anew: no checkpoint that somebody"
+    " kept outside was given to compare with."
+)
+
+
+def not_known(report: Report) -> list[str]:
+    """Say what remains unknown, whatever the verdict."""
+    lines = list(NOT_KNOWN)
+    if report.event_id is None and not report.kept:
+        lines.insert(0, NONE_KEPT)
+    return lines
 
 
 def checked(report: Report) -> list[str]:
@@ -31,11 +44,14 @@ def checked(report: Report) -> list[str]:
             "The leaf hash of the event, built from its fields.",
             "The inclusion proof, from this leaf to the signed root.",
         ]
+    tiles = "What there is of the tiles"
+    if not report.found.counts[UNREADABLE]:
+        tiles = "All tiles"
     compared = sum(each.status in (AGREES, DIFFERS) for each in report.kept)
     lines += [
         f"{report.checked:,} events, encoded anew from events.ndjson and compared with"
         " the stored entries and leaf hashes.",
-        "All tiles, rebuilt at every level, and the root over them.",
+        f"{tiles}, rebuilt at every level, and the root over them.",
         f"{compared:,} checkpoints from outside, each against the root at its size.",
         f"{report.heads:,} tree heads of the database.",
         f"Versions 1 to n of {report.aggregates:,} aggregates; ascending ids.",

@@ -15,7 +15,10 @@ TIMELINE_POINTS = 400
 
 @dataclass(slots=True)
 class Seals:
-    """The state along the tree heads; `undated` checkpoints get their times here."""
+    """The state along the tree heads.
+
+    `undated` checkpoints, the smallest last, get their times from them.
+    """
 
     undated: list[Kept]
     count: int = 0
@@ -32,8 +35,8 @@ class Seals:
 
     def see(self, head: Head, roots: Mapping[int, set[bytes]]) -> None:
         """Compare one head with the roots of the bundle in which it ends."""
-        while self.undated and self.undated[0].checkpoint.size <= head.size:
-            self.undated.pop(0).sealed_at = head.sealed_at
+        while self.undated and self.undated[-1].checkpoint.size <= head.size:
+            self.undated.pop().sealed_at = head.sealed_at
         if self.count % self._stride == 0:
             self.timeline.append((head.size, head.sealed_at))
             if len(self.timeline) > TIMELINE_POINTS:

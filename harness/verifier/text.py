@@ -78,7 +78,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"{'tree heads':13}{report.heads:,}"
     statuses = [each.status for each in report.kept]
     for status in sorted(set(statuses)):
-        yield f"{'checkpoints':13}{statuses.count(status):,} {status or 'not compared'}"
+        count = statuses.count(status)
+        yield f"{'checkpoints':13}{count:,}: {status or 'not compared'}"
     for note in report.notes:
         yield f"{'note':13}{note}"
     for kind in CLASSES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import takewhile
 from pathlib import Path
 
 from .align import Source
@@ -41,7 +40,8 @@ class Walk:
         self.order, self.displaced = Order(found), Displaced()
         self.root: bytes | None = None
         self.checked = 0
-        self._targets = sorted(targets, key=lambda each: each.checkpoint.size)
+        # The next one is the last, where taking it is cheap.
+        self._targets = sorted(targets, key=lambda x: x.checkpoint.size, reverse=True)
         self.seals = Seals(self._targets)
         self._tiles = Tiles(folder, size, found)
         self._trees = Trees(3, self._tiles.check_node)
@@ -135,8 +135,9 @@ class Walk:
     ) -> None:
         """Grow the trees, and compare their roots on the way."""
         end = start + count
-        targets = list(takewhile(lambda x: x.checkpoint.size <= end, self._targets))
-        self._targets = self._targets[len(targets) :]
+        targets = []
+        while self._targets and self._targets[-1].checkpoint.size <= end:
+            targets.append(self._targets.pop())
         sizes = {each.checkpoint.size for each in targets} | {x.size for x in heads}
         roots = self._trees.grow(leaves, {each for each in sizes if each > start})
         for target in targets:

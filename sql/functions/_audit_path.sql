@@ -19,10 +19,10 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_path bytea[] := '{}';
+    v_path bytea[] := '{}'::bytea[];
     v_level integer := 0;
     v_last bigint;
-    v_right bytea := '';
+    v_right bytea := ''::bytea;
     v_hashes bytea;
     v_place bigint;
 begin

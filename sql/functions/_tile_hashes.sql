@@ -19,7 +19,7 @@ declare
     v_hashes bytea;
 begin
     if p_width = 0 then
-        return '';
+        return ''::bytea;
     end if;
 
     select substr(t.hashes, 1, p_width * 32)

@@ -27,7 +27,7 @@ begin
         );
     end if;
     if p_size1 = p_size2 then
-        return '{}';
+        return '{}'::bytea[];
     end if;
 
     while (p_size1 >> v_height) & 1 = 0 loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from support import exports
 from support.exports import Export, Log
 from support.judging import edit_lines
 
+from harness.verifier import main as command
+from harness.verifier import progress
 from harness.verifier.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +124,59 @@ def test_options_of_exports_are_refused_for_proofs(
             main([str(proof), *more])
         assert ended.value.code == 2
         assert "are for exports" in capsys.readouterr().err
+
+
+def test_a_failure_of_the_verifier_itself_is_no_tampering(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for failure in (RuntimeError("broken"), MemoryError(), KeyboardInterrupt()):
+
+        def fail(*_: object, failure: BaseException = failure) -> None:
+            raise failure
+
+        monkeypatch.setattr(command, "verify_export", fail)
+        assert main([str(folder), "--key", KEY]) == 2
+        assert "cannot tell" in capsys.readouterr().err
+
+
+def test_a_terminal_of_few_letters_changes_no_exit_code(
+    folder: Path, sealed: Export
+) -> None:
+    edit_lines(folder, lambda lines: [x.update(metadata="7") for x in lines[:100]])
+    command = [sys.executable, "-m", "harness.verifier", str(folder), "--key", KEY]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_reader_that_has_gone_changes_no_exit_code(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-m", "harness.verifier", str(folder), "--key", KEY],
+            cwd=ROOT,
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_progress_is_a_bar_with_speed_and_the_time_that_is_left() -> None:
+    text = progress.line(2_500_000, 10_000_000, 25.0)
+    assert text == (
+        "████████░░░░░░░░░░░░░░░░░░░░░░░░  25%"
+        "  2,500,000 of 10,000,000 events  100,000/s  1:15"
+    )
+    assert progress.line(0, 0, 0.0).startswith("█" * 32)
 
 
 def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -85,6 +85,17 @@ def test_a_larger_earlier_export_says_that_history_is_shorter(
     assert is_clean(judge(earlier, earlier=folder, as_of=True))
 
 
+def test_an_older_export_as_of_its_time_may_not_differ_from_a_younger_one(
+    sealed: Export, tmp_path: Path, folder: Path
+) -> None:
+    events = [dict(each) for each in sealed.events[:400]]
+    events[30]["payload"] = "{}"
+    export = exports.make_export(events, log=sealed.log)
+    old = exports.write_export(export, tmp_path / "old")
+    report = judge(old, earlier=folder, as_of=True)
+    assert names_event(report, sealed.events[30], 30).fields == ("payload",)
+
+
 def test_an_edited_event_is_reported_once(
     folder: Path, sealed: Export, earlier: Path
 ) -> None:

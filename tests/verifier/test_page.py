@@ -88,6 +88,12 @@ def test_the_page_tells_what_was_found(
     assert "Whether something was never recorded at all." in page
 
 
+def test_the_page_says_when_nothing_from_outside_was_given(folder: Path) -> None:
+    report = judge(folder)
+    assert "no checkpoint kept outside was given" in report.notes[-1]
+    assert "Whether all of history was rewritten" in render_html(report)
+
+
 def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
     log = Log(name=EVIL.replace("\x1b", ""), incarnation=2)
     events = exports.make_events(6)

@@ -99,7 +99,7 @@ def test_a_bundle_cut_off_between_entries_is_not_tampered(
 
 def test_an_empty_folder_and_no_folder_are_unreadable(tmp_path: Path) -> None:
     names_file(judge(tmp_path), "checkpoint: missing")
-    names_file(judge(tmp_path / "nowhere"), "checkpoint: missing")
+    names_file(judge(tmp_path / "nowhere"), "nowhere: no such folder")
 
 
 def test_a_checkpoint_of_a_size_that_nothing_has_ends_soon(tmp_path: Path) -> None:
