@@ -96,7 +96,9 @@ def _published_or_silent(path: Path | None) -> None:
 def seal(
     max_events: Annotated[
         int,
-        typer.Option("--max-events", min=1, help="Events in one transaction."),
+        typer.Option(
+            "--max-events", min=1, max=10_000_000, help="Events in one transaction."
+        ),
     ] = 50_000,
     dsn: Dsn = None,
 ) -> None:

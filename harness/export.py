@@ -20,7 +20,7 @@ import psycopg
 from harness import export_source as source
 from harness import published
 from harness.database import Failure
-from harness.export_files import FORMAT, Folder, edges
+from harness.export_files import FORMAT, Folder, edges, writing_to
 from harness.export_lines import Lines, differs, last_event
 from harness.export_source import Bundle
 from harness.published import Published
@@ -49,7 +49,7 @@ def run(
     `begin` hears the number of leaves and how many of them are there already,
     `advance` how many more are. Raises Failure and psycopg.Error.
     """
-    with source.snapshot(dsn) as connection:
+    with writing_to(directory), source.snapshot(dsn) as connection:
         if checkpoint is None:
             target = published.newest(connection)
         else:

@@ -6,6 +6,7 @@ killed leaves no half of one.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -29,6 +30,15 @@ def edges(size: int) -> Iterator[tuple[int, int, int]]:
         yield level, size // TILE, size % TILE
         size //= TILE
         level += 1
+
+
+@contextlib.contextmanager
+def writing_to(directory: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a Failure."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(f"cannot write to {directory}: {error.strerror}") from None
 
 
 class Folder:

@@ -16,6 +16,7 @@ import psycopg
 from harness import export_source as source
 from harness import published
 from harness.database import Failure
+from harness.export_files import writing_to
 from harness.verifier.events import read_rows
 from harness.verifier.merkle import leaf_hash, proves_inclusion
 
@@ -58,11 +59,12 @@ def run(dsn: str, event_id: UUID, directory: Path) -> Path:
     lines = ["c2sp.org/tlog-proof@v1", f"index {index}"]
     lines += [base64.b64encode(each).decode() for each in hashes]
     proof = "\n".join(lines) + f"\n\n{target.text}"
-    directory.mkdir(parents=True, exist_ok=True)
     file = directory / f"{event_id}.tlog-proof"
-    # The event first: a proof without one would be of no use.
-    file.with_suffix(".json").write_bytes(line)
-    file.write_bytes(proof.encode())
+    with writing_to(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        # The event first: a proof without one would be of no use.
+        file.with_suffix(".json").write_bytes(line)
+        file.write_bytes(proof.encode())
     return file
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from support.ledger_store import (
     seal,
 )
 from support.programs import finish, start_at
-from support.publishing import AUDITOR, auditor_dsn
+from support.publishing import AUDITOR, Outside, auditor_dsn
 from support.seeds import FULL, random_source
 
 from harness import export
@@ -159,6 +159,32 @@ def test_an_export_is_the_tree_of_the_checkpoint(
     assert heads[-1]["root_hash"] == root
 
 
+def test_an_empty_log_is_exported_and_goes_on(
+    db: Database, kept: Outside, owner: Owner, tmp_path: Path
+) -> None:
+    kept.publish(db)
+    dsn = auditor_dsn(db)
+    assert set(export_anew(dsn, tmp_path / "log")) == {
+        "checkpoint",
+        "events.ndjson",
+        "log.json",
+        "tree-heads.ndjson",
+    }
+    publish_at(owner, 3)
+    run_export(dsn, tmp_path / "log")
+    assert content(tmp_path / "log") == export_anew(dsn, tmp_path / "new")
+
+
+def test_a_place_that_cannot_be_written_is_said(
+    db: Database, owner: Owner, tmp_path: Path
+) -> None:
+    publish_at(owner, 3)
+    (tmp_path / "file").write_text("")
+    code, err = command(auditor_dsn(db), str(tmp_path / "file"))
+    assert code == 1
+    assert f"error: cannot write to {tmp_path / 'file'}: " in err
+
+
 def test_tiles_of_all_levels_are_there(
     db: Database, owner: Owner, tmp_path: Path
 ) -> None:
@@ -232,7 +258,7 @@ def test_a_run_that_is_killed_at_any_step_is_completed_by_the_next_one(
     publish_at(owner, 600)
     whole = export_anew(dsn, tmp_path / "whole")
     rng = random_source("steps")
-    # 13 steps change a new directory, so the last numbers never kill.
+    # The last numbers are beyond the end of a run, and kill nothing.
     for step in range(1, 18):
         log = tmp_path / f"log{step}"
         if step % 2:
@@ -259,34 +285,23 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next_one(
     whole = export_anew(dsn, tmp_path / "whole")
     rng = random_source("moments")
     log = tmp_path / "log"
-    killed = 0
-    while killed < KILLS:
-        reached = len(list(log.glob("tile/entries/*")))
-        target = rng.randrange(reached, 118)
-        with contextlib.closing(Killable(dsn, log)) as process:
-            while len(list(log.glob("tile/entries/*"))) < target:
-                assert process.is_running(), "it ended before its time"
-        killed += 1
-        if target > 100:
+
+    def bundles() -> int:
+        return len(list(log.glob("tile/entries/*")))
+
+    for _ in range(KILLS):
+        if bundles() > 100:
             run_export(dsn, log)
             assert content(log) == whole
             shutil.rmtree(log)
+        target = rng.randrange(bundles(), 118)
+        victim = start_at(dsn, "export", str(log))
+        while victim.poll() is None and bundles() < target:
+            time.sleep(0.001)
+        victim.kill()
+        victim.communicate()
     run_export(dsn, log)
     assert content(log) == whole
-
-
-class Killable:
-    """An export that is killed when the block ends."""
-
-    def __init__(self, dsn: str, directory: Path) -> None:
-        self._process = start_at(dsn, "export", str(directory))
-
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 def test_a_torn_last_line_is_completed(
