@@ -8,22 +8,11 @@ from hashlib import sha256
 from struct import error as StructError
 from typing import Any, NamedTuple
 
-from .entry import FIRST_LINE, HEAD, LENGTH, NO_PRIVATE
+from .entry import FIELDS, FIRST_LINE, HEAD, LENGTH, NO_PRIVATE
 from .times import parse_exact
 
-KEYS = frozenset(
-    {
-        "id",
-        "event_id",
-        "aggregate_id",
-        "version",
-        "occurred_at",
-        "event_type",
-        "recorded_by",
-        "payload",
-        "metadata",
-    }
-)
+# The private data behind the commitment is in no line.
+KEYS = frozenset(FIELDS) - {"private"}
 # Whoever may append may append to the log's own aggregate, without end.
 MOST_OWN = 1000
 _NO_HASH = bytes(32)
