@@ -92,10 +92,12 @@ def read_tree(connection: Connection) -> Tree:
         )
     origin = f"{name}/{log_id}/{incarnation}"
     body = checkpoint_body(origin, size, root)
-    # A name with line ends in it would let the database choose all that is signed.
+    # A name with line ends in it would let the database choose all that is signed, and
+    # one with other control characters makes a note that nobody reads.
     with contextlib.suppress(NoteError):
         head = parse_checkpoint(body)
-        if (head.origin, head.size, head.root) == (origin, size, root):
+        is_same = (head.origin, head.size, head.root) == (origin, size, root)
+        if is_same and origin.isprintable():
             return Tree(head, body, reason, published)
     raise Failure(f"{origin!r} cannot be the origin of a checkpoint")
 

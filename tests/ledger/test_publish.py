@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import threading
@@ -168,6 +169,14 @@ def forge_an_origin(owner: Connection) -> None:
     )
 
 
+def take_an_invisible_name(owner: Connection) -> None:
+    owner.execute(DISARM)
+    owner.execute(
+        "update evident.log_identity set incarnation = incarnation + 7,"
+        " name = e'a\\x1b[2Jb'"
+    )
+
+
 ATTACKS: dict[Callable[[Connection], None], str] = {
     shrink: "the tree has 5 leaves, 310 leaves were published",
     edit_the_edge: "does not follow from the sealed events",
@@ -177,6 +186,7 @@ ATTACKS: dict[Callable[[Connection], None], str] = {
     become_another_log: "checkpoints of the log",
     become_older: "in incarnation 1 of the log",
     take_another_name: "the log is called else.example",
+    take_an_invisible_name: "cannot be the origin of a checkpoint",
     forge_an_origin: "cannot be the origin of a checkpoint",
 }
 
@@ -315,7 +325,7 @@ def test_an_earlier_key_that_is_none_is_refused(
     db: Database, kept: Outside, tmp_path: Path
 ) -> None:
     given = Publisher(kept.publisher.key, kept.directory, print, ["nothing"])
-    with pytest.raises(Failure, match="not a verifier key"):
+    with pytest.raises(Failure, match="not a verifier key: nothing"):
         publishing.publish(auditor_dsn(db), given)
 
 
@@ -331,9 +341,8 @@ def test_a_lost_directory_is_said(
     ]
 
 
-def test_two_publishers_never_both_write(
-    db: Database, owner: Connection, kept: Outside
-) -> None:
+def publish_beside_another(db: Database, owner: Connection, kept: Outside) -> None:
+    """Let a publisher come while another one is at work."""
     grow(owner, 5)
     kept.publish(db)
     inside = threading.Barrier(2)
@@ -356,6 +365,20 @@ def test_two_publishers_never_both_write(
     assert said == f"another publisher is at work in {kept.directory}"
     assert kept.publish(db) is not None
     check_directory(kept)
+
+
+def test_two_publishers_never_both_write(
+    db: Database, owner: Connection, kept: Outside
+) -> None:
+    publish_beside_another(db, owner, kept)
+
+
+def test_a_publisher_that_takes_no_lock_is_caught(
+    db: Database, owner: Connection, kept: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    with pytest.raises(pytest.fail.Exception):
+        publish_beside_another(db, owner, kept)
 
 
 def test_a_directory_that_cannot_be_made_is_told(db: Database, kept: Outside) -> None:
