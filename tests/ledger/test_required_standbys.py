@@ -35,6 +35,8 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
+# Whoever runs the tests in the background of a shell has it ignored.
+CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 WAITS = """
 exists (
     select
@@ -241,18 +243,19 @@ def test_a_signal_ends_a_publisher_that_waits(pair: Pair, words: list[str]) -> N
     key = kept.directory.parent / "key"
     given = ["--key", key, "--out", kept.directory, "--dsn", auditor_dsn(pair.here)]
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "publish", *map(str, given), *words],
+        [sys.executable, "-c", CTRL_C + MAIN, "publish", *map(str, given), *words],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
-        pair.wait()
-        process.send_signal(signal.SIGTERM if words else signal.SIGINT)
-        code, out, err = finish(process)
-    finally:
-        process.kill()
+    with process:
+        try:
+            pair.wait()
+            process.send_signal(signal.SIGTERM if words else signal.SIGINT)
+            code, out, err = finish(process)
+        finally:
+            process.kill()
     assert (code == 0) == bool(words), err
     assert out == ""
     assert "Traceback" not in err
@@ -284,8 +287,10 @@ def promote_and_publish(pair: Pair) -> None:
 
 @pytest.fixture
 def mortal_pair(major: int, tmp_path: Path) -> Iterator[Pair]:
-    with primary_and_standby(major) as (primary, standby):
-        here = Database(TEMPLATE, primary)
+    with (
+        primary_and_standby(major) as (primary, standby),
+        contextlib.closing(Database(TEMPLATE, primary)) as here,
+    ):
         kept = outside(tmp_path)
         owner = here.connect(autocommit=True)
         grow(owner, 5)
