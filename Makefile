@@ -57,8 +57,10 @@ pgtap: $(VENV)/.installed-dev
 pytest: $(VENV)/.installed-dev
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
-	    $(BIN)/pytest -q -n $(JOBS) --pg $$major; \
+	    $(BIN)/pytest -q -n $(JOBS) --pg $$major --ignore tests/verifier; \
 	done
+	@echo "pytest without a server"
+	@$(BIN)/pytest -q -n $(JOBS) tests/verifier
 
 freeze: $(VENV)/.installed-dev
 	$(BIN)/evident freeze

@@ -88,11 +88,16 @@ class Turn:
 
 @dataclass
 class Sealing:
-    """The time of the next seal, and what is known of the last ones."""
+    """The time of the next seal, and for `once` how far it has come.
+
+    `target` is the position up to which everything has to be sealed in the end: known
+    when all is sealed that was there at the start, since a seal may append an event of
+    its own.
+    """
 
     interval: float
     due: float = 0.0
-    calls: int = 0
+    target: int | None = None
     is_done: bool = False
     penalty: Pause = field(
         default_factory=lambda: Pause(FIRST_PENALTY, LONGEST_PENALTY)
@@ -101,7 +106,6 @@ class Sealing:
     def sealed(self, is_full: bool, now: float) -> None:
         """Have the next turn at once while there is more, later when not."""
         self.penalty.reset()
-        self.calls += 1
         self.due = now if is_full else now + self.interval
 
     def failed(self, now: float) -> float:

@@ -141,9 +141,10 @@ def seal(connection: Connection, sealing: Sealing, state: State) -> None:
     try:
         count = _value(connection, SEAL, [LIMIT])
         if state.work.once:
-            # Twice, for the first seal may append an event of its own.
-            is_left = _value(connection, IS_LEFT, [state.target])
-            sealing.is_done = sealing.calls > 0 and not is_left
+            target = state.target if sealing.target is None else sealing.target
+            if not _value(connection, IS_LEFT, [target]):
+                sealing.is_done = sealing.target is not None
+                sealing.target = _value(connection, _POSITION, [])
     except psycopg.Error as error:
         seconds = sealing.failed(time.monotonic())
         if is_lost(connection, error):
