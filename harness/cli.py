@@ -135,7 +135,7 @@ def rollback(
 
 @app.command()
 def status(dsn: Dsn = None) -> None:
-    """Show server, version, migrations, feed and size."""
+    """Show server, version, migrations, feed, ledger and size."""
     from harness import status as report
 
     report.show(resolve_dsn(dsn))
