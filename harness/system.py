@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import importlib.metadata
 import importlib.util
@@ -29,13 +30,26 @@ def system_user() -> pwd.struct_passwd | None:
     """
     if os.geteuid() != 0:
         return None
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(_SYSTEM_USER)
+    if (found := _account(_SYSTEM_USER)) is not None:
+        return found
     made = run(["useradd", "--system", "--shell", "/bin/sh", _SYSTEM_USER])
     # When two processes try at once the loser finds what the other has made.
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(_SYSTEM_USER)
+    if (found := _account(_SYSTEM_USER)) is not None:
+        return found
     raise Failure(f"cannot create the system user {_SYSTEM_USER}", made.stdout.strip())
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
+    """Look an account up when nobody is half-way through making it.
+
+    useradd writes /etc/passwd before /etc/shadow, and runuser needs both. Whoever
+    writes them holds this lock (see lckpwdf(3)).
+    """
+    with contextlib.suppress(OSError), Path("/etc/.pwd.lock").open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(name)
+    return None
 
 
 def hand_over(path: Path) -> None:

