@@ -12,11 +12,15 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from support.seeds import SEED
 
 from harness.database import connect
 from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
+
+# What the tests of the promises show: see trust/.
+pytest_plugins = ["trust.plugin"]
 
 TEMPLATE = "evident_template"
 SETTINGS = {
@@ -41,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"PostgreSQL {config.getoption('--pg')}"
+    return f"PostgreSQL {config.getoption('--pg')}, EVIDENT_SEED={SEED}"
 
 
 @dataclass

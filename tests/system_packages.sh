@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install what `make test` needs beside Python: the system's own PostgreSQL with pgTAP,
-# plpgsql_check and pg_cron, pg_prove, PgBouncer, openssl, and a browser to draw reports
+# plpgsql_check and pg_cron, pg_prove, PgBouncer, openssl, sqlsmith, libfaketime, and a
+# browser to draw reports
 # with, from Debian's or Ubuntu's packages.
 # Says what to install where it cannot do that itself.
 set -eu
@@ -32,6 +33,7 @@ packages() {
     echo "postgresql-${major:-15} postgresql-${major:-15}-pgtap" \
         "postgresql-${major:-15}-plpgsql-check postgresql-${major:-15}-cron" \
         "libtap-parser-sourcehandler-pgtap-perl pgbouncer openssl" \
+        "sqlsmith libfaketime" \
         "$(browser)"
 }
 

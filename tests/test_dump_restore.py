@@ -16,6 +16,8 @@ from support.read_models import make_read_models
 if TYPE_CHECKING:
     from conftest import Database
 
+pytestmark = pytest.mark.promise(17)
+
 APPEND = "select evident.append_event(gen_random_uuid(), 'Kept', '{\"n\": 1.10}')"
 
 CLAIM = "select c.epoch, c.id from evident.claim_events('relay', 'w') as c"

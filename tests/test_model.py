@@ -16,6 +16,8 @@ from support.model_machine import Requests
 from support.seeds import SEED, random_source
 from support.twins import install
 
+pytestmark = pytest.mark.promise(2)
+
 
 def run_model(
     connection: psycopg.Connection[Any], examples: int, phases: list[Phase]

@@ -11,6 +11,8 @@ from support.read_models import make_read_models
 if TYPE_CHECKING:
     from conftest import Database
 
+pytestmark = pytest.mark.promise(14)
+
 _FINDINGS = """
     select p.oid::regprocedure::text, c.lineno, c.sqlstate, c.message, c.level
     from pg_proc as p

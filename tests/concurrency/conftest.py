@@ -53,6 +53,13 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture
-def twin(observer: psycopg.Connection[Any]) -> Callable[[str], None]:
+def twin(
+    request: pytest.FixtureRequest, observer: psycopg.Connection[Any]
+) -> Callable[[str], None]:
     """Replace part of this test's own database by a deliberately broken variant."""
-    return lambda name: install(observer, name)
+
+    def spoil(name: str) -> None:
+        install(observer, name)
+        request.node.user_properties.append(("broken", name))
+
+    return spoil

@@ -13,6 +13,8 @@ from support.calls import Entry, append_batch, append_event, append_events, even
 from support.store import Store
 from support.waiting import Background, is_true, wait_until_blocked
 
+pytestmark = pytest.mark.promise(7)
+
 Observer = psycopg.Connection[Any]
 
 ANNOUNCED = """
@@ -136,6 +138,7 @@ def test_an_append_that_queues_does_not_hold_the_feed_back(
     assert not is_announced_in_the_queue(store, observer)
 
 
+@pytest.mark.twin_of(7)
 def test_an_early_announcement_is_caught_in_the_queue(
     store: Store, observer: Observer, twin: Callable[[str], None]
 ) -> None:

@@ -14,6 +14,8 @@ from support.seeds import SEED, random_source
 from support.store import Store
 from support.ugly_calls import ARGUMENTS, input_violations, listed_calls
 
+pytestmark = pytest.mark.promise(15)
+
 Observer = psycopg.Connection[Any]
 
 

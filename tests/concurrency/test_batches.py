@@ -25,6 +25,8 @@ from support.killer import run_under_kills
 from support.skew import crossed_batches
 from support.store import Store
 
+pytestmark = pytest.mark.promise(4)
+
 Observer = psycopg.Connection[Any]
 REFUSALS = frozenset({"PT404", "PT409"})
 
@@ -88,6 +90,7 @@ def test_two_batches_that_check_what_the_other_appends_never_both_pass(
         assert accepted == 1
 
 
+@pytest.mark.twin_of(4)
 def test_unsorted_batches_are_caught_in_a_deadlock(
     store: Store, rng: random.Random, twin: Callable[[str], None]
 ) -> None:
@@ -99,6 +102,7 @@ def test_unsorted_batches_are_caught_in_a_deadlock(
     assert any("40P01" in each for each in first_violations(check))
 
 
+@pytest.mark.twin_of(4)
 def test_a_batch_that_leaves_out_conflicts_is_caught(
     store: Store, rng: random.Random, twin: Callable[[str], None]
 ) -> None:
@@ -107,6 +111,7 @@ def test_a_batch_that_leaves_out_conflicts_is_caught(
     assert history_violations(operations, store.log(), REFUSALS)
 
 
+@pytest.mark.twin_of(4)
 def test_checks_without_locks_are_caught_in_a_write_skew(
     store: Store, observer: Observer, twin: Callable[[str], None]
 ) -> None:

@@ -6,9 +6,12 @@ import uuid
 from typing import Any
 
 import psycopg
+import pytest
 from support.calls import Entry, append_batch, append_event, call, events_of
 from support.store import Store
 from support.waiting import Background, wait_until_blocked
+
+pytestmark = pytest.mark.promise(3)
 
 Observer = psycopg.Connection[Any]
 

@@ -17,13 +17,15 @@ from support.consumer_work import run_consumer
 from support.consumer_workers import CLAIM, CONFIRM, CONSUMER
 from support.feed_work import in_background
 from support.feed_writers import Progress, write
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
 from support.waiting import Background, wait_until_blocked
 
+pytestmark = pytest.mark.promise(6)
+
 Observer = psycopg.Connection[Any]
 
-EVENTS = 50_000 if FULL else 4_000
+EVENTS = scaled(4_000, 50_000)
 STAMPED = "select s.position from evident.feed_stamp as s"
 
 
@@ -39,6 +41,7 @@ def test_nothing_is_skipped_and_order_is_kept(
     assert run.outcomes()["PT423"] > 0
 
 
+@pytest.mark.twin_of(6)
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [

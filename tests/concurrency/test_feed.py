@@ -11,12 +11,14 @@ import pytest
 from support.bounded import first_violations
 from support.check_feed import feed_violations
 from support.feed_work import Run, append_one, run_feed
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
+
+pytestmark = pytest.mark.promise(6)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = 200_000 if FULL else 20_000
+EVENTS = scaled(20_000, 200_000)
 
 
 def violations(run: Run) -> list[str]:
@@ -45,6 +47,7 @@ def test_a_reader_may_take_its_time_between_the_statements(
     assert violations(run) == []
 
 
+@pytest.mark.twin_of(6)
 @pytest.mark.parametrize("name", ["naive_feed", "swapped_feed", "merged_feed"])
 def test_a_broken_feed_is_caught_skipping(
     store: Store,

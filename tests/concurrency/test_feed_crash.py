@@ -22,6 +22,8 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
+pytestmark = pytest.mark.promise(6)
+
 SETTINGS = {"fsync": "on", "max_prepared_transactions": "5"}
 
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+import pytest
 from conftest import Database
 from support.check_feed import lag_violations
 from support.idlers import idle_transactions, measure_lag
 from support.seeds import FULL
 from support.store import Store
 from support.waiting import is_true
+
+pytestmark = pytest.mark.promise(7)
 
 SECONDS = 30.0 if FULL else 5.0
 LAG = 1.0
@@ -41,6 +44,7 @@ def test_idle_transactions_do_not_hold_the_feed_back(
     assert lag_violations(acknowledged, seen, LAG) == []
 
 
+@pytest.mark.twin_of(7)
 def test_a_transaction_id_horizon_is_caught_lagging(
     store: Store,
     db: Database,

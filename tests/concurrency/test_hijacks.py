@@ -14,6 +14,8 @@ from support.check_projections import drift
 from support.every_call import CALLS, KNOWN, call_all
 from support.read_models import make_read_models
 
+pytestmark = pytest.mark.promise(14)
+
 Observer = psycopg.Connection[Any]
 
 SUPPORT = Path(__file__).parent.parent / "support"
@@ -77,6 +79,7 @@ def test_a_cast_of_the_callers_runs_as_the_caller_only(
 
 
 # The body of append_events names nothing that is not in schema evident.
+@pytest.mark.twin_of(14)
 @pytest.mark.parametrize("name", ["append_event", "append_batch"])
 @pytest.mark.parametrize("broken", ["unpinned_path", "half_pinned_path"])
 @pytest.mark.usefixtures("attacker")

@@ -21,6 +21,8 @@ from support.history_work import (
 )
 from support.store import Store
 
+pytestmark = pytest.mark.promise(3)
+
 LEVELS = [
     IsolationLevel.READ_COMMITTED,
     IsolationLevel.REPEATABLE_READ,
@@ -63,6 +65,7 @@ def test_all_kinds_of_appends_have_one_legal_order(
     assert refusal_violations(operations, log) == []
 
 
+@pytest.mark.twin_of(3)
 def test_check_then_insert_is_caught_losing_an_update(
     store: Store, rng: random.Random, twin: Callable[[str], None]
 ) -> None:

@@ -21,6 +21,8 @@ from support.corpus import (
 )
 from support.store import Store
 
+pytestmark = pytest.mark.promise(10)
+
 Observer = psycopg.Connection[Any]
 
 LOGINS = {
@@ -109,6 +111,7 @@ def test_even_the_owner_is_refused_a_rewrite(
     assert rewrites_as(db, observer, role, replication_role) == []
 
 
+@pytest.mark.twin_of(10)
 @pytest.mark.usefixtures("history")
 def test_a_guard_that_is_not_enabled_always_is_caught(
     db: Database, observer: Observer, twin: Callable[[str], None]

@@ -17,6 +17,8 @@ from support.interleaving import AGGREGATES, MODES, Interleaving, Session, Step
 from support.seeds import SEED, random_source
 from support.store import Logged, Store
 
+pytestmark = pytest.mark.promise(2, 3, 4, 5, 6)
+
 Observer = psycopg.Connection[Any]
 
 REFUSALS = frozenset({"PT404", "PT409", "40P01"})
@@ -91,6 +93,7 @@ def test_every_interleaving_has_a_legal_order_and_a_whole_feed(
     check_programs(store, observer, 100, [Phase.explicit, Phase.generate, Phase.shrink])
 
 
+@pytest.mark.twin_of(3)
 @pytest.mark.parametrize("name", ["naive_feed", "no_event_id", "article"])
 def test_a_broken_store_is_caught_by_some_interleaving(
     store: Store, observer: Observer, twin: Callable[[str], None], name: str

@@ -28,13 +28,15 @@ from support.interrupts import (
     sweep,
     time_out,
 )
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
+
+pytestmark = pytest.mark.promise(19)
 
 Observer = psycopg.Connection[Any]
 Call = tuple[Function, list[Entry]]
 
-STEPS = 300 if FULL else 40
+STEPS = scaled(40, 300)
 CALLS = [one_event, many_events, batch]
 
 

@@ -12,13 +12,16 @@ import uuid
 from typing import Any
 
 import psycopg
-from support.seeds import FULL
+import pytest
+from support.seeds import scaled
 from support.store import LOGIN, Store
 from support.waiting import Background
 
+pytestmark = pytest.mark.promise(9)
+
 Observer = psycopg.Connection[Any]
 
-EVENTS = 1_000_000 if FULL else 30_000
+EVENTS = scaled(30_000, 1_000_000)
 WRITERS = 8
 LONGEST = 2.0  # seconds
 MODEL = "shop.orders_summary"

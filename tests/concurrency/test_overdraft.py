@@ -15,6 +15,8 @@ from support.bounded import first_violations
 from support.store import Connection, Store
 from support.waiting import Background, together, wait_until_blocked
 
+pytestmark = pytest.mark.promise(8)
+
 Observer = psycopg.Connection[Any]
 Twin = Callable[[str], None]
 
@@ -186,6 +188,7 @@ def test_a_request_that_is_sent_twice_at_once_takes_the_money_once(
     assert overdraft_violations(observer, account, total) == []
 
 
+@pytest.mark.twin_of(8)
 def test_a_command_that_appends_at_any_version_is_caught(
     store: Store, observer: Observer, rng: random.Random, twin: Twin
 ) -> None:

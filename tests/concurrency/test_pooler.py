@@ -32,18 +32,21 @@ from support.projection_work import (
     violations,
     work,
 )
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import LOGIN, Store
 
 from harness.postgres import Server
 
 Observer = psycopg.Connection[Any]
 
-pytestmark = pytest.mark.skipif(
-    PGBOUNCER is None, reason="no pgbouncer: see tests/system_packages.sh"
-)
+pytestmark = [
+    pytest.mark.promise(18),
+    pytest.mark.skipif(
+        PGBOUNCER is None, reason="no pgbouncer: see tests/system_packages.sh"
+    ),
+]
 
-EVENTS = 20_000 if FULL else 1_000
+EVENTS = scaled(1_000, 20_000)
 LOCK = "select pg_try_advisory_lock(4711)"
 UNLOCK = "select pg_advisory_unlock(4711)"
 # Given back to a session that never had it.
@@ -115,6 +118,7 @@ def guarded(model: Model) -> Action:
     return run
 
 
+@pytest.mark.twin_of(18)
 def test_a_lock_of_the_session_guards_a_runner_without_a_pooler_only(
     store: Store,
     pooled: PooledStore,

@@ -8,16 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+import pytest
 from support.bounded import first_violations
 from support.calls import Connection
 from support.projection_models import ALL, Model, make_models
 from support.projection_work import Action, rebuild, run_slices, violations, work
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
+
+pytestmark = pytest.mark.promise(8)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = 20_000 if FULL else 1_000
+EVENTS = scaled(1_000, 20_000)
 # Generous: an operator who waits for a lock lets appends wait behind, for a second.
 LONGEST_APPEND = 10.0
 TYPES = ("Opened", "Added", "Closed")
@@ -116,6 +119,7 @@ def test_nobody_hangs_and_nothing_is_lost_when_all_meet(
     assert meet(store, observer, rng, EVENTS) == []
 
 
+@pytest.mark.twin_of(8)
 def test_a_rebuild_that_lets_others_register_is_caught_in_a_deadlock(
     store: Store, observer: Observer, rng: random.Random, twin: Callable[[str], None]
 ) -> None:

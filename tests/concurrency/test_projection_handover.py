@@ -19,6 +19,8 @@ from support.projection_work import RUN, violations
 from support.store import Store
 from support.waiting import Background, wait_until_blocked, wait_until_blocked_or_done
 
+pytestmark = pytest.mark.promise(8)
+
 Observer = psycopg.Connection[Any]
 
 

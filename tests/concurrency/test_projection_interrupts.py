@@ -25,7 +25,7 @@ from support.projection_models import (
 from support.projection_steps import ONE, PAUSE, RESUME, TWO, append, sqlstate
 from support.projection_work import REBUILD, RUN, violations
 from support.projection_writers import KEYS
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
 from support.twins import install
 from support.waiting import Background, is_true
@@ -36,10 +36,12 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
+pytestmark = pytest.mark.promise(8)
+
 Observer = psycopg.Connection[Any]
 
-STEPS = 400 if FULL else 25
-CRASHES = 8 if FULL else 2
+STEPS = scaled(25, 400)
+CRASHES = scaled(2, 8)
 STATE = """
 select
     p.state,
@@ -163,6 +165,7 @@ def test_projections_are_what_their_events_say_after_each_crash(
     assert crash_and_check(mortal, rng, lambda observer: None, CRASHES) == []
 
 
+@pytest.mark.twin_of(8)
 def test_a_checkpoint_of_its_own_is_caught_by_a_crash(
     mortal: Server, rng: random.Random
 ) -> None:

@@ -27,12 +27,14 @@ from support.projection_work import (
     violations,
     work,
 )
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
+
+pytestmark = pytest.mark.promise(9)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = 50_000 if FULL else 3_000
+EVENTS = scaled(3_000, 50_000)
 BY_HAND = [
     "update races.{0} set n = -1 where key = (select key from races.{0} limit 1)",
     "delete from races.{0} where key = (select key from races.{0} limit 1)",
@@ -125,6 +127,7 @@ def test_a_rebuild_beside_appends_and_a_runner_that_catches_up_loses_nothing(
     assert done.writers.slowest < LONGEST_APPEND
 
 
+@pytest.mark.twin_of(9)
 @pytest.mark.parametrize(
     ("name", "model"),
     [

@@ -18,6 +18,8 @@ from support.projection_work import REBUILD, RUN, violations
 from support.store import Store
 from support.waiting import Background, together
 
+pytestmark = pytest.mark.promise(8)
+
 Observer = psycopg.Connection[Any]
 
 by_level = pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
@@ -71,6 +73,7 @@ def test_an_append_with_an_old_snapshot_does_not_fold_onto_what_a_rebuild_repair
     assert (refused, found) == ("40001", [])
 
 
+@pytest.mark.twin_of(8)
 @by_level
 @pytest.mark.parametrize(("hand", "kind"), UNSEEN)
 def test_an_append_that_does_not_ask_whether_rows_were_repaired_is_caught(

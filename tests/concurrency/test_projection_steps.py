@@ -25,6 +25,8 @@ from support.projection_work import REBUILD, RUN, violations
 from support.store import Store
 from support.waiting import Background, together, wait_until_blocked
 
+pytestmark = pytest.mark.promise(8)
+
 Observer = psycopg.Connection[Any]
 
 
@@ -54,6 +56,7 @@ def test_an_append_that_waited_for_a_rebuild_folds_onto_the_repaired_row(
     assert found == []
 
 
+@pytest.mark.twin_of(8)
 @pytest.mark.parametrize("count", [1, 4])
 def test_an_append_that_reads_before_it_waits_is_caught(
     store: Store, observer: Observer, twin: Callable[[str], None], count: int

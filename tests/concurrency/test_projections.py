@@ -11,12 +11,14 @@ import pytest
 from support.bounded import first_violations
 from support.projection_models import ALL, ASYNC, ASYNC_ACROSS, SYNC_ACROSS, make_models
 from support.projection_work import run_slices, violations, work
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
+
+pytestmark = pytest.mark.promise(8)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = 60_000 if FULL else 1_500
+EVENTS = scaled(1_500, 60_000)
 # A rival's version; keys across aggregates; two such appends in opposite orders.
 REFUSALS = {"ok", "PT409", "40001", "40P01"}
 PARKED = "select key from evident.projection_failure where projection = %s"
@@ -56,6 +58,7 @@ def test_a_bad_event_parks_its_keys_and_no_others(
     assert violations(store, observer, models) == []
 
 
+@pytest.mark.twin_of(8)
 @pytest.mark.parametrize(
     "name", ["own_checkpoint", "hasty_run", "unlocked_run", "forgetful_parking"]
 )
@@ -85,6 +88,7 @@ def test_a_broken_runner_is_caught(
     assert first_violations(check)
 
 
+@pytest.mark.twin_of(8)
 @pytest.mark.parametrize("name", ["unlocked_keys", "late_first"])
 def test_broken_appends_across_aggregates_are_caught(
     store: Store,

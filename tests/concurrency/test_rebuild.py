@@ -19,7 +19,7 @@ from support.check_projections import drift
 from support.feed_work import append_some, in_background, writing
 from support.feed_writers import Progress
 from support.programs import finish, run, running, start
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
 from support.waiting import is_true, wait_for
 from support.worker_models import (
@@ -38,9 +38,11 @@ from harness.database import connect
 from harness.migrate import migrate
 from harness.server import ephemeral
 
+pytestmark = pytest.mark.promise(9)
+
 Observer = psycopg.Connection[Any]
 
-KILLS = 20 if FULL else 5
+KILLS = scaled(5, 20)
 REBUILDS = "a.application_name = 'evident rebuild' and a.datname = current_database()"
 IS_REBUILDING = f"""
 exists (
@@ -141,6 +143,7 @@ def test_a_rebuild_repairs_while_appends_and_workers_go_on(
     assert all(0 <= float(row[3]) < 5 for row in table.values())
 
 
+@pytest.mark.twin_of(9)
 def test_a_rebuild_that_does_not_stop_appends_for_its_last_step_is_caught(
     spoiled: Store,
     observer: Observer,

@@ -15,13 +15,15 @@ import psycopg
 import pytest
 from support.feed_work import append_some, writing
 from support.relays import file_violations, finish, run, run_until_killed, start
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import Store
 from support.waiting import wait_for
 
+pytestmark = pytest.mark.promise(6)
+
 Observer = psycopg.Connection[Any]
 
-KILLS = 40 if FULL else 6
+KILLS = scaled(6, 40)
 IS_DONE = "not exists (select from evident.consumer_status as s where s.lag > 0)"
 IS_WAITING = """
 exists (
@@ -81,6 +83,7 @@ def test_each_position_stands_once_after_any_kill(
     wait_for(observer, IS_DONE)
 
 
+@pytest.mark.twin_of(6)
 @pytest.mark.parametrize(
     ("broken", "complaint"),
     [(FORGETFUL, "stand twice"), (TORN, "is no JSON")],

@@ -19,6 +19,8 @@ from support.retry_work import run_retries
 from support.store import Store
 from support.waiting import Background, wait_until_blocked
 
+pytestmark = pytest.mark.promise(5)
+
 Observer = psycopg.Connection[Any]
 
 NOTHING: frozenset[str] = frozenset()
@@ -129,6 +131,7 @@ def alterations(entry: Entry) -> Sequence[Entry]:
     ]
 
 
+@pytest.mark.twin_of(5)
 def test_a_store_without_event_ids_is_caught_duplicating(
     store: Store, db: Database, rng: random.Random, twin: Callable[[str], None]
 ) -> None:

@@ -28,7 +28,7 @@ from support.seal_work import (
     seal,
     seal_all,
 )
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import LOGIN, Store
 from support.waiting import Background, is_true, together, wait_for
 
@@ -38,11 +38,13 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
+pytestmark = pytest.mark.promise(19)
+
 Observer = psycopg.Connection[Any]
 
-EVENTS = 40_000 if FULL else 4_000
-ROUNDS = 400 if FULL else 40
-CRASHES = 20 if FULL else 3
+EVENTS = scaled(4_000, 40_000)
+ROUNDS = scaled(40, 400)
+CRASHES = scaled(3, 20)
 INTERRUPTS = {"cancel": CANCEL, "terminate": "select pg_terminate_backend(%s)"}
 
 
@@ -56,6 +58,7 @@ def test_every_event_becomes_a_leaf_in_the_order_of_ids(
     assert run_sealing(store, observer, rng, events=EVENTS) == []
 
 
+@pytest.mark.twin_of(19)
 @pytest.mark.parametrize("name", ["hasty_seal", "visible_seal"])
 def test_a_sealer_that_does_not_wait_for_writers_is_caught(
     store: Store,
@@ -113,6 +116,7 @@ def test_sealers_never_seal_an_event_twice(
     assert run_sealing(store, observer, rng, events=1000, writers=4, sealers=4) == []
 
 
+@pytest.mark.twin_of(19)
 def test_sealers_without_the_lock_are_caught(
     store: Store, observer: Observer, rng: random.Random, twin: Callable[[str], None]
 ) -> None:
@@ -272,6 +276,7 @@ def test_a_writer_of_the_logs_own_aggregate_does_not_hold_the_sealer_up(
     assert seal_beside_a_writer_of_the_log(store, observer, is_exact) is None
 
 
+@pytest.mark.twin_of(19)
 def test_a_sealer_that_waits_for_such_a_writer_is_caught(
     store: Store, observer: Observer, twin: Callable[[str], None]
 ) -> None:
@@ -319,6 +324,7 @@ def test_a_seal_is_on_disk_when_it_is_committed(store: Store) -> None:
     assert unflushed(store) == 0
 
 
+@pytest.mark.twin_of(19)
 def test_a_seal_that_commits_as_the_session_says_is_caught(
     store: Store, twin: Callable[[str], None]
 ) -> None:

@@ -21,7 +21,7 @@ from support.feed_readers import Reader
 from support.feed_work import append_one, run_feed
 from support.read_models import make_read_models
 from support.seal_work import seal_all
-from support.seeds import FULL
+from support.seeds import scaled
 from support.standby import PROMPT, standby_of, wait_for_replay
 from support.store import Store
 from support.twins import install
@@ -33,7 +33,9 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
-EVENTS = 50_000 if FULL else 5_000
+pytestmark = pytest.mark.promise(6)
+
+EVENTS = scaled(5_000, 50_000)
 FEED = "select f.id from evident.read_feed() as f"
 STATUS = "select f.* from evident.feed_status as f"
 BEHIND = """
@@ -285,6 +287,7 @@ def test_no_writer_in_flight_is_ever_skipped(pair: Pair, rng: random.Random) -> 
     assert follow_under_load(pair, rng, EVENTS) == []
 
 
+@pytest.mark.twin_of(6)
 def test_a_stamp_of_the_last_id_is_caught(pair: Pair, rng: random.Random) -> None:
     install(pair.here.connect(autocommit=True), "head_stamp")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import pytest
 from support.bounded import first_violations
 from support.check_history import history_violations
 from support.check_refusals import refusals_of
@@ -12,6 +13,8 @@ from support.check_streams import stream_violations
 from support.history import Operation
 from support.history_work import any_append, exact_append, existing_append, run_clients
 from support.store import Store
+
+pytestmark = pytest.mark.promise(2)
 
 
 def crowd(store: Store, rng: random.Random) -> list[Operation]:
@@ -41,6 +44,7 @@ def test_a_hot_aggregate_refuses_nobody_who_accepts_any_version(
     assert history_violations(operations, store.log()) == []
 
 
+@pytest.mark.twin_of(2)
 def test_the_article_s_function_is_caught_sharing_a_version(
     store: Store, rng: random.Random, twin: Callable[[str], None]
 ) -> None:

@@ -17,7 +17,7 @@ from support.check_projections import drift
 from support.feed_work import append_some, writing
 from support.poolers import PGBOUNCER, pooler_for
 from support.programs import finish, login_dsn, run, running, start_at
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import LOGIN, Store
 from support.waiting import is_true, wait_for
 from support.worker_models import (
@@ -36,9 +36,11 @@ from harness.database import connect
 from harness.migrate import migrate
 from harness.server import ephemeral
 
+pytestmark = pytest.mark.promise(8)
+
 Observer = psycopg.Connection[Any]
 
-KILLS = 60 if FULL else 6
+KILLS = scaled(6, 60)
 WORKERS = "a.application_name = 'evident work' and a.datname = current_database()"
 IS_CONNECTED = f"exists (select from pg_stat_activity as a where {WORKERS})"
 IS_FOLDING = f"""
@@ -219,6 +221,7 @@ def test_workers_that_are_killed_fold_everything_once(
     assert folded_under_kills(store, observer, rng) == []
 
 
+@pytest.mark.twin_of(8)
 def test_workers_that_run_at_the_same_time_are_caught_where_nothing_keeps_them_apart(
     store: Store,
     observer: Observer,

@@ -13,14 +13,16 @@ from support.check_projections import drift
 from support.feed_work import append_some, writing
 from support.poolers import PGBOUNCER, pooler_for
 from support.programs import finish, run, running, start_at
-from support.seeds import FULL
+from support.seeds import scaled
 from support.store import LOGIN, Store
 from support.waiting import is_true, wait_for
 from support.worker_models import IS_FOLDED, LATER, create_read_models
 
+pytestmark = pytest.mark.promise(19)
+
 Observer = psycopg.Connection[Any]
 
-KILLS = 40 if FULL else 5
+KILLS = scaled(5, 40)
 QUICK = ["work", "--interval", "0.05", "--seal-interval", "0.1"]
 LEAVES = "(select s.leaves from evident.ledger_status as s)"
 IS_SEALED = "(select s.unsealed_events = 0 from evident.ledger_status as s)"

@@ -17,6 +17,8 @@ from support.ledger_lab import OPEN, Lab, an_event, as_owner, done
 
 from harness.postgres import Server
 
+pytestmark = pytest.mark.promise(11)
+
 PUBLISHED = "evident_published"
 
 

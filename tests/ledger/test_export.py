@@ -29,7 +29,7 @@ from support.ledger_store import (
 )
 from support.programs import finish, start_at
 from support.publishing import AUDITOR, Outside, auditor_dsn
-from support.seeds import FULL, random_source
+from support.seeds import random_source, scaled
 
 from harness import export
 from harness.migrate import migrate
@@ -38,7 +38,7 @@ Owner = psycopg.Connection[Any]
 
 pytestmark = pytest.mark.usefixtures("auditor")
 
-KILLS = 60 if FULL else 10
+KILLS = scaled(10, 60)
 EVENTS = """
     select
         e.id, e.event_id::text, e.aggregate_id::text, e.version, e.event_type,

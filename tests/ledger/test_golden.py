@@ -18,6 +18,8 @@ from support.ledger_store import content, entries_of, seal
 from support.publishing import Outside, auditor_dsn
 from support.twins import install
 
+pytestmark = pytest.mark.promise(13)
+
 SETTINGS = [
     *[f"timezone = '{each}'" for each in ("UTC", "Asia/Kolkata", "America/St_Johns")],
     *[f"datestyle = '{each}'" for each in ("German", "SQL, MDY", "Postgres, DMY")],
@@ -61,6 +63,7 @@ def test_leaves_are_the_same_under_every_setting(
     assert differing(db) == []
 
 
+@pytest.mark.twin_of(13)
 def test_leaves_that_follow_the_session_are_caught(
     db: Database, golden: Connection
 ) -> None:

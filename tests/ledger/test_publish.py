@@ -32,6 +32,8 @@ from harness.database import Failure
 from harness.publish import Publisher
 from harness.verifier import note
 
+pytestmark = pytest.mark.promise(11)
+
 
 def refusal(kept: Outside, db: Database) -> Failure:
     """Give why publishing is refused; the directory stays as it was."""
@@ -215,6 +217,7 @@ def test_nothing_is_signed_after(
     assert published(owner) == [(1, 5), (2, 310)]
 
 
+@pytest.mark.twin_of(11)
 @pytest.mark.parametrize("attack", [rewrite_and_grow, rewrite_as_large])
 def test_a_publisher_that_does_not_check_consistency_is_caught(
     db: Database,
@@ -373,6 +376,7 @@ def test_two_publishers_never_both_write(
     publish_beside_another(db, owner, kept)
 
 
+@pytest.mark.twin_of(11)
 def test_a_publisher_that_takes_no_lock_is_caught(
     db: Database, owner: Connection, kept: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,8 @@ from support.publishing import (
     rewrite,
 )
 
+pytestmark = pytest.mark.promise(1)
+
 # Before and after each file is written, flushed, renamed, and the database is told.
 KILL = """
 import os, signal

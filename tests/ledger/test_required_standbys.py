@@ -35,6 +35,8 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
+pytestmark = pytest.mark.promise(16)
+
 # Whoever runs the tests in the background of a shell has it ignored.
 CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 WAITS = """
@@ -160,6 +162,7 @@ def test_what_a_required_standby_lacks_is_not_signed_until_it_is_back(
     check_that_it_waits(pair)
 
 
+@pytest.mark.twin_of(16)
 def test_a_publisher_that_does_not_wait_is_caught(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,8 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
+pytestmark = pytest.mark.promise(17)
+
 BEGIN = "select evident.begin_incarnation('restored the backup of Monday')"
 
 

@@ -14,6 +14,8 @@ from support.seeds import random_source
 
 from harness.postgres import Server
 
+pytestmark = pytest.mark.promise(12)
+
 # Around tiles of leaves, and around the first tile of tiles.
 SMALL = 600
 LARGE = 256**2

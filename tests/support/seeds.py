@@ -6,8 +6,15 @@ import os
 import random
 import secrets
 
-SEED = int(os.environ.get("EVIDENT_SEED") or secrets.randbits(32))
+# In the environment, so that the processes of one run share it.
+SEED = int(os.environ.setdefault("EVIDENT_SEED", str(secrets.randbits(32))))
 FULL = os.environ.get("EVIDENT_FULL") == "1"
+ROUNDS = int(os.environ.get("EVIDENT_ROUNDS") or 1)
+
+
+def scaled(bounded: int, full: int) -> int:
+    """Choose how often: in `make test`, or in `make trust`, there times ROUNDS."""
+    return full * ROUNDS if FULL else bounded
 
 
 def random_source(name: str) -> random.Random:

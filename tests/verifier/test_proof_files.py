@@ -15,6 +15,8 @@ from harness.verifier.note import load_keys
 from harness.verifier.proof import verify_proof
 from harness.verifier.report import Report
 
+pytestmark = pytest.mark.promise(12)
+
 KEYS = load_keys([Log().vkey])
 
 

@@ -23,6 +23,8 @@ from harness.verifier import check
 from harness.verifier.events import Row, read_rows
 from harness.verifier.findings import TAMPERED
 
+pytestmark = pytest.mark.promise(11)
+
 OTHER = {
     "id": lambda event: event["id"] + 1_000_000,
     "event_id": lambda event: str(uuid.UUID(int=7)),
@@ -53,6 +55,7 @@ def test_an_edited_field_is_named_with_its_event(
     finds_an_edited_value(folder, sealed, field, at)
 
 
+@pytest.mark.twin_of(11)
 def test_a_verifier_that_skips_values_is_caught(
     folder: Path, sealed: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:

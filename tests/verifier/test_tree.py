@@ -13,6 +13,8 @@ from support import exports
 from harness.verifier import merkle
 from harness.verifier.growth import Trees
 
+pytestmark = pytest.mark.promise(12)
+
 LEAVES = [exports.leaf(b"%d" % number) for number in range(600)]
 ROOTS = [exports.mth(LEAVES[:size]) for size in range(601)]
 LARGE = [exports.leaf(b"%d" % number) for number in range(65_600)]
@@ -183,6 +185,7 @@ def test_every_mutated_inclusion_proof_is_refused() -> None:
     refuses_every_mutation(merkle.proves_inclusion)
 
 
+@pytest.mark.twin_of(12)
 def test_a_verifier_without_the_length_check_is_caught() -> None:
     def without_length(
         leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes

@@ -1,0 +1,1 @@
+"""The trust laboratory: what is promised, the checks behind it, and their report."""

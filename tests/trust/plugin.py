@@ -1,0 +1,110 @@
+"""Collects, in a pytest run, what the tests of the promises showed.
+
+A test says `@pytest.mark.promise(6)` when it shows that promise 6 is kept, and
+`@pytest.mark.twin_of(6)` when it shows that the check catches a broken variant; the
+variant's name comes from the fixture `twin` or from the marker, `name=...`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.seeds import FULL, ROUNDS, SEED
+
+from trust.evidence import Evidence, Figures
+
+MARKERS = {
+    "promise(number, ...)": "shows that a promise of trust/promises.py is kept",
+    "twin_of(number, name=...)": "shows that the check catches a broken variant",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--trust-report",
+        type=Path,
+        metavar="FILE",
+        help="write what the tests of the promises showed to this file, as JSON",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{marker}: {meaning}")
+    path = config.getoption("--trust-report")
+    # Under xdist the processes with tests have no report of their own.
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Collector(path, config.getoption("--pg")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("promise"):
+            item.user_properties.append(("promise", list(marker.args)))
+        for marker in item.iter_markers("twin_of"):
+            item.user_properties.append(("twin of", list(marker.args)))
+            if "name" in marker.kwargs:
+                item.user_properties.append(("broken", marker.kwargs["name"]))
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Take numbers of this test for the report."""
+    return Figures(request.node.user_properties)
+
+
+class Collector:
+    def __init__(self, path: Path, major: int) -> None:
+        self.path = path
+        self.major = major
+        self.started = time.time()
+        self.evidence: dict[str, Evidence] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        properties = list(report.user_properties)
+        kept, broken = values(properties, "promise"), values(properties, "twin of")
+        if not (kept or broken):
+            return
+        # A broken variant shows nothing of the product, whatever its module is marked.
+        numbers = sorted({number for each in broken or kept for number in each})
+        found = self.evidence.setdefault(
+            report.nodeid, Evidence(report.nodeid, numbers, is_twin=bool(broken))
+        )
+        found.seconds += report.duration
+        if report.when == "call" or report.outcome != "passed":
+            found.outcome = report.outcome
+            found.broken = [str(each) for each in values(properties, "broken")]
+            found.figures = [tuple(each) for each in values(properties, "figure")]
+            found.caught = list(caught_lines(report.capstdout))
+        if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+            found.reason = report.longrepr[2].removeprefix("Skipped: ")
+        elif report.outcome == "failed":
+            found.reason = report.longreprtext.strip().splitlines()[-1][:300]
+
+    def pytest_sessionfinish(self) -> None:
+        document = {
+            "major": self.major,
+            "seed": SEED,
+            "is_full": FULL,
+            "rounds": ROUNDS,
+            "started": self.started,
+            "seconds": time.time() - self.started,
+            "evidence": [each.document() for each in self.evidence.values()],
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def values(properties: list[tuple[str, Any]], name: str) -> list[Any]:
+    return [value for key, value in properties if key == name]
+
+
+def caught_lines(printed: str) -> Iterator[str]:
+    for line in printed.splitlines():
+        if line.startswith("caught: "):
+            yield line.removeprefix("caught: ")[:300]
