@@ -119,7 +119,7 @@ def test_checks_without_locks_are_caught_in_a_write_skew(
     levels = (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_COMMITTED)
     operations = crossed_batches(store, observer, levels)
     (violation,) = history_violations(operations, store.log())
-    assert violation.startswith("no order explains")
+    assert violation.startswith("G2-item: no order explains")
 
 
 def undocumented(operations: list[Operation]) -> list[str]:

@@ -145,4 +145,4 @@ def test_a_store_without_event_ids_is_caught_duplicating(
         log = [event for event in store.log() if event.aggregate in ours]
         return history_violations(operations, log, NOTHING)
 
-    assert any("neither all once" in each for each in first_violations(check))
+    assert any("duplicate" in each for each in first_violations(check))

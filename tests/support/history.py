@@ -8,8 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import IsolationLevel
+from trust.history import Level
 
 from support.calls import Connection, Entry, Outcome, call, function_for, refusal
+
+LEVELS = {
+    IsolationLevel.READ_COMMITTED: Level.READ_COMMITTED,
+    IsolationLevel.REPEATABLE_READ: Level.REPEATABLE_READ,
+    IsolationLevel.SERIALIZABLE: Level.SERIALIZABLE,
+}
 
 
 @dataclass
@@ -21,8 +29,9 @@ class Operation:
     invoked: float = 0.0
     returned: float | None = None
     outcome: Outcome | None = None
-    # The operations behind the aggregate's events as read before, oldest first.
+    # The aggregate's events as read before, oldest first: see check_history.element.
     read: tuple[str, ...] | None = None
+    level: Level = Level.READ_COMMITTED
 
     @property
     def is_acknowledged(self) -> bool:
@@ -55,7 +64,9 @@ def perform_after_reading(connection: Connection, operation: Operation) -> Opera
     def read() -> None:
         (entry,) = operation.entries
         rows = connection.execute(
-            "select payload ->> 'op' from evident.read_aggregate(%s)", [entry.aggregate]
+            "select concat(payload ->> 'op', '/', payload ->> 'n')"
+            " from evident.read_aggregate(%s)",
+            [entry.aggregate],
         ).fetchall()
         operation.read = tuple(row[0] for row in rows)
         entry = Entry(entry.aggregate, len(rows), entry.events)
@@ -68,6 +79,8 @@ def perform_after_reading(connection: Connection, operation: Operation) -> Opera
 def in_transaction(
     connection: Connection, operation: Operation, before: Callable[[], None]
 ) -> None:
+    if connection.isolation_level is not None:
+        operation.level = LEVELS[connection.isolation_level]
     try:
         with connection.transaction():
             before()
