@@ -83,6 +83,14 @@ GOOD: dict[str, History] = {
         ],
         logs("a", "b"),
     ),
+    "a snapshot between a check and the append that overtook it": (
+        [
+            tx("1", get(X, ""), get(Y, "b"), level=SNAPSHOT),
+            tx("2", (add(X, "a", 1), Check(Y, 0, 0))),
+            tx("3", add(Y, "b", 1)),
+        ],
+        logs("a", "b"),
+    ),
     "a check beside a later append": (
         [tx("1", (add(X, "a", 1), Check(Y, 0, 0))), tx("2", add(Y, "b", 1))],
         logs("a", "b"),

@@ -1,0 +1,51 @@
+"""Promise 3, with everything else at work: one history of all kinds of transactions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from psycopg import IsolationLevel
+from support.bounded import first_violations
+from support.seeds import scaled
+from support.store import Store
+
+from trust.evidence import Figures
+from trust.workload import Workload
+
+LEVELS = [None, *list(IsolationLevel)[1:]]
+EVENTS = scaled(1_000, 20_000)
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("level", LEVELS, ids=lambda each: each.name if each else "mix")
+def test_every_history_has_a_legal_order(
+    store: Store, rng: random.Random, figures: Figures, level: IsolationLevel | None
+) -> None:
+    work = Workload(store, rng, level=level)
+    with work.running():
+        work.wait_for(EVENTS)
+    print(work.outcomes(), work.others)
+    assert work.violations() == []
+    assert work.outcomes()["PT409"] > 0
+    figures.add(
+        transactions=len(work.history), events=work.events, anomalies=0, histories=1
+    )
+
+
+@pytest.mark.twin_of(3)
+@pytest.mark.parametrize("name", ["check_then_insert", "article"])
+def test_a_broken_append_is_caught(
+    store: Store, rng: random.Random, twin: Callable[[str], None], name: str
+) -> None:
+    twin(name)
+    # The read models of the workload would refuse what the twin stores.
+    work = Workload(store, rng, models=[], readers=0)
+
+    def check() -> list[str]:
+        with work.running():
+            work.wait_for(50)
+        return work.history_violations(store.log())
+
+    assert first_violations(check)
