@@ -15,7 +15,7 @@ from trust.evidence import Figures
 from trust.workload import Workload
 
 LEVELS = [None, *list(IsolationLevel)[1:]]
-EVENTS = scaled(1_000, 20_000)
+EVENTS = scaled(500, 10_000)
 
 
 @pytest.mark.promise(3)
