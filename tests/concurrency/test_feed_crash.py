@@ -13,10 +13,9 @@ from support.check_feed import feed_violations
 from support.consumer_workers import CONSUMER, Worker
 from support.crashes import following_readers, prepare_one, write_until_crash
 from support.feed_work import check_held, seeds_of
-from support.store import Store
+from support.store import LOGIN_SQL, Store
 from support.waiting import Background
 
-from concurrency.conftest import LOGIN_SQL
 from harness.database import connect
 from harness.migrate import migrate
 from harness.postgres import Server
