@@ -53,9 +53,16 @@ class Verdict:
 
 
 def verdicts(evidence: Iterable[Evidence]) -> list[Verdict]:
-    """Sort evidence by promise; a test may speak for several."""
+    """Sort evidence by promise; a test may speak for several.
+
+    What was skipped in one run and passed in another, on another server, was shown.
+    """
     rows = {each.number: Verdict(each) for each in PROMISES}
-    for each in evidence:
+    every = list(evidence)
+    passed = {each.test for each in every if each.outcome == "passed"}
+    for each in every:
+        if each.outcome == "skipped" and each.test in passed:
+            continue
         for number in each.promises:
             row = rows[number]
             (row.twins if each.is_twin else row.tests).append(each)
