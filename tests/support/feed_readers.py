@@ -12,6 +12,9 @@ import psycopg
 from support.calls import Connection
 from support.store import Store
 
+# How long a server may be down before a reader gives up, in seconds.
+PATIENCE = 120.0
+
 
 @dataclass
 class Reader:
@@ -42,17 +45,17 @@ class Reader:
         Goes on behind the last event when the connection is lost.
         """
         rng = random.Random(seed)
-        failures = 0
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 with store.connect() as connection:
+                    deadline = time.monotonic() + PATIENCE
                     return self._follow(connection, rng, over)
             except psycopg.OperationalError:
                 # The server is down, but not for ever.
-                failures += 1
-                if failures > 500:
+                if time.monotonic() > deadline:
                     raise
-                time.sleep(0.05)
+                time.sleep(0.02)
 
     def _follow(
         self, connection: Connection, rng: random.Random, over: threading.Event
