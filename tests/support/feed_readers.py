@@ -25,6 +25,8 @@ class Reader:
     start: int = 0
     # When the event was seen first.
     seen_at: dict[int, float] = field(default_factory=dict)
+    # How often it lost its connection.
+    losses: int = 0
 
     def read_page(self, connection: Connection, limit: int) -> int:
         """Read behind the last event seen and give the size of the page."""
@@ -53,6 +55,7 @@ class Reader:
                     return self._follow(connection, rng, over)
             except psycopg.OperationalError:
                 # The server is down, but not for ever.
+                self.losses += 1
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Ways to bring a server down at once; each gives the server back, recovered."""
+"""Ways to bring a server down at once; each leaves it recovered."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from support.waiting import Background
 
 from harness.database import Failure, connect
 from harness.postgres import Server
+from trust.durable import Mortal
 
 SECONDS = 60.0
 # Without these, too, a postmaster gives up all its processes.
@@ -28,14 +29,14 @@ order by random()
 limit 1
 """
 
-Crash = Callable[[Server, random.Random], None]
+Crash = Callable[[Mortal, random.Random], None]
 
 
-def kill_a_backend(server: Server, rng: random.Random) -> None:
+def kill_a_backend(mortal: Mortal, rng: random.Random) -> None:
     """Kill one process at work: the postmaster ends all others, and recovers."""
     is_helper = rng.random() < 0.2
     deadline = time.monotonic() + SECONDS
-    with connect(server.uri, autocommit=True) as observer:
+    with connect(mortal.store.db.dsn, autocommit=True) as observer:
         while True:
             found = observer.execute(*((HELPER,) if is_helper else (AT_WORK, [LOGIN])))
             if row := found.fetchone():
@@ -48,26 +49,25 @@ def kill_a_backend(server: Server, rng: random.Random) -> None:
                 observer.execute("select")
                 time.sleep(0.001)
             raise AssertionError("the server did not notice")
-    while not server.is_running():
+    while not mortal.server.is_running():
         assert time.monotonic() < deadline, "the server did not recover"
         time.sleep(0.005)
 
 
-def kill_all(server: Server, rng: random.Random) -> None:
+def kill_all(mortal: Mortal, rng: random.Random) -> None:
     """Kill the postmaster, and then all that it leaves."""
-    crash(server)
-    server.start()
+    crash(mortal.server)
+    mortal.server.start()
 
 
-def stop_at_once(server: Server, rng: random.Random) -> None:
+def stop_at_once(mortal: Mortal, rng: random.Random) -> None:
     """Stop as an administrator in a hurry does."""
-    server.stop("immediate")
-    server.start()
+    mortal.server.restart("immediate")
 
 
-def kill_twice(server: Server, rng: random.Random) -> None:
+def kill_twice(mortal: Mortal, rng: random.Random) -> None:
     """Kill all, and once more while the server recovers, or has just done so."""
-    before = server.pid
+    server, before = mortal.server, mortal.server.pid
     crash(server)
     starting = Background(lambda: start_anyway(server))
     deadline = time.monotonic() + SECONDS

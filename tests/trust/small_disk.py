@@ -32,9 +32,12 @@ class SmallDisk:
     def leave(self, size: int) -> None:
         """Take all but so many bytes."""
         self.make_room()
-        if (taken := self.free - size) > 0:
-            with self._ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, taken)
+        with self._ballast.open("wb") as file:
+            while (taken := self.free - size) > 0:
+                # Others write at the same time, and may be quicker.
+                with contextlib.suppress(OSError):
+                    os.posix_fallocate(file.fileno(), 0, taken)
+                    return
 
     def make_room(self) -> None:
         """Give back what the ballast took."""

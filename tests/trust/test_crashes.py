@@ -45,7 +45,7 @@ def crash_under_load(
             if rng.random() < 0.2:
                 undecided.prepare()
             started = time.monotonic()
-            way(mortal.server, rng)
+            way(mortal, rng)
             if figures:
                 seconds = round(time.monotonic() - started, 2)
                 figures.worst(crash_and_recovery_seconds=seconds)
