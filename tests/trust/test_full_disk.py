@@ -31,7 +31,7 @@ ROUNDS = scaled(1, 10)
 SECONDS = 60.0
 DISK_FULL = "53100"
 # A rebuild also gives up when transactions that take their time are in its way.
-ALLOWED = frozenset({DISK_FULL, "55P03", "40P01"})
+ALLOWED = frozenset({DISK_FULL, "55P03"})
 # So many refusals, or a crash, and the disk has been full for long enough.
 REFUSALS = 40
 
