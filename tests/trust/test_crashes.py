@@ -23,7 +23,7 @@ from trust.workload import Workload
 
 pytestmark = pytest.mark.promise(1)
 
-ROUNDS = scaled(8, 200)
+ROUNDS = scaled(6, 200)
 # Rounds after which all of the history is checked.
 STRETCH = 50
 # No process writes the log of its own accord, or for the sake of others.
