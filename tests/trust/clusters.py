@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from concurrency.conftest import LOGIN_SQL
 from conftest import TEMPLATE, Database, create_database
 from support.publishing import AUDITOR_SQL
+from support.store import LOGIN_SQL
 
 from harness.database import connect
 from harness.migrate import migrate

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-import threading
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from conftest import Database
 from support.bounded import first_violations
-from support.check_consumers import consumer_violations
-from support.consumer_workers import CONSUMER, Worker
-from support.feed_work import seeds_of
 from support.seeds import scaled
 from support.store import Store
-from support.waiting import Background
 
 from trust.clusters import store_on_its_own
 from trust.evidence import Figures
@@ -35,22 +30,6 @@ def home(major: int) -> Iterator[Database]:
     """Give a store on a server of this test's own."""
     with store_on_its_own(major) as database:
         yield database
-
-
-@contextlib.contextmanager
-def consuming(store: Store, rng: random.Random) -> Iterator[list[Worker]]:
-    """Keep a consumer's workers at work until the block ends and all is confirmed."""
-    over = threading.Event()
-    with store.connect() as connection:
-        connection.execute("select evident.create_consumer(%s, 3)", [CONSUMER])
-    workers = [Worker(store, random.Random(seed)) for seed in seeds_of(rng, 3)]
-    tasks = [Background(lambda w=each: w.run(over)) for each in workers]
-    try:
-        yield workers
-    finally:
-        over.set()
-    for each in tasks:
-        each.result(120)
 
 
 def fail_over_under_load(store: Moving, work: Workload, promotions: int) -> None:
@@ -90,12 +69,10 @@ def test_no_acknowledged_event_is_lost_in_synchronous_failovers(
     store = Store(home)
     work = Workload(store, rng)
     with moving(home) as moved:
-        with consuming(store, rng) as workers, work.running():
+        with work.running():
             fail_over_under_load(moved, work, PROMOTIONS)
         print(work.outcomes(), work.others, work.events, moved.seconds)
         assert work.violations() == []
-        claims = [claim for each in workers for claim in each.claims]
-        assert consumer_violations(claims, store.log()) == []
     figures.add(
         promotions=moved.promotions,
         acknowledged_events=work.events,
@@ -111,7 +88,7 @@ def test_an_asynchronous_standby_called_synchronous_is_caught(
 ) -> None:
     store = Store(home)
     # Readers would be told that events they have seen are gone.
-    work = Workload(store, rng, readers=0)
+    work = Workload(store, rng, readers=0, workers=0)
 
     with moving(home, is_synchronous=False) as moved:
 

@@ -32,7 +32,7 @@ from trust.workload import Workload
 
 pytestmark = pytest.mark.promise(16)
 
-EVENTS = scaled(150, 1_000)
+EVENTS = scaled(60, 1_000)
 RELAY = ("relay", "--once", "--partitions", "1", "--out")
 RELAY_IN_PARTS = ("relay", "--once", "--partitions", "3", "--out")
 NO_LOOK = "from harness import relay; relay.require_events = lambda *words: None"
@@ -143,7 +143,7 @@ def test_an_asynchronous_failover_loses_the_newest_and_it_can_be_told_which(
         moving(home, is_synchronous=False) as moved,
     ):
         store = Store(home)
-        work = Workload(store, rng, readers=0)
+        work = Workload(store, rng, readers=0, workers=0)
         standby = moved.attach()
         with work.running():
             work.wait_for(EVENTS)
