@@ -15,14 +15,13 @@ from support.store import Logged
 from trust.history import Append, Fate, Transaction
 from trust.workload import Workload
 
-# As the owner of the store, before applications may go on: no id and no epoch of the
-# lost history is given again.
+# As in the README: no id and no epoch of the lost history is given again.
 LEAVE_OUT = """
 set local role evident_owner;
-select setval('evident.event_store_id_seq', greatest(
-    {position}, pg_sequence_last_value('evident.event_store_id_seq')));
-select setval('evident.consumer_epoch_seq', 1000000
-    + coalesce(pg_sequence_last_value('evident.consumer_epoch_seq'), 0));
+select setval('evident.event_store_id_seq',
+    greatest({position}, nextval('evident.event_store_id_seq')));
+select setval('evident.consumer_epoch_seq',
+    nextval('evident.consumer_epoch_seq') + 1000000);
 """
 
 
