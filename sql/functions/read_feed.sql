@@ -53,7 +53,9 @@ begin
     v_until := evident.safe_position();
     if p_after > v_until
         and not pg_is_in_recovery()
-        and p_after > pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+        and p_after > coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        )
     then
         raise exception using
             errcode = 'PT400',
