@@ -2002,6 +2002,11 @@ grant execute on function evident.safe_position() to evident_reader;
 -- Runs with the caller's rights, row security included, and so raises by itself:
 -- callers may not run internal functions.
 --
+-- Whoever asks behind an id that was never drawn has seen events that this store lost:
+-- it was restored, or failed over, to an earlier state. New events get those ids again,
+-- and would be stepped over; so that is said instead. Only looked at when the caller is
+-- ahead of the safe position. A standby's own position is behind its primary's readers.
+--
 -- The index on id is the only good plan at any size; a plan cached while the
 -- table was small must not be another.
 --
@@ -2040,6 +2045,17 @@ begin
     end if;
 
     v_until := evident.safe_position();
+    if p_after > v_until
+        and not pg_is_in_recovery()
+        and p_after > pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+    then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument p_after: beyond the last id drawn',
+            detail = '{"argument": "p_after", "reason": "beyond the last id drawn"}',
+            hint = 'the store was set back to an earlier state, or is another one: find'
+                ' the last event dealt with that it has, and go on behind it';
+    end if;
 
     return query
     select e.*
@@ -2057,8 +2073,8 @@ comment on function evident.read_feed(bigint, integer, text[]) is
 'Up to p_limit (1 to 10000) events with an id above p_after in the order of their
 ids, only of p_event_types unless that is null. Pass the id of the last event
 dealt with to go on; no event is ever skipped. An empty answer means: nothing new
-yet. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE.';
+yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
+transaction at REPEATABLE READ or SERIALIZABLE.';
 
 revoke all on function evident.read_feed(bigint, integer, text[]) from public;
 grant execute on function evident.read_feed(bigint, integer, text[])
@@ -4516,6 +4532,11 @@ revoke all on function evident._projection_refusal(evident.projection) from publ
 -- one that came or went is not seen at all. Whoever writes the read model besides
 -- the appends also touches the projection's row; to lock that one is an error
 -- (40001) when it was touched since the snapshot.
+--
+-- The read model comes first, as it does in a rebuild: that one waits for the read
+-- model alone, and PostgreSQL lets an append pass it where all would wait in a circle.
+--
+-- Locks: ROW EXCLUSIVE on the read model, then the projection's row (shared)
 
 create or replace function evident._projection_snapshot(
     p_projection evident.projection
@@ -4530,9 +4551,10 @@ begin atomic
             if current_setting('transaction_isolation')
                 in ('repeatable read', 'serializable')
             then
+                lock table %1$s in row exclusive mode;
                 perform
                 from evident.projection as p
-                where p.name = %L
+                where p.name = %1$L
                 for share;
             end if;
         $sql$,
@@ -6358,9 +6380,8 @@ to evident_operator;
 -- When triggers are to be made anew it stops all appends instead, so that none is under
 -- way that has begun with the old ones.
 --
--- The projection's row comes before the read model, as it does in appends with one
--- snapshot (_projection_snapshot), and not before the event store, whose lock leaves
--- no such append under way.
+-- It holds nothing meanwhile that an append waits for. The projection's row comes
+-- afterwards, as it does in appends with one snapshot (_projection_snapshot).
 --
 -- Gives the moment when the attempt that succeeded began.
 --
@@ -6392,12 +6413,6 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            if not p_must_stop_appends then
-                perform
-                from evident.projection as p
-                where p.name = p_projection.name
-                for no key update;
-            end if;
             execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;

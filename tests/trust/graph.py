@@ -34,7 +34,7 @@ def cycle_violations(
     if cycle := shortest_cycle(graph, {WRITES, READS, OVERWRITES}, acting):
         yield told(placing, graph, _of_overwrites(graph, cycle), cycle)
         return
-    if cycle := _one_overwrite(graph, transactions, acting):
+    if cycle := _one_overwrite(graph, transactions):
         yield told(placing, graph, "G-single", cycle)
         return
     if all(transaction.is_strict for transaction in transactions):
@@ -130,7 +130,7 @@ def _of_overwrites(graph: nx.MultiDiGraph[str], cycle: Sequence[str]) -> str:
 
 
 def _one_overwrite(
-    graph: nx.MultiDiGraph[str], transactions: Sequence[Transaction], acting: set[str]
+    graph: nx.MultiDiGraph[str], transactions: Sequence[Transaction]
 ) -> list[str] | None:
     """Find a cycle with one rw edge from a transaction that keeps a snapshot."""
     kinds = {WRITES, READS, OVERWRITES}
@@ -140,9 +140,9 @@ def _one_overwrite(
         if each.level == Level.REPEATABLE_READ and not each.is_strict
     }
     # Cycles with several such edges are allowed, so each is looked at alone.
-    if shortest_cycle(graph, kinds, acting | keeping) is None:
+    if shortest_cycle(graph, kinds, keeping) is None:
         return None
-    alone = (shortest_cycle(graph, kinds, acting | {name}) for name in sorted(keeping))
+    alone = (shortest_cycle(graph, kinds, {name}) for name in sorted(keeping))
     return next((cycle for cycle in alone if cycle), None)
 
 

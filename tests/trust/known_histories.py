@@ -61,6 +61,18 @@ GOOD: dict[str, History] = {
         [tx("1", add(X, "a", None), at=(0, None), fate=Fate.UNKNOWN)],
         logs(),
     ),
+    "a check without an answer": (
+        [
+            tx("1", add(Y, "a", 1)),
+            tx(
+                "2",
+                (add(X, "b", None), Check(Y, -1)),
+                at=(0, None),
+                fate=Fate.UNKNOWN,
+            ),
+        ],
+        logs("b", "a"),
+    ),
     "an append that was refused": (
         [tx("1", add(X, "a", None), fate=Fate.FAIL, sqlstate="PT409")],
         logs(),
@@ -80,6 +92,14 @@ GOOD: dict[str, History] = {
         [
             tx("1", get(X, ""), add(Y, "b", 1), level=SNAPSHOT),
             tx("2", get(Y, ""), add(X, "a", 1), level=SNAPSHOT),
+        ],
+        logs("a", "b"),
+    ),
+    "a snapshot between a check and the append that overtook it": (
+        [
+            tx("1", get(X, ""), get(Y, "b"), level=SNAPSHOT),
+            tx("2", (add(X, "a", 1), Check(Y, 0, 0))),
+            tx("3", add(Y, "b", 1)),
         ],
         logs("a", "b"),
     ),
@@ -191,6 +211,21 @@ BAD: dict[str, tuple[str, str, History]] = {
         "wrong version",
         "1",
         ([tx("1", Check(X, 1, 1))], logs()),
+    ),
+    "an aggregate that had to exist for a check": (
+        "wrong version",
+        "1",
+        (
+            [
+                tx(
+                    "1",
+                    (add(X, "a", None), Check(Y, -1)),
+                    at=(0, None),
+                    fate=Fate.UNKNOWN,
+                )
+            ],
+            logs("a"),
+        ),
     ),
     "an element that is stored twice": (
         "duplicate",

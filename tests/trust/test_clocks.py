@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from concurrency.conftest import LOGIN_SQL
 from conftest import Database, fresh_database
 from support.calls import Connection, Entry, append_event, append_events
 from support.check_feed import feed_violations
@@ -25,7 +24,7 @@ from support.projection_steps import added
 from support.projection_work import violations
 from support.seal_work import run_sealing, seal_all
 from support.seeds import scaled
-from support.store import Store
+from support.store import LOGIN_SQL, Store
 
 from trust.clocks import MOVES, Clock, server_with_clock, template_of
 from trust.evidence import Figures
