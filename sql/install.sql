@@ -3115,6 +3115,9 @@ grant execute on function evident.drop_consumer(text) to evident_operator;
 -- snapshot: one that was dropped and made anew is another, with other rows. Then, when
 -- nobody else can move the partition, the events behind it.
 --
+-- What was claimed longest ago comes first, by the epoch: a clock that was set back
+-- would keep a partition waiting that was claimed before that.
+--
 -- A second worker skips the partition while this call is not committed, and
 -- sees the lease afterwards.
 --
@@ -3203,7 +3206,7 @@ begin
             p.consumer = p_consumer
             and p.position < v_until
             and (p.lease_expires_at is null or p.lease_expires_at <= v_now)
-        order by p.claimed_at nulls first, p.partition
+        order by p.epoch, p.partition
         limit 1
         for no key update of p skip locked;
 
@@ -6910,6 +6913,10 @@ evident_operator, evident_auditor;
 -- is an aggregate is an index scan; for others the log is read, as the keys
 -- of an event are only known to the projection.
 --
+-- A moment ends with the newest event that the clock had stamped by then, and all those
+-- before it are folded, whatever their stamps: of a clock that was set back some would
+-- be left out, and the row be one that never was.
+--
 -- Runs with the caller's rights, row security included, and so raises by itself:
 -- callers may not run internal functions.
 --
@@ -6990,10 +6997,18 @@ begin
             select
                 v.key,
                 %3$s(v.key, v.event order by v.position) as next_row
-            from %4$s as v
+            from (
+                select
+                    k.key,
+                    k.event,
+                    k.position,
+                    %7$s as last_position
+                from %4$s as k
+                where k.key = %5$L::%6$s
+            ) as v
             where
-                v.key = %5$L::%6$s
-                %7$s
+                v.position <= v.last_position
+                %8$s
             group by v.key
         ) as f
         $sql$,
@@ -7009,10 +7024,17 @@ begin
         ),
         p_key,
         v_projection.key_type,
+        case
+            when p_until is null then 'k.position'
+            else format(
+                'max(k.position)'
+                ' filter (where (k.event).occurred_at <= %L) over ()',
+                p_until
+            )
+        end,
         concat(
             ' and (v.event).version <= ' || p_until_version,
-            ' and v.position <= ' || p_until_position,
-            ' and (v.event).occurred_at <= ' || quote_literal(p_until)
+            ' and v.position <= ' || p_until_position
         )
     )
     into v_row;
