@@ -14,8 +14,9 @@ from trust.small_disk import SmallDisk, small_disk
 
 # What is on the small disk, and its size in megabytes.
 PLACES = {"everything": 192, "log": 64, "tables": 96}
-# Of log files of one megabyte, instead of 16, few are kept for later.
-FEW_LOG_FILES = "max_wal_size = '16MB'\nmin_wal_size = '2MB'\n"
+# Log files of one megabyte, instead of 16, and no checkpoint before the disk is full,
+# which would make room in time.
+LOG_FILES = "max_wal_size = '1GB'\nmin_wal_size = '2MB'\n"
 
 
 @contextlib.contextmanager
@@ -49,7 +50,7 @@ def resize_log_files(server: Server) -> None:
     done = run([*server.run_as, *program, "-D", str(server.data_dir)])
     assert done.returncode == 0, done.stdout
     with (server.data_dir / "postgresql.conf").open("a") as file:
-        file.write(FEW_LOG_FILES)
+        file.write(LOG_FILES)
 
 
 def move_log(server: Server, disk: SmallDisk) -> None:
