@@ -49,13 +49,15 @@ class Reader:
         rng = random.Random(seed)
         deadline = time.monotonic() + PATIENCE
         while True:
+            is_connected = False
             try:
                 with store.connect() as connection:
+                    is_connected = True
                     deadline = time.monotonic() + PATIENCE
                     return self._follow(connection, rng, over)
             except psycopg.OperationalError:
+                self.losses += is_connected
                 # The server is down, but not for ever.
-                self.losses += 1
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
