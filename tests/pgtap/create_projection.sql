@@ -1,5 +1,5 @@
 begin;
-select plan(41);
+select plan(42);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -32,6 +32,19 @@ select is(
     'probe.note',
     'mode and keys may be left out'
 );
+set local quote_all_identifiers = on;
+select is(
+    evident.create_projection(
+        p_read_model => 'probe.label',
+        p_apply => 'probe.apply_label(probe.label, evident.event_store)',
+        p_event_types => array['Noted', 'Dropped'],
+        p_mode => 'async',
+        p_keys => 'probe.labels(evident.event_store)'
+    ),
+    'probe.label',
+    'where the session quotes every name, a read model still has one projection'
+);
+reset quote_all_identifiers;
 reset role;
 select results_eq(
     $$ select
