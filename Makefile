@@ -1,5 +1,6 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
+# make coverage   which statements of the functions in PL/pgSQL the tests run
 # make lint   the checks that need no server
 # make freeze after editing sql/: paste it into the migrations
 
@@ -11,9 +12,12 @@ MAJORS ?= $(shell { ls /usr/lib/postgresql 2>/dev/null; echo 18; } | sort -nu)
 # Processes that run tests side by side.
 JOBS ?= 2
 SUITES ?= lint pgtap pytest
+# Where `make coverage` counts, and the major that has plpgsql_check.
+COVERAGE ?= $(CURDIR)/build/coverage
+COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pgtap pytest freeze system-packages clean
+.PHONY: help demo test lint pgtap pytest coverage freeze system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -61,6 +65,14 @@ pytest: $(VENV)/.installed-dev
 	done
 	@echo "pytest without a server"
 	@$(BIN)/pytest -q -n $(JOBS) tests/verifier
+
+# Counting slows down: what fails for that alone is no reason to stop.
+coverage: system-packages
+	rm -rf $(COVERAGE)
+	EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/python -m harness.pgtap $(COVERED)
+	-EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/pytest -q -n $(JOBS) --pg $(COVERED) \
+	    --ignore tests/verifier
+	cd tests && ../$(BIN)/python -m trust.coverage $(COVERAGE)
 
 freeze: $(VENV)/.installed-dev
 	$(BIN)/evident freeze

@@ -1,5 +1,5 @@
 begin;
-select plan(42);
+select plan(44);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -321,6 +321,19 @@ from (
         'p_apply', 'null',
         'name a table, and a function (row so far, event) that returns the next row',
         'no fold'
+    ),
+    (
+        $$ 'probe.note', '7'::oid, null $$,
+        'p_apply', 'no function',
+        'name a function with the types of its arguments',
+        'a number that is no function''s'
+    ),
+    (
+        $$ 'probe.note', 'probe.apply_note(probe.note,evident.event_store)', null,
+        p_keys => '7'::oid $$,
+        'p_keys', 'no function',
+        'name a function with the types of its arguments',
+        'also for the keys,'
     ),
     (
         $$ 'probe.filled', 'probe.apply_filled(probe.filled,evident.event_store)',
