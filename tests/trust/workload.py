@@ -66,8 +66,10 @@ class Workload:
         workers: int = 2,
         level: IsolationLevel | None = None,
         models: Sequence[Model] = MODELS,
+        with_sealer: bool = True,
     ) -> None:
         self.store, self.rng, self.models = store, rng, models
+        self.with_sealer = with_sealer
         self.readers = [Reader() for _ in range(readers)]
         self.others: Counter[str] = Counter()
         self.kept: list[Transaction] = []
@@ -106,7 +108,8 @@ class Workload:
             for client in self.clients
         ]
         actions: list[Action] = [run_slices(m) for m in self.models if m.mode != "sync"]
-        actions.append(seal_some)
+        if self.with_sealer:
+            actions.append(seal_some)
         others = [
             Background(
                 lambda a=a, s=s: repeat(self.store, a, random.Random(s), self._over)
