@@ -1,5 +1,6 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
+# make trust  every promise at full size, into trust-report.md and .html; ROUNDS=10 for a night
 # make coverage   which statements of the functions in PL/pgSQL the tests run
 # make lint   the checks that need no server
 # make freeze after editing sql/: paste it into the migrations
@@ -12,12 +13,15 @@ MAJORS ?= $(shell { ls /usr/lib/postgresql 2>/dev/null; echo 18; } | sort -nu)
 # Processes that run tests side by side.
 JOBS ?= 2
 SUITES ?= lint pgtap pytest
+# How often `make trust` takes its full size.
+ROUNDS ?= 1
+RUNS := build/trust
 # Where `make coverage` counts, and the major that has plpgsql_check.
 COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pgtap pytest coverage freeze system-packages clean
+.PHONY: help demo test trust lint pgtap pytest coverage freeze system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -42,6 +46,16 @@ demo: $(VENV)/.installed
 
 test: system-packages
 	$(MAKE) --no-print-directory $(SUITES)
+
+# The report judges, so a run with failures goes on to it. What only the system's own
+# PostgreSQL has, plpgsql_check, is checked there.
+trust: system-packages
+	@rm -rf $(RUNS)
+	-EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
+	    --dist worksteal --pg 18 -m 'promise or twin_of' --trust-report $(RUNS)/18.json
+	-$(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py \
+	    --trust-report $(RUNS)/system.json
+	PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
 
 system-packages: $(VENV)/.installed-dev
 	@tests/system_packages.sh

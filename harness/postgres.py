@@ -28,6 +28,7 @@ class Server:
     database: str = "postgres"
     tcp: bool = False
     port: int = 5432
+    environment: Mapping[str, str] = field(default_factory=dict)
     bindir: Path = field(init=False)
     run_as: tuple[str, ...] = field(init=False)
 
@@ -156,7 +157,10 @@ class Server:
 
     def _pg_ctl(self, action: str, *words: str) -> subprocess.CompletedProcess[str]:
         program = [str(self.bindir / "pg_ctl"), action, "-s", "-w", "-t", "120"]
-        return run([*self.run_as, *program, "-D", str(self.data_dir), *words])
+        # Behind runuser, so that it is about the server alone.
+        given = ["env", *(f"{name}={each}" for name, each in self.environment.items())]
+        before = [*self.run_as, *(given if self.environment else [])]
+        return run([*before, *program, "-D", str(self.data_dir), *words])
 
 
 def create(server: Server, settings: Mapping[str, str], *, durable: bool) -> None:

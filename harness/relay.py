@@ -23,6 +23,7 @@ import psycopg
 
 from harness.database import Failure, connect
 from harness.relay_file import RelayFile
+from harness.relay_loss import require_events
 
 # Seconds between two looks when nobody sends a NOTIFY.
 POLL = 1.0
@@ -49,7 +50,7 @@ _CLAIM = """
 _CONFIRM = "select evident.confirm_events(%s, %s, %s, %s)"
 _RELEASE = "select evident.release_events(%s, %s, %s)"
 _STATUS = """
-    select s.partition, s.epoch, s.worker
+    select s.partition, s.epoch, s.worker, s.position
     from evident.consumer_status as s
     where s.consumer = %s
     order by s.partition
@@ -80,7 +81,8 @@ def run(
     To `out` each position goes exactly once, in the order of its aggregate; to
     standard output at least once: whoever reads it leaves out a `position` that is not
     above the last one of its `partition`. `relay.partitions` makes the consumer when it
-    is not there. Raises Failure and psycopg.Error; running again goes on.
+    is not there. Raises Failure and psycopg.Error; running again goes on, unless the
+    file has events that the store has lost.
     """
     stop = _stop_on_signals()
     with connect(dsn, autocommit=True) as connection:
@@ -96,6 +98,7 @@ def run(
         if out is None:
             return _forward(connection, relay, count, None, stop, once, report)
         with RelayFile(out, count) as file:
+            require_events(connection, _positions(connection, relay), file)
             if relay.worker == worker_name(out):
                 _release_own(connection, relay)
             return _forward(connection, relay, count, file, stop, once, report)
@@ -133,6 +136,9 @@ def _forward(
         partition, epoch = claimed[0][:2]
         lines = [(position, line) for _, _, position, line in claimed]
         if file is not None:
+            if lines[0][0] <= file.last.get(partition, 0):
+                # Behind a pooler the server can be another one, and this still run.
+                require_events(connection, _positions(connection, relay), file)
             forwarded += file.append(partition, lines)
         else:
             forwarded += len(lines)
@@ -151,7 +157,7 @@ def _forward(
 
 def _status(
     connection: psycopg.Connection[Any], consumer: str
-) -> list[tuple[int, int, str | None]]:
+) -> list[tuple[int, int, str | None, int]]:
     rows = connection.execute(_STATUS, [consumer]).fetchall()
     if not rows:
         raise Failure(
@@ -161,12 +167,17 @@ def _status(
     return rows
 
 
+def _positions(connection: psycopg.Connection[Any], relay: Relay) -> dict[int, int]:
+    """Give the position of each partition, up to which all is confirmed."""
+    return {row[0]: row[3] for row in _status(connection, relay.consumer)}
+
+
 def _release_own(connection: psycopg.Connection[Any], relay: Relay) -> None:
     """Take back the lease that a killed run under this name has left.
 
     Nobody else has it: the name is the file's, and the file is locked.
     """
-    for partition, epoch, worker in _status(connection, relay.consumer):
+    for partition, epoch, worker, _ in _status(connection, relay.consumer):
         if worker == relay.worker:
             connection.execute(_RELEASE, [relay.consumer, partition, epoch])
 

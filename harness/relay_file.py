@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -23,6 +23,7 @@ class RelayFile:
     """
 
     def __init__(self, path: Path, partitions: int) -> None:
+        self.path = path
         is_new = not path.exists()
         self._file: BinaryIO = path.open("a+b", buffering=0)
         try:
@@ -45,6 +46,22 @@ class RelayFile:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+    def unconfirmed(self, confirmed: Mapping[int, int]) -> Iterator[tuple[int, str]]:
+        """Give position and event_id of all lines above each partition's position.
+
+        From the end; each partition's last line is among them in any case.
+        """
+        unfinished = set(self.last)
+        for line in _lines_backwards(self._file):
+            values = json.loads(line)
+            partition, position = int(values["partition"]), int(values["position"])
+            if partition in unfinished:
+                yield position, str(values["event_id"])
+                if position <= confirmed.get(partition, 0):
+                    unfinished.remove(partition)
+            if not unfinished:
+                return
 
     def append(self, partition: int, lines: Sequence[tuple[int, str]]) -> int:
         """Append those lines whose position is not there yet, and count them."""
@@ -96,17 +113,24 @@ def _newlines(file: BinaryIO, end: int) -> Iterator[int]:
 def _last_positions(file: BinaryIO, path: Path, partitions: int) -> dict[int, int]:
     """Read the newest position of each partition, from the end of the file."""
     found: dict[int, int] = {}
-    end = file.seek(0, os.SEEK_END)
-    places = _newlines(file, end)
+    for line in _lines_backwards(file):
+        partition, position = _parse(line, path, partitions)
+        found.setdefault(partition, position)
+        if len(found) == partitions:
+            break
+    return found
+
+
+def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
+    """Give the lines without their ends, the last one first."""
+    places = _newlines(file, file.seek(0, os.SEEK_END))
     stop = next(places, None)
-    while stop is not None and len(found) < partitions:
+    while stop is not None:
         before = next(places, None)
         start = 0 if before is None else before + 1
         file.seek(start)
-        partition, position = _parse(file.read(stop - start), path, partitions)
-        found.setdefault(partition, position)
+        yield file.read(stop - start)
         stop = before
-    return found
 
 
 def _parse(line: bytes, path: Path, partitions: int) -> tuple[int, int]:

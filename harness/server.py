@@ -77,6 +77,7 @@ def ephemeral(
     *,
     tcp: bool = False,
     parent: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run a server in a temporary directory and remove both afterwards.
 
@@ -84,13 +85,19 @@ def ephemeral(
     go into postgresql.conf before the first start. It listens on a unix socket
     that only this user and root may open; with `tcp` also on a free port of
     127.0.0.1, without a password. `parent` holds the data (default: the
-    system's temporary directory). Stops it on exceptions, Ctrl-C and SIGTERM.
+    system's temporary directory), and `environment` is for the server's processes
+    alone. Stops it on exceptions, Ctrl-C and SIGTERM.
     """
     with _signals_raise(), contextlib.ExitStack() as cleanup:
         directory = Path(tempfile.mkdtemp(prefix="evident-", dir=_temporary(parent)))
         cleanup.callback(_remove, directory)
         hand_over(directory)
-        server = Server(directory / "data", major=major or EMBEDDED_MAJOR, tcp=tcp)
+        server = Server(
+            directory / "data",
+            major=major or EMBEDDED_MAJOR,
+            tcp=tcp,
+            environment=environment or {},
+        )
         cleanup.callback(_stop_for_good, server)
         create(server, settings or {}, durable=False)
         server.start()

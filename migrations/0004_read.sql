@@ -166,6 +166,11 @@ grant execute on function evident.safe_position() to evident_reader;
 -- Runs with the caller's rights, row security included, and so raises by itself:
 -- callers may not run internal functions.
 --
+-- Whoever asks behind an id that was never drawn has seen events that this store lost:
+-- it was restored, or failed over, to an earlier state. New events get those ids again,
+-- and would be stepped over; so that is said instead. Only looked at when the caller is
+-- ahead of the safe position. A standby's own position is behind its primary's readers.
+--
 -- The index on id is the only good plan at any size; a plan cached while the
 -- table was small must not be another.
 --
@@ -204,6 +209,19 @@ begin
     end if;
 
     v_until := evident.safe_position();
+    if p_after > v_until
+        and not pg_is_in_recovery()
+        and p_after > coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        )
+    then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument p_after: beyond the last id drawn',
+            detail = '{"argument": "p_after", "reason": "beyond the last id drawn"}',
+            hint = 'the store was set back to an earlier state, or is another one: find'
+                ' the last event dealt with that it has, and go on behind it';
+    end if;
 
     return query
     select e.*
@@ -221,8 +239,8 @@ comment on function evident.read_feed(bigint, integer, text[]) is
 'Up to p_limit (1 to 10000) events with an id above p_after in the order of their
 ids, only of p_event_types unless that is null. Pass the id of the last event
 dealt with to go on; no event is ever skipped. An empty answer means: nothing new
-yet. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE.';
+yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
+transaction at REPEATABLE READ or SERIALIZABLE.';
 
 revoke all on function evident.read_feed(bigint, integer, text[]) from public;
 grant execute on function evident.read_feed(bigint, integer, text[])

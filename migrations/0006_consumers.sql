@@ -585,6 +585,9 @@ grant execute on function evident.drop_consumer(text) to evident_operator;
 -- snapshot: one that was dropped and made anew is another, with other rows. Then, when
 -- nobody else can move the partition, the events behind it.
 --
+-- What was claimed longest ago comes first, by the epoch: a clock that was set back
+-- would keep a partition waiting that was claimed before that.
+--
 -- A second worker skips the partition while this call is not committed, and
 -- sees the lease afterwards.
 --
@@ -673,7 +676,7 @@ begin
             p.consumer = p_consumer
             and p.position < v_until
             and (p.lease_expires_at is null or p.lease_expires_at <= v_now)
-        order by p.claimed_at nulls first, p.partition
+        order by p.epoch, p.partition
         limit 1
         for no key update of p skip locked;
 

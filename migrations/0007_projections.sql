@@ -1073,6 +1073,11 @@ revoke all on function evident._projection_refusal(evident.projection) from publ
 -- one that came or went is not seen at all. Whoever writes the read model besides
 -- the appends also touches the projection's row; to lock that one is an error
 -- (40001) when it was touched since the snapshot.
+--
+-- The read model comes first, as it does in a rebuild: that one waits for the read
+-- model alone, and PostgreSQL lets an append pass it where all would wait in a circle.
+--
+-- Locks: ROW EXCLUSIVE on the read model, then the projection's row (shared)
 
 create or replace function evident._projection_snapshot(
     p_projection evident.projection
@@ -1087,9 +1092,10 @@ begin atomic
             if current_setting('transaction_isolation')
                 in ('repeatable read', 'serializable')
             then
+                lock table %1$s in row exclusive mode;
                 perform
                 from evident.projection as p
-                where p.name = %L
+                where p.name = %1$L
                 for share;
             end if;
         $sql$,
@@ -2936,9 +2942,8 @@ to evident_operator;
 -- When triggers are to be made anew it stops all appends instead, so that none is under
 -- way that has begun with the old ones.
 --
--- The projection's row comes before the read model, as it does in appends with one
--- snapshot (_projection_snapshot), and not before the event store, whose lock leaves
--- no such append under way.
+-- It holds nothing meanwhile that an append waits for. The projection's row comes
+-- afterwards, as it does in appends with one snapshot (_projection_snapshot).
 --
 -- Gives the moment when the attempt that succeeded began.
 --
@@ -2970,12 +2975,6 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            if not p_must_stop_appends then
-                perform
-                from evident.projection as p
-                where p.name = p_projection.name
-                for no key update;
-            end if;
             execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
@@ -3474,6 +3473,10 @@ evident_operator, evident_auditor;
 -- is an aggregate is an index scan; for others the log is read, as the keys
 -- of an event are only known to the projection.
 --
+-- A moment ends with the newest event that the clock had stamped by then, and all those
+-- before it are folded, whatever their stamps: of a clock that was set back some would
+-- be left out, and the row be one that never was.
+--
 -- Runs with the caller's rights, row security included, and so raises by itself:
 -- callers may not run internal functions.
 --
@@ -3554,10 +3557,18 @@ begin
             select
                 v.key,
                 %3$s(v.key, v.event order by v.position) as next_row
-            from %4$s as v
+            from (
+                select
+                    k.key,
+                    k.event,
+                    k.position,
+                    %7$s as last_position
+                from %4$s as k
+                where k.key = %5$L::%6$s
+            ) as v
             where
-                v.key = %5$L::%6$s
-                %7$s
+                v.position <= v.last_position
+                %8$s
             group by v.key
         ) as f
         $sql$,
@@ -3573,10 +3584,17 @@ begin
         ),
         p_key,
         v_projection.key_type,
+        case
+            when p_until is null then 'k.position'
+            else format(
+                'max(k.position)'
+                ' filter (where (k.event).occurred_at <= %L) over ()',
+                p_until
+            )
+        end,
         concat(
             ' and (v.event).version <= ' || p_until_version,
-            ' and v.position <= ' || p_until_position,
-            ' and (v.event).occurred_at <= ' || quote_literal(p_until)
+            ' and v.position <= ' || p_until_position
         )
     )
     into v_row;

@@ -2002,6 +2002,11 @@ grant execute on function evident.safe_position() to evident_reader;
 -- Runs with the caller's rights, row security included, and so raises by itself:
 -- callers may not run internal functions.
 --
+-- Whoever asks behind an id that was never drawn has seen events that this store lost:
+-- it was restored, or failed over, to an earlier state. New events get those ids again,
+-- and would be stepped over; so that is said instead. Only looked at when the caller is
+-- ahead of the safe position. A standby's own position is behind its primary's readers.
+--
 -- The index on id is the only good plan at any size; a plan cached while the
 -- table was small must not be another.
 --
@@ -2040,6 +2045,19 @@ begin
     end if;
 
     v_until := evident.safe_position();
+    if p_after > v_until
+        and not pg_is_in_recovery()
+        and p_after > coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        )
+    then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument p_after: beyond the last id drawn',
+            detail = '{"argument": "p_after", "reason": "beyond the last id drawn"}',
+            hint = 'the store was set back to an earlier state, or is another one: find'
+                ' the last event dealt with that it has, and go on behind it';
+    end if;
 
     return query
     select e.*
@@ -2057,8 +2075,8 @@ comment on function evident.read_feed(bigint, integer, text[]) is
 'Up to p_limit (1 to 10000) events with an id above p_after in the order of their
 ids, only of p_event_types unless that is null. Pass the id of the last event
 dealt with to go on; no event is ever skipped. An empty answer means: nothing new
-yet. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE.';
+yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
+transaction at REPEATABLE READ or SERIALIZABLE.';
 
 revoke all on function evident.read_feed(bigint, integer, text[]) from public;
 grant execute on function evident.read_feed(bigint, integer, text[])
@@ -3097,6 +3115,9 @@ grant execute on function evident.drop_consumer(text) to evident_operator;
 -- snapshot: one that was dropped and made anew is another, with other rows. Then, when
 -- nobody else can move the partition, the events behind it.
 --
+-- What was claimed longest ago comes first, by the epoch: a clock that was set back
+-- would keep a partition waiting that was claimed before that.
+--
 -- A second worker skips the partition while this call is not committed, and
 -- sees the lease afterwards.
 --
@@ -3185,7 +3206,7 @@ begin
             p.consumer = p_consumer
             and p.position < v_until
             and (p.lease_expires_at is null or p.lease_expires_at <= v_now)
-        order by p.claimed_at nulls first, p.partition
+        order by p.epoch, p.partition
         limit 1
         for no key update of p skip locked;
 
@@ -4513,6 +4534,11 @@ revoke all on function evident._projection_refusal(evident.projection) from publ
 -- one that came or went is not seen at all. Whoever writes the read model besides
 -- the appends also touches the projection's row; to lock that one is an error
 -- (40001) when it was touched since the snapshot.
+--
+-- The read model comes first, as it does in a rebuild: that one waits for the read
+-- model alone, and PostgreSQL lets an append pass it where all would wait in a circle.
+--
+-- Locks: ROW EXCLUSIVE on the read model, then the projection's row (shared)
 
 create or replace function evident._projection_snapshot(
     p_projection evident.projection
@@ -4527,9 +4553,10 @@ begin atomic
             if current_setting('transaction_isolation')
                 in ('repeatable read', 'serializable')
             then
+                lock table %1$s in row exclusive mode;
                 perform
                 from evident.projection as p
-                where p.name = %L
+                where p.name = %1$L
                 for share;
             end if;
         $sql$,
@@ -6376,9 +6403,8 @@ to evident_operator;
 -- When triggers are to be made anew it stops all appends instead, so that none is under
 -- way that has begun with the old ones.
 --
--- The projection's row comes before the read model, as it does in appends with one
--- snapshot (_projection_snapshot), and not before the event store, whose lock leaves
--- no such append under way.
+-- It holds nothing meanwhile that an append waits for. The projection's row comes
+-- afterwards, as it does in appends with one snapshot (_projection_snapshot).
 --
 -- Gives the moment when the attempt that succeeded began.
 --
@@ -6410,12 +6436,6 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            if not p_must_stop_appends then
-                perform
-                from evident.projection as p
-                where p.name = p_projection.name
-                for no key update;
-            end if;
             execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
@@ -6914,6 +6934,10 @@ evident_operator, evident_auditor;
 -- is an aggregate is an index scan; for others the log is read, as the keys
 -- of an event are only known to the projection.
 --
+-- A moment ends with the newest event that the clock had stamped by then, and all those
+-- before it are folded, whatever their stamps: of a clock that was set back some would
+-- be left out, and the row be one that never was.
+--
 -- Runs with the caller's rights, row security included, and so raises by itself:
 -- callers may not run internal functions.
 --
@@ -6994,10 +7018,18 @@ begin
             select
                 v.key,
                 %3$s(v.key, v.event order by v.position) as next_row
-            from %4$s as v
+            from (
+                select
+                    k.key,
+                    k.event,
+                    k.position,
+                    %7$s as last_position
+                from %4$s as k
+                where k.key = %5$L::%6$s
+            ) as v
             where
-                v.key = %5$L::%6$s
-                %7$s
+                v.position <= v.last_position
+                %8$s
             group by v.key
         ) as f
         $sql$,
@@ -7013,10 +7045,17 @@ begin
         ),
         p_key,
         v_projection.key_type,
+        case
+            when p_until is null then 'k.position'
+            else format(
+                'max(k.position)'
+                ' filter (where (k.event).occurred_at <= %L) over ()',
+                p_until
+            )
+        end,
         concat(
             ' and (v.event).version <= ' || p_until_version,
-            ' and v.position <= ' || p_until_position,
-            ' and (v.event).occurred_at <= ' || quote_literal(p_until)
+            ' and v.position <= ' || p_until_position
         )
     )
     into v_row;

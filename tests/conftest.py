@@ -20,8 +20,8 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
-# What the tests of the promises show: see trust/.
-pytest_plugins = ["trust.plugin"]
+# The report of what the tests show; a login, its store and broken twins.
+pytest_plugins = ["trust.plugin", "support.fixtures"]
 
 TEMPLATE = "evident_template"
 SETTINGS = {

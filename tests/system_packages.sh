@@ -1,8 +1,7 @@
 #!/bin/sh
 # Install what `make test` needs beside Python: the system's own PostgreSQL with pgTAP,
 # plpgsql_check and pg_cron, pg_prove, PgBouncer, openssl, sqlsmith, libfaketime, and a
-# browser to draw reports
-# with, from Debian's or Ubuntu's packages.
+# browser to draw reports with, from Debian's or Ubuntu's packages.
 # Says what to install where it cannot do that itself.
 set -eu
 

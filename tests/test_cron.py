@@ -8,12 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from concurrency.conftest import LOGIN_SQL
 from conftest import SETTINGS, Database
 from support.calls import Entry, append_events, events_of
 from support.check_projections import drift
 from support.seeds import FULL
-from support.store import LOGIN, Store
+from support.store import LOGIN, LOGIN_SQL, Store
 from support.waiting import wait_for
 from support.worker_models import IS_FOLDED, create_read_models
 

@@ -8,9 +8,8 @@
 -- When triggers are to be made anew it stops all appends instead, so that none is under
 -- way that has begun with the old ones.
 --
--- The projection's row comes before the read model, as it does in appends with one
--- snapshot (_projection_snapshot), and not before the event store, whose lock leaves
--- no such append under way.
+-- It holds nothing meanwhile that an append waits for. The projection's row comes
+-- afterwards, as it does in appends with one snapshot (_projection_snapshot).
 --
 -- Gives the moment when the attempt that succeeded began.
 --
@@ -42,12 +41,6 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            if not p_must_stop_appends then
-                perform
-                from evident.projection as p
-                where p.name = p_projection.name
-                for no key update;
-            end if;
             execute format('lock table %s in share row exclusive mode', v_table);
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;

@@ -5,6 +5,11 @@
 -- one that came or went is not seen at all. Whoever writes the read model besides
 -- the appends also touches the projection's row; to lock that one is an error
 -- (40001) when it was touched since the snapshot.
+--
+-- The read model comes first, as it does in a rebuild: that one waits for the read
+-- model alone, and PostgreSQL lets an append pass it where all would wait in a circle.
+--
+-- Locks: ROW EXCLUSIVE on the read model, then the projection's row (shared)
 
 create or replace function evident._projection_snapshot(
     p_projection evident.projection
@@ -19,9 +24,10 @@ begin atomic
             if current_setting('transaction_isolation')
                 in ('repeatable read', 'serializable')
             then
+                lock table %1$s in row exclusive mode;
                 perform
                 from evident.projection as p
-                where p.name = %L
+                where p.name = %1$L
                 for share;
             end if;
         $sql$,

@@ -4,6 +4,10 @@
 -- is an aggregate is an index scan; for others the log is read, as the keys
 -- of an event are only known to the projection.
 --
+-- A moment ends with the newest event that the clock had stamped by then, and all those
+-- before it are folded, whatever their stamps: of a clock that was set back some would
+-- be left out, and the row be one that never was.
+--
 -- Runs with the caller's rights, row security included, and so raises by itself:
 -- callers may not run internal functions.
 --
@@ -84,10 +88,18 @@ begin
             select
                 v.key,
                 %3$s(v.key, v.event order by v.position) as next_row
-            from %4$s as v
+            from (
+                select
+                    k.key,
+                    k.event,
+                    k.position,
+                    %7$s as last_position
+                from %4$s as k
+                where k.key = %5$L::%6$s
+            ) as v
             where
-                v.key = %5$L::%6$s
-                %7$s
+                v.position <= v.last_position
+                %8$s
             group by v.key
         ) as f
         $sql$,
@@ -103,10 +115,17 @@ begin
         ),
         p_key,
         v_projection.key_type,
+        case
+            when p_until is null then 'k.position'
+            else format(
+                'max(k.position)'
+                ' filter (where (k.event).occurred_at <= %L) over ()',
+                p_until
+            )
+        end,
         concat(
             ' and (v.event).version <= ' || p_until_version,
-            ' and v.position <= ' || p_until_position,
-            ' and (v.event).occurred_at <= ' || quote_literal(p_until)
+            ' and v.position <= ' || p_until_position
         )
     )
     into v_row;

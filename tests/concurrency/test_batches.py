@@ -24,6 +24,7 @@ from support.history_work import (
 from support.killer import run_under_kills
 from support.skew import crossed_batches
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(4)
 
@@ -48,7 +49,7 @@ def opposite_orders(store: Store, rng: random.Random, rounds: int) -> list[Opera
 
 
 def test_batches_in_opposite_orders_never_deadlock(
-    store: Store, rng: random.Random
+    store: Store, rng: random.Random, figures: Figures
 ) -> None:
     operations = opposite_orders(store, rng, rounds=150)
     log = store.log()
@@ -57,10 +58,11 @@ def test_batches_in_opposite_orders_never_deadlock(
     outcomes = refusals_of(operations)
     assert outcomes["ok"] > 100
     assert outcomes["PT409"] > 50
+    figures.add(batches=len(operations))
 
 
 def test_a_killed_batch_leaves_all_or_nothing(
-    store: Store, observer: Observer, rng: random.Random
+    store: Store, observer: Observer, rng: random.Random, figures: Figures
 ) -> None:
     operations, kills = run_under_kills(store, observer, rng)
     log = store.log()
@@ -70,6 +72,7 @@ def test_a_killed_batch_leaves_all_or_nothing(
     assert outcomes["unknown"] > 0
     assert kills > 0
     assert outcomes["ok"] > 50
+    figures.add(batches=len(operations), kills=kills)
 
 
 @pytest.mark.parametrize("levels", [*itertools.product(LEVELS, LEVELS)], ids=names)

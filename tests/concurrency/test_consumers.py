@@ -20,6 +20,7 @@ from support.feed_writers import Progress, write
 from support.seeds import scaled
 from support.store import Store
 from support.waiting import Background, wait_until_blocked
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(6)
 
@@ -31,7 +32,11 @@ STAMPED = "select s.position from evident.feed_stamp as s"
 
 @pytest.mark.parametrize("partitions", [1, 4])
 def test_nothing_is_skipped_and_order_is_kept(
-    store: Store, observer: Observer, rng: random.Random, partitions: int
+    store: Store,
+    observer: Observer,
+    rng: random.Random,
+    partitions: int,
+    figures: Figures,
 ) -> None:
     run = run_consumer(store, observer, rng, events=EVENTS, partitions=partitions)
     print(run.summary())
@@ -39,6 +44,9 @@ def test_nothing_is_skipped_and_order_is_kept(
     assert run.violations() == []
     assert run.kills > 0
     assert run.outcomes()["PT423"] > 0
+    figures.add(
+        events=len(run.log), kills=run.kills, fenced_workers=run.outcomes()["PT423"]
+    )
 
 
 @pytest.mark.twin_of(6)

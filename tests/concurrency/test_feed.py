@@ -13,6 +13,7 @@ from support.check_feed import feed_violations
 from support.feed_work import Run, append_one, run_feed
 from support.seeds import scaled
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(6)
 
@@ -26,12 +27,15 @@ def violations(run: Run) -> list[str]:
 
 
 def test_every_reader_sees_the_final_log(
-    store: Store, observer: Observer, rng: random.Random
+    store: Store, observer: Observer, rng: random.Random, figures: Figures
 ) -> None:
     run = run_feed(store, observer, rng, events=EVENTS)
     print(run.summary())
     assert len(run.log) >= EVENTS
     assert violations(run) == []
+    figures.add(
+        events=len(run.log), deliveries=sum(len(each.seen) for each in run.readers)
+    )
 
 
 @pytest.mark.parametrize("writers", [2, 12])

@@ -14,6 +14,7 @@ from support.idlers import idle_transactions, measure_lag
 from support.seeds import FULL
 from support.store import Store
 from support.waiting import is_true
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(7)
 
@@ -35,6 +36,7 @@ def test_idle_transactions_do_not_hold_the_feed_back(
     empty_db: Database,
     observer: psycopg.Connection[Any],
     rng: random.Random,
+    figures: Figures,
 ) -> None:
     with idle_transactions(db, empty_db) as pids:
         acknowledged, seen = measure_lag(store, rng, SECONDS)
@@ -42,6 +44,8 @@ def test_idle_transactions_do_not_hold_the_feed_back(
     worst = max(seen[number] - when for number, when in acknowledged.items())
     print(f"{len(acknowledged)} events, the slowest seen after {worst:.4f} s")
     assert lag_violations(acknowledged, seen, LAG) == []
+    figures.add(events=len(acknowledged))
+    figures.worst(lag_seconds=worst)
 
 
 @pytest.mark.twin_of(7)

@@ -13,6 +13,7 @@ from support.calls import Connection
 from support.check_projections import drift
 from support.every_call import CALLS, KNOWN, call_all
 from support.read_models import make_read_models
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(14)
 
@@ -58,7 +59,9 @@ def hijack_violations(observer: Observer) -> list[str]:
 
 
 @pytest.mark.usefixtures("attacker")
-def test_nothing_of_the_callers_runs(db: Database, observer: Observer) -> None:
+def test_nothing_of_the_callers_runs(
+    db: Database, observer: Observer, figures: Figures
+) -> None:
     for name in CALLS:
         call_in_fresh_session(db, name)
         assert hijack_violations(observer) == [], name
@@ -66,6 +69,7 @@ def test_nothing_of_the_callers_runs(db: Database, observer: Observer) -> None:
     row = observer.execute("select count(*) from evident.projection_skip").fetchone()
     assert row == (1,)
     assert drift(observer) == []
+    figures.add(functions=len(CALLS))
 
 
 def test_a_cast_of_the_callers_runs_as_the_caller_only(

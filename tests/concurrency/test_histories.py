@@ -20,6 +20,7 @@ from support.history_work import (
     run_clients,
 )
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(3)
 
@@ -33,7 +34,7 @@ by_level = pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name
 
 @by_level
 def test_no_acknowledged_append_overlooks_another(
-    store: Store, rng: random.Random, level: IsolationLevel
+    store: Store, rng: random.Random, level: IsolationLevel, figures: Figures
 ) -> None:
     operations = run_clients(
         store, rng, [list_append], clients=8, rounds=200, aggregates=3, level=level
@@ -41,6 +42,7 @@ def test_no_acknowledged_append_overlooks_another(
     log = store.log()
     assert history_violations(operations, log) == []
     assert refusal_violations(operations, log) == []
+    figures.add(histories=1, transactions=len(operations), events=len(log))
     outcomes = refusals_of(operations)
     assert outcomes["ok"] > 50
     assert outcomes["PT409"] + outcomes["40001"] > 0
@@ -48,7 +50,7 @@ def test_no_acknowledged_append_overlooks_another(
 
 @by_level
 def test_all_kinds_of_appends_have_one_legal_order(
-    store: Store, rng: random.Random, level: IsolationLevel
+    store: Store, rng: random.Random, level: IsolationLevel, figures: Figures
 ) -> None:
     kinds = [list_append, exact_append, any_append, exact_batch, mixed_batch]
     if level == IsolationLevel.READ_COMMITTED:
@@ -63,6 +65,7 @@ def test_all_kinds_of_appends_have_one_legal_order(
         refusals -= {"40001"}
     assert history_violations(operations, log, refusals) == []
     assert refusal_violations(operations, log) == []
+    figures.add(histories=1, transactions=len(operations), events=len(log))
 
 
 @pytest.mark.twin_of(3)

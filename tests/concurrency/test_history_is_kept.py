@@ -20,6 +20,7 @@ from support.corpus import (
     WITHOUT_EFFECT,
 )
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(10)
 
@@ -79,18 +80,22 @@ def history(store: Store) -> None:
 
 @pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("attacker", LOGINS, indirect=True)
-def test_no_role_changes_history(observer: Observer, attacker: Observer) -> None:
+def test_no_role_changes_history(
+    observer: Observer, attacker: Observer, figures: Figures
+) -> None:
     corpus = [*REWRITES, *INTRUSIONS, *THROUGH_ONES_OWN]
     assert history_kept_violations(observer, attacker, corpus) == []
+    figures.add(statements=len(corpus))
 
 
 @pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("attacker", LOGINS, indirect=True)
 def test_no_role_registers_code_of_its_own(
-    observer: Observer, attacker: Observer
+    observer: Observer, attacker: Observer, figures: Figures
 ) -> None:
     documented = DOCUMENTED | {"PT400"}
     assert history_kept_violations(observer, attacker, OWN_CODE, documented) == []
+    figures.add(statements=len(OWN_CODE))
 
 
 @pytest.mark.usefixtures("history")
@@ -106,9 +111,10 @@ def test_what_is_not_refused_has_no_effect(
 @pytest.mark.parametrize("role", ["evident_owner", "postgres"])
 @pytest.mark.parametrize("replication_role", ["origin", "local", "replica"])
 def test_even_the_owner_is_refused_a_rewrite(
-    db: Database, observer: Observer, role: str, replication_role: str
+    db: Database, observer: Observer, role: str, replication_role: str, figures: Figures
 ) -> None:
     assert rewrites_as(db, observer, role, replication_role) == []
+    figures.add(statements=len(REWRITES))
 
 
 @pytest.mark.twin_of(10)

@@ -30,6 +30,7 @@ from support.interrupts import (
 )
 from support.seeds import scaled
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(19)
 
@@ -63,24 +64,26 @@ by_call = pytest.mark.parametrize("make", LARGE, ids=lambda make: make.__name__)
 
 @by_call
 def test_a_statement_timeout_at_any_offset_leaves_all_or_nothing(
-    store: Store, observer: Observer, make: Make
+    store: Store, observer: Observer, make: Make, figures: Figures
 ) -> None:
     with store.connect() as connection:
         found, tally = sweep(connection, observer, make, time_out, STEPS)
     print(tally)
     assert found == []
     assert tally.interrupted > 0
+    figures.add(timeouts=tally.interrupted)
 
 
 @by_call
 def test_a_cancel_at_any_offset_leaves_all_or_nothing(
-    store: Store, observer: Observer, make: Make
+    store: Store, observer: Observer, make: Make, figures: Figures
 ) -> None:
     with store.connect() as connection:
         found, tally = sweep(connection, observer, make, canceller(observer), STEPS)
     print(tally)
     assert found == []
     assert tally.interrupted > 0
+    figures.add(cancels=tally.interrupted)
 
 
 def test_a_cancel_of_a_short_call_leaves_all_or_nothing(

@@ -34,6 +34,7 @@ from support.projection_work import (
 )
 from support.seeds import scaled
 from support.store import LOGIN, Store
+from trust.evidence import Figures
 
 from harness.postgres import Server
 
@@ -68,7 +69,7 @@ def pooled(store: Store, server: Server) -> Iterator[PooledStore]:
 
 
 def test_projections_are_what_their_events_say(
-    pooled: PooledStore, observer: Observer, rng: random.Random
+    pooled: PooledStore, observer: Observer, rng: random.Random, figures: Figures
 ) -> None:
     make_models(observer, ALL)
     actions = [run_slices(each) for each in (ASYNC, ASYNC, ASYNC_ACROSS)]
@@ -79,13 +80,15 @@ def test_projections_are_what_their_events_say(
     print(done.summary())
     assert violations(pooled, observer, ALL) == []
     assert done.kills > 0
+    figures.add(events=done.events, kills=done.kills)
 
 
 def test_the_feed_neither_skips_nor_reorders(
-    pooled: PooledStore, observer: Observer, rng: random.Random
+    pooled: PooledStore, observer: Observer, rng: random.Random, figures: Figures
 ) -> None:
     run = run_feed(pooled, observer, rng, events=5 * EVENTS, writers=10)
     assert [v for r in run.readers for v in feed_violations(r.seen, run.log)] == []
+    figures.add(events=len(run.log))
 
 
 def test_a_consumer_gets_every_event_in_order(
@@ -100,11 +103,12 @@ def test_a_consumer_gets_every_event_in_order(
 
 
 def test_batches_are_atomic_whoever_is_killed(
-    pooled: PooledStore, observer: Observer, rng: random.Random
+    pooled: PooledStore, observer: Observer, rng: random.Random, figures: Figures
 ) -> None:
     operations, kills = run_under_kills(pooled, observer, rng, rounds=20)
     assert history_violations(operations, pooled.log(), {"PT404", "PT409"}) == []
     assert kills > 0
+    figures.add(batches=len(operations), kills=kills)
 
 
 def guarded(model: Model) -> Action:

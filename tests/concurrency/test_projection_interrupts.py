@@ -26,11 +26,10 @@ from support.projection_steps import ONE, PAUSE, RESUME, TWO, append, sqlstate
 from support.projection_work import REBUILD, RUN, violations
 from support.projection_writers import KEYS
 from support.seeds import scaled
-from support.store import Store
+from support.store import LOGIN_SQL, Store
 from support.twins import install
 from support.waiting import Background, is_true
 
-from concurrency.conftest import LOGIN_SQL
 from harness.database import connect
 from harness.migrate import migrate
 from harness.postgres import Server

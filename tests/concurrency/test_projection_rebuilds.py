@@ -29,6 +29,7 @@ from support.projection_work import (
 )
 from support.seeds import scaled
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(9)
 
@@ -86,7 +87,7 @@ def refusals(model: Model) -> set[str]:
 
 @by_model
 def test_a_rebuild_beside_appends_repairs_what_was_changed_by_hand(
-    store: Store, observer: Observer, rng: random.Random, model: Model
+    store: Store, observer: Observer, rng: random.Random, model: Model, figures: Figures
 ) -> None:
     make_models(observer, [model])
     actions = [rebuild(model)] * 2
@@ -100,6 +101,8 @@ def test_a_rebuild_beside_appends_repairs_what_was_changed_by_hand(
     assert set(done.writers.outcomes) <= refusals(model)
     assert set(done.others) == {"ok"}
     assert done.writers.slowest < LONGEST_APPEND
+    figures.add(events=done.events, rebuilds=sum(c["ok"] for c in done.each[:2]))
+    figures.worst(slowest_append_seconds=done.writers.slowest)
 
 
 @by_model

@@ -10,13 +10,29 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+from support.bounded import first_violations
 from support.calls import Entry, append_event
 from support.check_projections import drift
 from support.projection_models import SYNC, make_models
-from support.projection_steps import LEVELS, ONE, PAUSE, RESUME, added, append, state
+from support.projection_steps import (
+    LEVELS,
+    ONE,
+    PAUSE,
+    RESUME,
+    TWO,
+    added,
+    append,
+    sqlstate,
+    state,
+)
 from support.projection_work import REBUILD, RUN, violations
 from support.store import Store
-from support.waiting import Background, together
+from support.waiting import (
+    Background,
+    together,
+    wait_until_blocked,
+    wait_until_blocked_or_done,
+)
 
 pytestmark = pytest.mark.promise(8)
 
@@ -127,6 +143,64 @@ def test_appends_with_one_snapshot_beside_rebuilds_lose_nothing(
     assert "ok" in outcomes
     assert outcomes <= {"ok", "40001", "PT409"}
     assert violations(store, observer, [SYNC]) == []
+
+
+def wait_in_a_circle(
+    store: Store, observer: Observer, level: IsolationLevel, count: int
+) -> list[str]:
+    """Let a transaction wait for an append with one snapshot, and both for a rebuild.
+
+    The rebuild waits for the transaction. Names who was refused.
+    """
+
+    def append_alone() -> None:
+        with one.transaction():
+            append(one, TWO, count=count)
+
+    append(observer, ONE)
+    append(observer, TWO)
+    with (
+        store.connect() as several,
+        store.connect(level) as one,
+        store.connect() as rebuilding,
+    ):
+        several.execute("begin")
+        append(several, ONE)
+        rebuild = Background(lambda: rebuilding.execute(REBUILD, [SYNC.name, 0, 1]))
+        wait_until_blocked(observer, rebuilding)
+        other = Background(append_alone)
+        wait_until_blocked_or_done(observer, one, other)
+        crossing = Background(lambda: append(several, TWO, count=count))
+        codes = {"transaction": sqlstate(crossing)}
+        several.execute("rollback" if codes["transaction"] else "commit")
+        codes |= {"append": sqlstate(other), "rebuild": sqlstate(rebuild)}
+    return [f"{who} ended with {code}" for who, code in codes.items() if code]
+
+
+@pytest.mark.promise(9)
+@by_level
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_rebuild_holds_nothing_while_it_waits_for_transactions(
+    store: Store, observer: Observer, level: IsolationLevel, count: int
+) -> None:
+    make_models(observer, [SYNC])
+    for _ in range(3):
+        assert wait_in_a_circle(store, observer, level, count) == []
+    assert violations(store, observer, [SYNC]) == []
+
+
+@pytest.mark.twin_of(9)
+@by_level
+def test_a_rebuild_that_holds_a_row_while_it_waits_is_caught(
+    store: Store,
+    observer: Observer,
+    twin: Callable[[str], None],
+    level: IsolationLevel,
+) -> None:
+    make_models(observer, [SYNC])
+    twin("row_first_rebuild")
+    found = first_violations(lambda: wait_in_a_circle(store, observer, level, 1))
+    assert any("40P01" in each for each in found)
 
 
 @by_level

@@ -13,6 +13,7 @@ from support.projection_models import ALL, ASYNC, ASYNC_ACROSS, SYNC_ACROSS, mak
 from support.projection_work import run_slices, violations, work
 from support.seeds import scaled
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(8)
 
@@ -26,7 +27,7 @@ RETRY = "select evident.retry_failure(%s, %s)"
 
 
 def test_every_projection_is_what_its_events_say(
-    store: Store, observer: Observer, rng: random.Random
+    store: Store, observer: Observer, rng: random.Random, figures: Figures
 ) -> None:
     make_models(observer, ALL)
     runners = [run_slices(each) for each in (ASYNC, ASYNC, ASYNC_ACROSS)]
@@ -38,10 +39,11 @@ def test_every_projection_is_what_its_events_say(
     assert done.writers.outcomes["40001"] > 0
     assert set(done.writers.outcomes) <= REFUSALS
     assert set(done.others) <= {"ok", "lost"}
+    figures.add(events=done.events, kills=done.kills)
 
 
 def test_a_bad_event_parks_its_keys_and_no_others(
-    store: Store, observer: Observer, rng: random.Random
+    store: Store, observer: Observer, rng: random.Random, figures: Figures
 ) -> None:
     models = (ASYNC, ASYNC_ACROSS)
     make_models(observer, models)
@@ -56,6 +58,7 @@ def test_a_bad_event_parks_its_keys_and_no_others(
         for (key,) in parked:
             observer.execute(RETRY, [model.name, key])
     assert violations(store, observer, models) == []
+    figures.add(events=done.events)
 
 
 @pytest.mark.twin_of(8)

@@ -20,7 +20,7 @@ from support.feed_work import append_some, in_background, writing
 from support.feed_writers import Progress
 from support.programs import finish, run, running, start
 from support.seeds import scaled
-from support.store import Store
+from support.store import LOGIN_SQL, Store
 from support.waiting import is_true, wait_for
 from support.worker_models import (
     DIGITS,
@@ -32,7 +32,6 @@ from support.worker_models import (
     repair_fold,
 )
 
-from concurrency.conftest import LOGIN_SQL
 from harness import rebuild as rebuilding
 from harness.database import connect
 from harness.migrate import migrate

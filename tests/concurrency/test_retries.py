@@ -16,8 +16,10 @@ from support.calls import Entry, append_batch, call, events_of, function_for
 from support.check_history import history_violations
 from support.check_refusals import refusals_of
 from support.retry_work import run_retries
+from support.seeds import scaled
 from support.store import Store
 from support.waiting import Background, wait_until_blocked
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(5)
 
@@ -32,15 +34,26 @@ def socket_of(db: Database) -> str:
 
 @pytest.mark.parametrize("is_exact", [True, False], ids=["exact", "any version"])
 def test_a_lost_reply_never_makes_a_second_event(
-    store: Store, db: Database, rng: random.Random, is_exact: bool
+    store: Store, db: Database, rng: random.Random, is_exact: bool, figures: Figures
 ) -> None:
-    operations, cuts = run_retries(
-        store, socket_of(db), rng, clients=6, requests=40, is_exact=is_exact
+    clients, requests = 6, scaled(40, 500)
+    done = run_retries(
+        store, socket_of(db), rng, clients=clients, requests=requests, is_exact=is_exact
     )
-    print(f"{cuts} lines cut")
-    assert history_violations(operations, store.log(), NOTHING) == []
-    assert refusals_of(operations) == {"ok": 240}
-    assert cuts > 100
+    print(f"{done.cuts} lines cut, {done.resets} by a reset, {done.delays} delays")
+    log = store.log()
+    assert history_violations(done.operations, log, NOTHING) == []
+    assert refusals_of(done.operations) == {"ok": clients * requests}
+    assert done.cuts > 100
+    assert done.resets > 20
+    assert done.delays > 20
+    figures.add(
+        retried_requests=clients * requests,
+        lines_cut=done.cuts,
+        tcp_resets=done.resets,
+        delayed_requests=done.delays,
+        duplicates=len(log) - sum(asked_for(each.entries) for each in done.operations),
+    )
 
 
 def requests() -> dict[str, list[Entry]]:
@@ -138,9 +151,9 @@ def test_a_store_without_event_ids_is_caught_duplicating(
     twin("no_event_id")
 
     def check() -> list[str]:
-        operations, _ = run_retries(
+        operations = run_retries(
             store, socket_of(db), rng, clients=2, requests=5, is_exact=False
-        )
+        ).operations
         ours = {entry.aggregate for o in operations for entry in o.entries}
         log = [event for event in store.log() if event.aggregate in ours]
         return history_violations(operations, log, NOTHING)

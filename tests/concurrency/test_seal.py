@@ -29,16 +29,15 @@ from support.seal_work import (
     seal_all,
 )
 from support.seeds import scaled
-from support.store import LOGIN, Store
+from support.store import LOGIN, LOGIN_SQL, Store
 from support.waiting import Background, is_true, together, wait_for
 
-from concurrency.conftest import LOGIN_SQL
 from harness.database import connect
 from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
-pytestmark = pytest.mark.promise(19)
+pytestmark = pytest.mark.promise(12)
 
 Observer = psycopg.Connection[Any]
 
@@ -58,7 +57,7 @@ def test_every_event_becomes_a_leaf_in_the_order_of_ids(
     assert run_sealing(store, observer, rng, events=EVENTS) == []
 
 
-@pytest.mark.twin_of(19)
+@pytest.mark.twin_of(12)
 @pytest.mark.parametrize("name", ["hasty_seal", "visible_seal"])
 def test_a_sealer_that_does_not_wait_for_writers_is_caught(
     store: Store,
@@ -116,7 +115,7 @@ def test_sealers_never_seal_an_event_twice(
     assert run_sealing(store, observer, rng, events=1000, writers=4, sealers=4) == []
 
 
-@pytest.mark.twin_of(19)
+@pytest.mark.twin_of(12)
 def test_sealers_without_the_lock_are_caught(
     store: Store, observer: Observer, rng: random.Random, twin: Callable[[str], None]
 ) -> None:
@@ -127,6 +126,7 @@ def test_sealers_without_the_lock_are_caught(
 # Interruptions.
 
 
+@pytest.mark.promise(19)
 @pytest.mark.parametrize("how", ["timeout", "cancel", "terminate"])
 def test_an_interrupted_seal_leaves_everything_as_it_was(
     store: Store, observer: Observer, rng: random.Random, how: str
@@ -175,6 +175,7 @@ def mortal(major: int) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.promise(19)
 def test_a_sealer_killed_by_the_system_leaves_nothing_half_sealed(
     mortal: Server, rng: random.Random
 ) -> None:
@@ -276,7 +277,7 @@ def test_a_writer_of_the_logs_own_aggregate_does_not_hold_the_sealer_up(
     assert seal_beside_a_writer_of_the_log(store, observer, is_exact) is None
 
 
-@pytest.mark.twin_of(19)
+@pytest.mark.twin_of(12)
 def test_a_sealer_that_waits_for_such_a_writer_is_caught(
     store: Store, observer: Observer, twin: Callable[[str], None]
 ) -> None:
@@ -324,7 +325,7 @@ def test_a_seal_is_on_disk_when_it_is_committed(store: Store) -> None:
     assert unflushed(store) == 0
 
 
-@pytest.mark.twin_of(19)
+@pytest.mark.twin_of(12)
 def test_a_seal_that_commits_as_the_session_says_is_caught(
     store: Store, twin: Callable[[str], None]
 ) -> None:

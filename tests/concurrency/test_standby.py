@@ -23,11 +23,10 @@ from support.read_models import make_read_models
 from support.seal_work import seal_all
 from support.seeds import scaled
 from support.standby import PROMPT, standby_of, wait_for_replay
-from support.store import Store
+from support.store import LOGIN_SQL, Store
 from support.twins import install
 from support.waiting import Background
 
-from concurrency.conftest import LOGIN_SQL
 from harness.database import connect
 from harness.migrate import migrate
 from harness.postgres import Server

@@ -13,6 +13,7 @@ from support.check_streams import stream_violations
 from support.history import Operation
 from support.history_work import any_append, exact_append, existing_append, run_clients
 from support.store import Store
+from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(2)
 
@@ -26,7 +27,9 @@ def hot(store: Store, rng: random.Random) -> list[Operation]:
     return run_clients(store, rng, [any_append], clients=16, rounds=120, aggregates=1)
 
 
-def test_two_writers_never_share_a_version(store: Store, rng: random.Random) -> None:
+def test_two_writers_never_share_a_version(
+    store: Store, rng: random.Random, figures: Figures
+) -> None:
     operations = crowd(store, rng)
     log = store.log()
     assert stream_violations(log) == []
@@ -34,14 +37,16 @@ def test_two_writers_never_share_a_version(store: Store, rng: random.Random) -> 
     outcomes = refusals_of(operations)
     assert outcomes["ok"] > 100
     assert outcomes["PT409"] > 0
+    figures.add(appends=len(operations), events=len(log), conflicts=outcomes["PT409"])
 
 
 def test_a_hot_aggregate_refuses_nobody_who_accepts_any_version(
-    store: Store, rng: random.Random
+    store: Store, rng: random.Random, figures: Figures
 ) -> None:
     operations = hot(store, rng)
     assert refusals_of(operations) == {"ok": 16 * 120}
     assert history_violations(operations, store.log()) == []
+    figures.add(appends=len(operations))
 
 
 @pytest.mark.twin_of(2)

@@ -18,7 +18,7 @@ from support.feed_work import append_some, writing
 from support.poolers import PGBOUNCER, pooler_for
 from support.programs import finish, login_dsn, run, running, start_at
 from support.seeds import scaled
-from support.store import LOGIN, Store
+from support.store import LOGIN, LOGIN_SQL, Store
 from support.waiting import is_true, wait_for
 from support.worker_models import (
     DIGITS,
@@ -31,7 +31,6 @@ from support.worker_models import (
     repair_fold,
 )
 
-from concurrency.conftest import LOGIN_SQL
 from harness.database import connect
 from harness.migrate import migrate
 from harness.server import ephemeral

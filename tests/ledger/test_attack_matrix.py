@@ -14,6 +14,7 @@ import pytest
 from conftest import Database, create_database, fresh_database
 from support.ledger_attacks import ATTACKS, VICTIM, Attack
 from support.ledger_lab import OPEN, Lab, an_event, as_owner, done
+from trust.evidence import Figures
 
 from harness.postgres import Server
 
@@ -55,7 +56,7 @@ def test_an_honest_store_is_clean_everywhere(lab: Lab, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda each: each.name)
 def test_an_attack_shows_where_the_matrix_says(
-    attack: Attack, lab: Lab, tmp_path: Path
+    attack: Attack, lab: Lab, tmp_path: Path, figures: Figures
 ) -> None:
     guards = lab.guards()
     with lab.connect() as connection:
@@ -72,6 +73,7 @@ def test_an_attack_shows_where_the_matrix_says(
     code, said = lab.verify(tmp_path / "export")
     assert code == (1 if attack.verifier else 0), said
     assert (str(victim) in said) or not attack.names, said
+    figures.add(attacks=1)
 
 
 def test_an_earlier_export_names_event_and_field_of_a_rewritten_history(

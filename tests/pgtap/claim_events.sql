@@ -235,10 +235,16 @@ update evident.consumer_partition as p
 set
     lease_expires_at = null,
     position = 0,
+    epoch = nextval('evident.consumer_epoch_seq') + case
+        when p.partition = evident._partition_of(pg_temp.task(1), :split)
+            then 1000
+        else 0
+    end,
+    -- A clock that was set back says otherwise.
     claimed_at = case
         when p.partition = evident._partition_of(pg_temp.task(1), :split)
-            then '2026-01-01 00:00:02+00'::timestamptz
-        else '2026-01-01 00:00:01+00'
+            then '2026-01-01 00:00:01+00'::timestamptz
+        else '2026-01-01 00:00:02+00'
     end
 where p.consumer = 'test split';
 set local role evident_operator;

@@ -1,5 +1,5 @@
 begin;
-select plan(40);
+select plan(43);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -180,6 +180,30 @@ select is(
     }'::jsonb,
     'a text that is no moment is refused'
 );
+
+-- The clock was an hour ahead, and then set right.
+
+reset role;
+set local evident_test.minutes = 70;
+select pg_temp.note(5, '1', '["blue"]');
+set local evident_test.minutes = 11;
+select pg_temp.note(5, '2', '["blue"]');
+set local role evident_reader;
+select is(
+    evident.project(
+        'probe.note', pg_temp.task(5)::text,
+        p_until => timestamptz '2026-01-01 00:00:00+00'
+        + make_interval(mins => c.minutes)
+    ) -> 'notes',
+    c.notes,
+    c.description
+)
+from (
+    values
+    (10, null::jsonb, 'before its first stamp a key has no row'),
+    (11, '[1, 2]', 'an event with an early stamp comes after those before it'),
+    (70, '[1, 2]', 'and stays')
+) as c (minutes, notes, description);
 
 select * from finish();
 rollback;

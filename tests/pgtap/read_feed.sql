@@ -14,7 +14,7 @@ select pg_temp.refusal('select * from evident.read_feed()') as serializable \gse
 rollback;
 
 begin;
-select plan(25);
+select plan(26);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 
@@ -96,11 +96,6 @@ select is(
     'at the end there is nothing new'
 );
 select is(
-    pg_temp.notes(9223372036854775807),
-    null,
-    'beyond the end there is nothing new'
-);
-select is(
     pg_temp.notes(:first - 1, 2),
     array[1, 2],
     'no more than p_limit events come'
@@ -163,6 +158,11 @@ from (
     values
     ('null', 'p_after', 'a null id'),
     ('-1', 'p_after', 'a negative id'),
+    (
+        (pg_sequence_last_value('evident.event_store_id_seq') + 1)::text,
+        'p_after', 'an id that was never drawn'
+    ),
+    ('9223372036854775807', 'p_after', 'the largest id'),
     ('0, null', 'p_limit', 'a null limit'),
     ('0, 0', 'p_limit', 'the limit 0'),
     ('0, -1', 'p_limit', 'a negative limit'),

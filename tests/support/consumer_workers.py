@@ -85,6 +85,7 @@ class Worker:
             self._deal_with(claim, is_calm=over.is_set())
         if self._connection:
             self._connection.close()
+            self._connection = None
 
     def _claim(self, connection: Connection, is_calm: bool) -> Claim | None:
         limit = self.rng.choice([1, 3, 20, 1000])

@@ -46,11 +46,11 @@ def write_while_it_lives(store: Store, seed: int, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def following_readers(
-    store: Store, rng: random.Random, count: int
+    store: Store, rng: random.Random, count: int, start: int = 0
 ) -> Iterator[list[Reader]]:
     """Keep readers at work, through crashes, until the block ends and all is read."""
     over = threading.Event()
-    readers = [Reader() for _ in range(count)]
+    readers = [Reader(start=start) for _ in range(count)]
     tasks = [
         Background(lambda r=each, s=seed: r.follow(store, s, over))
         for each, seed in zip(readers, seeds_of(rng, count), strict=True)
@@ -60,7 +60,7 @@ def following_readers(
     finally:
         over.set()
     for each in tasks:
-        each.result()
+        each.result(600)
 
 
 def prepare_one(connection: Connection, name: str) -> int:

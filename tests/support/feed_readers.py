@@ -12,6 +12,9 @@ import psycopg
 from support.calls import Connection
 from support.store import Store
 
+# How long a server may be down before a reader gives up, in seconds.
+PATIENCE = 120.0
+
 
 @dataclass
 class Reader:
@@ -22,6 +25,8 @@ class Reader:
     start: int = 0
     # When the event was seen first.
     seen_at: dict[int, float] = field(default_factory=dict)
+    # How often it lost its connection.
+    losses: int = 0
 
     def read_page(self, connection: Connection, limit: int) -> int:
         """Read behind the last event seen and give the size of the page."""
@@ -42,17 +47,18 @@ class Reader:
         Goes on behind the last event when the connection is lost.
         """
         rng = random.Random(seed)
-        failures = 0
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 with store.connect() as connection:
+                    deadline = time.monotonic() + PATIENCE
                     return self._follow(connection, rng, over)
             except psycopg.OperationalError:
                 # The server is down, but not for ever.
-                failures += 1
-                if failures > 500:
+                self.losses += 1
+                if time.monotonic() > deadline:
                     raise
-                time.sleep(0.05)
+                time.sleep(0.02)
 
     def _follow(
         self, connection: Connection, rng: random.Random, over: threading.Event

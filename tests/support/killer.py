@@ -17,19 +17,17 @@ from support.waiting import Background, together
 
 ANSWERS_PER_KILL = 4
 # One session at work, of a login or an application.
-VICTIM = """
-select pg_terminate_backend(a.pid)
-from (
-    select a.pid
-    from pg_stat_activity as a
-    where
-        a.datname = current_database()
-        and %s in (a.usename::text, a.application_name)
-        and a.state = 'active'
-    order by random()
-    limit 1
-) as a
+AT_WORK = """
+select a.pid
+from pg_stat_activity as a
+where
+    a.datname = current_database()
+    and %s in (a.usename::text, a.application_name)
+    and a.state = 'active'
+order by random()
+limit 1
 """
+VICTIM = f"select pg_terminate_backend(a.pid) from ({AT_WORK}) as a"
 
 
 def run_under_kills(

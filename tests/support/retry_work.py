@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -19,6 +20,16 @@ from support.waiting import together
 ATTEMPTS = 30
 
 
+@dataclass
+class Retries:
+    """What all clients asked for, and how often their lines failed."""
+
+    operations: list[Operation] = field(default_factory=list)
+    cuts: int = 0
+    resets: int = 0
+    delays: int = 0
+
+
 def run_retries(
     store: Store,
     socket_path: str,
@@ -27,18 +38,25 @@ def run_retries(
     clients: int,
     requests: int,
     is_exact: bool = True,
-) -> tuple[list[Operation], int]:
-    """Let clients send requests through proxies that cut; count the cuts."""
+) -> Retries:
+    """Let clients send requests through proxies that cut and delay."""
+    done = Retries()
     shared = [uuid.UUID(int=rng.getrandbits(128)) for _ in range(2)]
 
-    def client(seed: int) -> tuple[list[Operation], int]:
+    def client(seed: int) -> tuple[list[Operation], int, Proxy]:
         own = random.Random(seed)
         with proxy_to(socket_path) as proxy:
-            return Client(store.db.name, proxy, own).run(requests, shared, is_exact)
+            served = Client(store.db.name, proxy, own)
+            return *served.run(requests, shared, is_exact), proxy
 
     seeds = [rng.getrandbits(32) for _ in range(clients)]
-    done = together([lambda s=seed: client(s) for seed in seeds])
-    return [o for operations, _ in done for o in operations], sum(n for _, n in done)
+    actions = [lambda s=seed: client(s) for seed in seeds]
+    for operations, cuts, proxy in together(actions, timeout=600):
+        done.operations += operations
+        done.cuts += cuts
+        done.resets += proxy.resets
+        done.delays += proxy.delays
+    return done
 
 
 class Client:

@@ -1,4 +1,4 @@
-"""A streaming standby of a server on this machine, made with pg_basebackup."""
+"""Copies of a server on this machine, made with pg_basebackup; standbys of it."""
 
 from __future__ import annotations
 
@@ -23,25 +23,38 @@ PROMPT = {
 @contextlib.contextmanager
 def standby_of(primary: Server) -> Iterator[Server]:
     """Run a hot standby until the block ends, then remove it."""
-    directory = Path(tempfile.mkdtemp(prefix="evident-"))
-    hand_over(directory)
-    standby = Server(directory / "data", major=primary.major)
-    try:
-        words = ["-h", str(primary.sockets), "-p", str(primary.port), "-U", "postgres"]
-        copy = [str(primary.bindir / "pg_basebackup"), "-D", str(standby.data_dir)]
-        how = ["-R", "-X", "stream", "--checkpoint=fast", "--no-sync"]
-        done = run([*primary.run_as, *copy, *words, *how])
-        assert done.returncode == 0, done.stdout
-        # The primary's socket and log are in its data directory, and came along.
-        (standby.data_dir / f".s.PGSQL.{primary.port}.lock").unlink()
-        standby.log.unlink()
-        with (standby.data_dir / "postgresql.conf").open("a") as file:
-            file.write(f"unix_socket_directories = '{standby.sockets}'\n")
+    with base_backup(primary, "-R", "-X", "stream") as standby:
         standby.start()
         yield standby
+
+
+@contextlib.contextmanager
+def base_backup(primary: Server, *words: str) -> Iterator[Server]:
+    """Give a copy of a running server that has not been started, then remove it."""
+    directory = Path(tempfile.mkdtemp(prefix="evident-"))
+    hand_over(directory)
+    copy = Server(directory / "data", major=primary.major)
+    try:
+        source = ["-h", str(primary.sockets), "-p", str(primary.port), "-U", "postgres"]
+        program = [str(primary.bindir / "pg_basebackup"), "-D", str(copy.data_dir)]
+        how = ["--checkpoint=fast", "--no-sync", *words]
+        done = run([*primary.run_as, *program, *source, *how])
+        assert done.returncode == 0, done.stdout
+        # The primary's socket and log are in its data directory, and came along.
+        (copy.data_dir / f".s.PGSQL.{primary.port}.lock").unlink()
+        copy.log.unlink()
+        configure(copy, unix_socket_directories=str(copy.sockets))
+        yield copy
     finally:
-        standby.kill()
+        copy.kill()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def configure(server: Server, **settings: str) -> None:
+    """Add settings to a server's file; the last one of a name counts."""
+    with (server.data_dir / "postgresql.conf").open("a") as file:
+        for name, value in settings.items():
+            file.write(f"{name} = '{value}'\n")
 
 
 def wait_for_replay(primary: Server, standby: Server) -> None:

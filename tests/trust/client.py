@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import psycopg
@@ -99,14 +100,26 @@ class Client:
 
     def single(self, connection: Connection, noted: Recorder) -> None:
         """Append one event or some to one aggregate, in one call."""
-        noted.append(connection, [self.wish(self.pick(), at_least=1)])
+        with self.alone_or_not(connection):
+            noted.append(connection, [self.wish(self.pick(), at_least=1)])
 
     def batch(self, connection: Connection, noted: Recorder) -> None:
         """Append to several aggregates in one call, and check others."""
         # Only at READ COMMITTED can a batch check without appending.
         least = 0 if self.level == IsolationLevel.READ_COMMITTED else 1
         chosen = self.rng.sample(self.aggregates(), self.rng.randint(2, 4))
-        noted.append(connection, [self.wish(each, at_least=least) for each in chosen])
+        with self.alone_or_not(connection):
+            wishes = [self.wish(each, at_least=least) for each in chosen]
+            noted.append(connection, wishes)
+
+    @contextlib.contextmanager
+    def alone_or_not(self, connection: Connection) -> Iterator[None]:
+        """Open a transaction, or not; only in one is there another level."""
+        if self.level == IsolationLevel.READ_COMMITTED and self.rng.random() < 0.5:
+            yield
+            return
+        with connection.transaction():
+            yield
 
     def decide(self, connection: Connection, noted: Recorder) -> None:
         """Read an aggregate and append exactly behind it, in one transaction."""
@@ -119,7 +132,8 @@ class Client:
     def look(self, connection: Connection, noted: Recorder) -> None:
         """Read one aggregate, or several in one transaction."""
         if self.rng.random() < 0.3:
-            noted.read(connection, self.pick())
+            with self.alone_or_not(connection):
+                noted.read(connection, self.pick())
             return
         with connection.transaction():
             for each in self.rng.choices(self.aggregates(), k=3):

@@ -61,6 +61,18 @@ GOOD: dict[str, History] = {
         [tx("1", add(X, "a", None), at=(0, None), fate=Fate.UNKNOWN)],
         logs(),
     ),
+    "a check without an answer": (
+        [
+            tx("1", add(Y, "a", 1)),
+            tx(
+                "2",
+                (add(X, "b", None), Check(Y, -1)),
+                at=(0, None),
+                fate=Fate.UNKNOWN,
+            ),
+        ],
+        logs("b", "a"),
+    ),
     "an append that was refused": (
         [tx("1", add(X, "a", None), fate=Fate.FAIL, sqlstate="PT409")],
         logs(),
@@ -199,6 +211,21 @@ BAD: dict[str, tuple[str, str, History]] = {
         "wrong version",
         "1",
         ([tx("1", Check(X, 1, 1))], logs()),
+    ),
+    "an aggregate that had to exist for a check": (
+        "wrong version",
+        "1",
+        (
+            [
+                tx(
+                    "1",
+                    (add(X, "a", None), Check(Y, -1)),
+                    at=(0, None),
+                    fate=Fate.UNKNOWN,
+                )
+            ],
+            logs("a"),
+        ),
     ),
     "an element that is stored twice": (
         "duplicate",

@@ -42,7 +42,8 @@ def _check(placing: Placing, who: Transaction, check: Check) -> Iterable[Violati
     length = len(placing.lists.get(check.aggregate, ()))
     actual, least = check.expected, 0
     if check.expected == -1:
-        actual, least = check.version or 0, 1
+        # Without an answer only that there was a version is known.
+        actual, least = check.version or 1, 1
     if not least <= actual <= length:
         text = f"{who.name}: checked version {actual}, which never was"
         yield Violation("wrong version", text, (who,))

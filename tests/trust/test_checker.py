@@ -13,6 +13,8 @@ from trust.checker import violations
 from trust.history import Append, Call, Check, Fate, Transaction
 from trust.known_histories import BAD, GOOD, X, add, get, logs, tx
 
+pytestmark = pytest.mark.promise(3)
+
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_history_passes(name: str) -> None:

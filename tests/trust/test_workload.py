@@ -8,9 +8,11 @@ from collections.abc import Callable
 import pytest
 from psycopg import IsolationLevel
 from support.bounded import first_violations
+from support.poolers import PGBOUNCER, PooledStore, pooler_for
 from support.seeds import scaled
-from support.store import Store
+from support.store import LOGIN, Store
 
+from harness.postgres import Server
 from trust.evidence import Figures
 from trust.workload import Workload
 
@@ -27,11 +29,24 @@ def test_every_history_has_a_legal_order(
     with work.running():
         work.wait_for(EVENTS)
     print(work.outcomes(), work.others)
-    assert work.violations() == []
+    found = work.violations()
+    figures.add(histories=1, transactions=len(work.history), events=work.events)
+    figures.add(anomalies=len(found))
+    assert found == []
     assert work.outcomes()["PT409"] > 0
-    figures.add(
-        transactions=len(work.history), events=work.events, anomalies=0, histories=1
-    )
+
+
+@pytest.mark.promise(18)
+@pytest.mark.skipif(PGBOUNCER is None, reason="needs PgBouncer")
+def test_a_history_through_a_pooler_is_as_without(
+    store: Store, server: Server, rng: random.Random, figures: Figures
+) -> None:
+    with pooler_for(server, store.db.name, LOGIN, size=6) as uri:
+        work = Workload(PooledStore(store.db, uri), rng)
+        with work.running():
+            work.wait_for(EVENTS)
+        assert work.violations() == []
+    figures.add(histories=1, transactions=len(work.history), events=work.events)
 
 
 @pytest.mark.twin_of(3)
@@ -41,7 +56,7 @@ def test_a_broken_append_is_caught(
 ) -> None:
     twin(name)
     # The read models of the workload would refuse what the twin stores.
-    work = Workload(store, rng, models=[], readers=0)
+    work = Workload(store, rng, models=[], readers=0, workers=0)
 
     def check() -> list[str]:
         with work.running():

@@ -1,4 +1,4 @@
-"""Everything at once: clients, feed readers, a projection runner and a sealer.
+"""Everything at once: clients, readers, consumers, a projection runner and a sealer.
 
 It goes on over crashes and failovers, and afterwards tells what does not agree with
 the final log: histories, the feed, read models, the ledger.
@@ -16,10 +16,12 @@ from collections.abc import Iterator, Sequence
 
 from psycopg import IsolationLevel
 from support.calls import Connection
+from support.check_consumers import consumer_violations
 from support.check_feed import feed_violations
 from support.check_history import lists_of, order_violations
 from support.check_ledger import ledger_violations
 from support.check_streams import stream_violations
+from support.consumer_workers import CONSUMER, Worker
 from support.feed_readers import Reader
 from support.feed_work import ids_behind, seeds_of
 from support.projection_models import Model, make_models
@@ -61,6 +63,7 @@ class Workload:
         *,
         clients: int = 8,
         readers: int = 2,
+        workers: int = 2,
         level: IsolationLevel | None = None,
         models: Sequence[Model] = MODELS,
     ) -> None:
@@ -78,8 +81,12 @@ class Workload:
             self._client(number, levels[number % len(levels)], is_mixed=level is None)
             for number in range(clients)
         ]
+        seeds = seeds_of(rng, workers)
+        self.workers = [Worker(store, random.Random(seed)) for seed in seeds]
         with self._observer() as observer:
             make_models(observer, models)
+            if workers:
+                observer.execute("select evident.create_consumer(%s, 3)", [CONSUMER])
 
     @property
     def history(self) -> list[Transaction]:
@@ -112,11 +119,12 @@ class Workload:
                 self.readers, seeds_of(self.rng, len(self.readers)), strict=True
             )
         ]
+        consuming = [Background(lambda w=w: w.run(self._over)) for w in self.workers]
         try:
             yield
         finally:
             self._over.set()
-        for task in [*self._tasks, *reading]:
+        for task in [*self._tasks, *reading, *consuming]:
             task.result(180)
         self.others += sum((other.result(180) for other in others), Counter())
 
@@ -143,11 +151,19 @@ class Workload:
                 while reader.read_page(observer, 10_000):
                     pass
                 found += feed_violations(reader.seen, everything)
+            found += self._consumed()
             found += projection_violations(self.store, observer, self.models)
             seal_all(observer)
             found += ledger_violations(observer)
         codes = self.others.keys() - {"ok", "lost"} - allowed
         return found + [f"a runner or sealer ended with {code}" for code in codes]
+
+    def _consumed(self) -> list[str]:
+        """Let the consumer's workers have what is left, and check what they got."""
+        for worker in self.workers:
+            worker.run(self._over)
+        claims = [claim for worker in self.workers for claim in worker.claims]
+        return consumer_violations(claims, self.store.log()) if self.workers else []
 
     def history_violations(
         self, log: Sequence[Logged], allowed: frozenset[str] = frozenset()

@@ -9,21 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
-from support.seeds import random_source
-from support.store import LOGIN, Store
-from support.twins import install
 
 from harness.database import connect
 from harness.postgres import Server
-
-# A deadlock shows at once instead of after a second, and nothing waits for ever.
-LOGIN_SQL = f"""
-create role {LOGIN} login
-in role evident_writer, evident_operator, evident_auditor;
-alter role {LOGIN} set deadlock_timeout = '20ms';
-alter role {LOGIN} set statement_timeout = '30s';
-alter role {LOGIN} set idle_in_transaction_session_timeout = '120s';
-"""
+from support.seeds import random_source
+from support.store import LOGIN, LOGIN_SQL, Store
+from support.twins import install
 
 
 @pytest.fixture(scope="session")

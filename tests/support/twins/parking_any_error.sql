@@ -1,0 +1,12 @@
+-- _fold_around that takes every error for the event's, also one of the server.
+
+select pg_temp.spoil(
+    'evident._fold_around(evident.projection, bigint, bigint)',
+    'perform evident._require_event_error(p_projection, sqlstate, v_message);',
+    ''
+);
+select pg_temp.spoil(
+    'evident._note_failure(evident.projection, text, bigint, text, text)',
+    'perform evident._require_event_error(p_projection, p_sqlstate, p_message);',
+    ''
+);

@@ -1,0 +1,59 @@
+"""Write the trust report: python -m trust.report RUN.json ... [--into FOLDER]
+
+Reads what pytest runs wrote with --trust-report, prints a table, writes
+trust-report.md and trust-report.html, and exits with 1 unless every promise is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from trust.evidence import Evidence
+from trust.report_html import html
+from trust.report_markdown import markdown
+from trust.setting import setting_of
+from trust.verdict import KEPT, Verdict, is_green, summary, verdicts
+from trust.words import figures_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN.json")
+    parser.add_argument("--into", type=Path, default=Path(), metavar="FOLDER")
+    given = parser.parse_args()
+    documents = [json.loads(each.read_text(encoding="utf-8")) for each in given.runs]
+    rows = verdicts(
+        Evidence(**each) for document in documents for each in document["evidence"]
+    )
+    setting = setting_of(documents)
+    for name, text in (("md", markdown(rows, setting)), ("html", html(rows, setting))):
+        (given.into / f"trust-report.{name}").write_text(text, encoding="utf-8")
+    show(rows)
+    raise SystemExit(not is_green(rows))
+
+
+def show(rows: list[Verdict]) -> None:
+    """Print the table for a terminal."""
+    table = Table(title="What we promise, and what the checks say", show_lines=True)
+    for name in ("", "promise", "result", "figures", "broken variants caught"):
+        table.add_column(name)
+    for row in rows:
+        colour = "green" if row.result == KEPT else "bold red"
+        table.add_row(
+            str(row.promise.number),
+            row.promise.text,
+            f"[{colour}]{row.result}[/]",
+            figures_of(row),
+            ", ".join(row.caught),
+        )
+    Console().print(table)
+    print(summary(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""One call, stopped at each of its statements in turn."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from support.calls import Connection
+from support.interrupts import ADVISORY
+from support.store import Store
+from support.waiting import is_true, wait_for
+
+from trust.stepped_calls import Call, Step
+from trust.trap import GONE, Trap, outcome
+from trust.whole import Effect, difference, digest, effect
+
+# How a call is stopped, and how it then ends. The errors are ones that a handler in
+# PL/pgSQL catches, unlike a cancel.
+ENDS = {"kill": "57P01", "cancel": "57014", "40P01": "40P01", "53200": "53200"}
+
+
+@dataclass
+class Stopped:
+    """How often calls were stopped in which way, of how many statements reached."""
+
+    ways: Counter[str] = field(default_factory=Counter)
+    hits: int = 0
+    found: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Stopper:
+    """Stops calls in one store at every so many of their statements."""
+
+    store: Store
+    trap: Trap
+    rng: random.Random
+    every: int
+    # As a superuser, who may look into every table while a call is not committed.
+    second: Connection
+    done: Stopped = field(default_factory=Stopped)
+
+    def run(self, steps: list[Step]) -> Stopped:
+        """Stop each call, then let it pass, until something is wrong with one."""
+        for step in steps:
+            step.prepare(self.trap.observer)
+            self.trap.extend()
+            self.done.found += [f"{step.name}: {each}" for each in self._stop(step)]
+            if self.done.found:
+                break
+        return self.done
+
+    def _stop(self, step: Step) -> Iterator[str]:
+        observer = self.trap.observer
+        job = Job(step.call(observer), newest(observer), digest(observer))
+        hits = self._count(job)
+        self._make(job)
+        self.done.hits += hits
+        ways = list(ENDS)
+        self.rng.shuffle(ways)
+        start = 1 + self.rng.randrange(min(self.every, hits))
+        for number, at in enumerate(range(start, hits + 1, self.every)):
+            chosen = [ways[number % len(ways)]]
+            # Where every statement is taken, a kill is, too.
+            if self.every == 1 and "kill" not in chosen:
+                chosen.append("kill")
+            for how in chosen:
+                self.done.ways[how] += 1
+                if found := list(self._stop_once(job, at, how)):
+                    yield from found
+                    return
+        yield from self._let_pass(step, job)
+
+    def _let_pass(self, step: Step, job: Job) -> Iterator[str]:
+        with self.store.connect() as connection:
+            state, _ = outcome(connection, job.call)
+        if state is not None:
+            yield f"refused with {state} in the end"
+        if step.is_reading and digest(self.trap.observer) != job.before:
+            yield "changed something"
+        if (after := effect(self.trap.observer, job.since)) != job.whole:
+            yield f"in the end another effect: {difference(after, job.whole)}"
+
+    def _stop_once(self, job: Job, at: int, how: str) -> Iterator[str]:
+        """Stop the call at one statement, and let somebody else make it after that."""
+        where, observer = f"{how} at statement {at}", self.trap.observer
+        connection = self.trap.session(self.store, at, how)
+        pid = connection.info.backend_pid
+        state, _ = outcome(connection, job.call)
+        if self.trap.hits() < at:
+            yield f"{where}: never came there, ended with {state}"
+            return
+        if how == "kill":
+            wait_for(observer, GONE, pid)
+        elif is_true(observer, ADVISORY, pid):
+            yield f"{where}: locks are left"
+        connection.close()
+        if state != ENDS[how]:
+            yield f"{where}: {f'ended with {state}' if state else 'was answered'}"
+        if digest(observer) != job.before:
+            yield f"{where}: something was left half-done"
+            return
+        before, after = job.whole, self._make(job)
+        if after != before:
+            yield f"{where}: the same call then gives {difference(after, before)}"
+
+    def _count(self, job: Job) -> int:
+        """Count the statements that the call reaches in a session of its own."""
+        connection = self.trap.session(self.store, 0, "")
+        with connection.transaction(force_rollback=True):
+            connection.execute(*job.call)
+        connection.close()
+        return self.trap.hits()
+
+    def _make(self, job: Job) -> Effect:
+        """Make the call in a transaction that is taken back; give its effect."""
+        with self.second.transaction(force_rollback=True):
+            self.second.execute(*job.call)
+            after = effect(self.second, job.since)
+        job.whole = job.whole or after
+        return after
+
+
+@dataclass
+class Job:
+    """A call, the newest event and everything else before it, and its whole effect."""
+
+    call: Call
+    since: int
+    before: Effect
+    whole: Effect = field(default_factory=list)
+
+
+def newest(observer: Connection) -> int:
+    row = observer.execute("select coalesce(max(id), 0) from evident.event_store")
+    (found,) = row.fetchone() or (0,)
+    return int(found)
