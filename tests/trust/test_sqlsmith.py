@@ -33,7 +33,7 @@ ROLES = {
         *("evident_writer", "evident_reader", "evident_operator", "evident_auditor")
     ],
 }
-QUERIES = scaled(250, 3_000)
+QUERIES = scaled(250, 2_000)
 # Seldom reached: a loaded machine runs fewer queries.
 SECONDS = scaled(60, 300)
 TABLES = ("event_store", "ledger_tile", "tree_head", "log_identity")
