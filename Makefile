@@ -16,6 +16,8 @@ SUITES ?= lint pgtap pytest
 # How often `make trust` takes its full size.
 ROUNDS ?= 1
 RUNS := build/trust
+# What the bounded selection in `make test` showed: python -m trust.report reads it.
+BOUNDED := build/trust-bounded
 # Where `make coverage` counts, and the major that has plpgsql_check.
 COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
@@ -75,10 +77,11 @@ pgtap: $(VENV)/.installed-dev
 pytest: $(VENV)/.installed-dev
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
-	    $(BIN)/pytest -q -n $(JOBS) --pg $$major --ignore tests/verifier; \
+	    $(BIN)/pytest -q -n $(JOBS) --pg $$major --ignore tests/verifier \
+	        --trust-report $(BOUNDED)/$$major.json; \
 	done
 	@echo "pytest without a server"
-	@$(BIN)/pytest -q -n $(JOBS) tests/verifier
+	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report $(BOUNDED)/verifier.json
 
 # Counting slows down: what fails for that alone is no reason to stop.
 coverage: system-packages
