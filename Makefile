@@ -1,6 +1,7 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
 # make trust  every promise at full size, into trust-report.md and .html; ROUNDS=10 for a night
+# make coverage   which statements of the functions in PL/pgSQL the tests run
 # make lint   the checks that need no server
 # make freeze after editing sql/: paste it into the migrations
 
@@ -15,9 +16,14 @@ SUITES ?= lint pgtap pytest
 # How often `make trust` takes its full size.
 ROUNDS ?= 1
 RUNS := build/trust
+# What the bounded selection in `make test` showed: python -m trust.report reads it.
+BOUNDED := build/trust-bounded
+# Where `make coverage` counts, and the major that has plpgsql_check.
+COVERAGE ?= $(CURDIR)/build/coverage
+COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust lint pgtap pytest freeze system-packages clean
+.PHONY: help demo test trust lint pgtap pytest coverage freeze system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -71,10 +77,19 @@ pgtap: $(VENV)/.installed-dev
 pytest: $(VENV)/.installed-dev
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
-	    $(BIN)/pytest -q -n $(JOBS) --pg $$major --ignore tests/verifier; \
+	    $(BIN)/pytest -q -n $(JOBS) --pg $$major --ignore tests/verifier \
+	        --trust-report $(BOUNDED)/$$major.json; \
 	done
 	@echo "pytest without a server"
-	@$(BIN)/pytest -q -n $(JOBS) tests/verifier
+	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report $(BOUNDED)/verifier.json
+
+# Counting slows down: what fails for that alone is no reason to stop.
+coverage: system-packages
+	rm -rf $(COVERAGE)
+	EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/python -m harness.pgtap $(COVERED)
+	-EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/pytest -q -n $(JOBS) --pg $(COVERED) \
+	    --ignore tests/verifier
+	cd tests && ../$(BIN)/python -m trust.coverage $(COVERAGE)
 
 freeze: $(VENV)/.installed-dev
 	$(BIN)/evident freeze

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from psycopg import sql
 
+from harness import profile
 from harness.database import Failure, connect
 from harness.marks import ROOT
 from harness.migrate import migrate
@@ -50,10 +51,11 @@ def run(majors: Sequence[int], tests: Sequence[Path] = ()) -> int:
     failed = False
     for major in majors:
         pgtap = pgtap_file(major)
-        with ephemeral(major, _SETTINGS) as server:
+        with ephemeral(major, {**_SETTINGS, **profile.settings()}) as server:
             _prepare(server, pgtap)
             print(f"PostgreSQL {major}, pgTAP {pgtap}", flush=True)
             failed |= _prove(prove, server, files) != 0
+            profile.harvest(server, _DATABASE)
     return int(failed)
 
 

@@ -18,7 +18,7 @@ def show(dsn: str) -> None:
 
     Reads only. What the connected role may not see is shown as such.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     with connect(dsn, autocommit=True) as connection:
         facts.add_row("server", f"PostgreSQL {_server(connection)}")

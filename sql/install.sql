@@ -4815,6 +4815,9 @@ revoke all on function evident._check_projection(evident.projection) from public
 --
 -- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
 -- key (a day), must be the same for a failure, a skip, a lock and every session.
+--
+-- Bodies are quoted as literals: a column or a fold may be named like whatever ends a
+-- body between dollars, and what follows would run as the owner.
 
 create or replace function evident._make_fold(p_projection evident.projection)
 returns void
@@ -4823,6 +4826,8 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
 begin
     execute format(
         $sql$
@@ -4889,12 +4894,7 @@ begin
         language plpgsql
         immutable
         parallel safe
-        as $step$
-        begin
-            p_state.%5$I := p_key;
-            return %6$s(p_state, p_event);
-        end;
-        $step$;
+        as %5$L;
 
         create or replace function %1$s(
             p_state %3$s, p_start %3$s, p_event evident.event_store
@@ -4903,16 +4903,7 @@ begin
         language plpgsql
         immutable
         parallel safe
-        as $step$
-        begin
-            if p_state.%5$I is null then
-                p_state := p_start;
-            else
-                p_state.%5$I := p_start.%5$I;
-            end if;
-            return %6$s(p_state, p_event);
-        end;
-        $step$;
+        as %6$L;
 
         create or replace aggregate %2$s(%4$s, evident.event_store) (
             sfunc = %1$s,
@@ -4953,8 +4944,30 @@ onto an existing row.';
         evident._projection_object(p_projection, 'fold_%s'),
         p_projection.name,
         p_projection.key_type,
-        p_projection.key_column,
-        to_regprocedure(p_projection.apply)::oid::regproc,
+        format(
+            $step$
+        begin
+            p_state.%1$I := p_key;
+            return %2$s(p_state, p_event);
+        end;
+        $step$,
+            p_projection.key_column,
+            v_apply
+        ),
+        format(
+            $step$
+        begin
+            if p_state.%1$I is null then
+                p_state := p_start;
+            else
+                p_state.%1$I := p_start.%1$I;
+            end if;
+            return %2$s(p_state, p_event);
+        end;
+        $step$,
+            p_projection.key_column,
+            v_apply
+        ),
         concat_ws(
             ', ',
             to_regprocedure(p_projection.apply), to_regprocedure(p_projection.keys)
@@ -4989,7 +5002,9 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- tenth of the append; it runs inside the append functions, which pin their path.
 --
 -- Bodies are quoted as literals: an event type may hold whatever would end a body
--- between dollars, and what follows would run as the owner.
+-- between dollars, and what follows would run as the owner. In them names of columns
+-- come before those of variables: a key may be called v_row, and stands alone in
+-- "on conflict".
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -5097,6 +5112,7 @@ begin
         evident._projection_object(p_projection, 'keep_event_%s'),
         format(
             $keep$
+        #variable_conflict use_column
         declare
             v_row %1$s;
             v_message text;
@@ -5307,6 +5323,7 @@ begin
         v_keep,
         format(
             $keep$
+        #variable_conflict use_column
         declare
             v_message text;
             v_detail text;
@@ -5788,6 +5805,9 @@ revoke all on function evident._go_live(evident.projection) from public;
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
+-- A setting that quotes every identifier would give the same read model another name,
+-- and so fold each event into it twice.
+--
 -- Locks: the registration's and the projection's; for a synchronous projection also
 -- SHARE ROW EXCLUSIVE on evident.event_store: appends wait, readers do not. Asked for
 -- briefly, since appends queue behind it. 55P03: try again.
@@ -5806,6 +5826,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 set lock_timeout = '900ms'
 as $function$
 declare
@@ -7246,9 +7267,10 @@ to evident_reader;
 -- with; where they differ, the projection is stale. What a fold calls is not
 -- looked into.
 --
--- A function with a path of its own, since definitions are written out with as many
--- schema names as the path demands; and with the owner's rights, since who reads
--- projection_status need not have any on the read models' schemas.
+-- A function with a path and settings of its own, since definitions are written out
+-- with as many schema names as the path demands, and with constants as the session
+-- would show them; and with the owner's rights, since who reads projection_status need
+-- not have any on the read models' schemas.
 --
 -- The types of the arguments are looked up only while the read model is there, since
 -- their absence would be an error.
@@ -7262,6 +7284,13 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+set bytea_output = 'hex'
+set extra_float_digits = 1
+set intervalstyle = 'postgres'
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 as $function$
 declare
     v_projection constant evident.projection := evident._projection(p_name);

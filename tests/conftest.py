@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 from support.seeds import SEED
 
+from harness import profile
 from harness.database import connect
 from harness.migrate import migrate
 from harness.postgres import Server
@@ -77,7 +78,7 @@ def major(pytestconfig: pytest.Config) -> int:
 
 @pytest.fixture(scope="session")
 def server(major: int) -> Iterator[Server]:
-    with ephemeral(major, SETTINGS) as running:
+    with ephemeral(major, {**SETTINGS, **profile.settings()}) as running:
         yield running
 
 
@@ -112,6 +113,7 @@ def fresh_database(server: Server, template: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+        profile.harvest(server, database.name)
         statement = sql.SQL("drop database {} with (force)").format(
             sql.Identifier(database.name)
         )

@@ -14,6 +14,9 @@
 --
 -- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
 -- key (a day), must be the same for a failure, a skip, a lock and every session.
+--
+-- Bodies are quoted as literals: a column or a fold may be named like whatever ends a
+-- body between dollars, and what follows would run as the owner.
 
 create or replace function evident._make_fold(p_projection evident.projection)
 returns void
@@ -22,6 +25,8 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
 begin
     execute format(
         $sql$
@@ -88,12 +93,7 @@ begin
         language plpgsql
         immutable
         parallel safe
-        as $step$
-        begin
-            p_state.%5$I := p_key;
-            return %6$s(p_state, p_event);
-        end;
-        $step$;
+        as %5$L;
 
         create or replace function %1$s(
             p_state %3$s, p_start %3$s, p_event evident.event_store
@@ -102,16 +102,7 @@ begin
         language plpgsql
         immutable
         parallel safe
-        as $step$
-        begin
-            if p_state.%5$I is null then
-                p_state := p_start;
-            else
-                p_state.%5$I := p_start.%5$I;
-            end if;
-            return %6$s(p_state, p_event);
-        end;
-        $step$;
+        as %6$L;
 
         create or replace aggregate %2$s(%4$s, evident.event_store) (
             sfunc = %1$s,
@@ -152,8 +143,30 @@ onto an existing row.';
         evident._projection_object(p_projection, 'fold_%s'),
         p_projection.name,
         p_projection.key_type,
-        p_projection.key_column,
-        to_regprocedure(p_projection.apply)::oid::regproc,
+        format(
+            $step$
+        begin
+            p_state.%1$I := p_key;
+            return %2$s(p_state, p_event);
+        end;
+        $step$,
+            p_projection.key_column,
+            v_apply
+        ),
+        format(
+            $step$
+        begin
+            if p_state.%1$I is null then
+                p_state := p_start;
+            else
+                p_state.%1$I := p_start.%1$I;
+            end if;
+            return %2$s(p_state, p_event);
+        end;
+        $step$,
+            p_projection.key_column,
+            v_apply
+        ),
         concat_ws(
             ', ',
             to_regprocedure(p_projection.apply), to_regprocedure(p_projection.keys)

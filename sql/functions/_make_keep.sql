@@ -18,7 +18,9 @@
 -- tenth of the append; it runs inside the append functions, which pin their path.
 --
 -- Bodies are quoted as literals: an event type may hold whatever would end a body
--- between dollars, and what follows would run as the owner.
+-- between dollars, and what follows would run as the owner. In them names of columns
+-- come before those of variables: a key may be called v_row, and stands alone in
+-- "on conflict".
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store
 
@@ -126,6 +128,7 @@ begin
         evident._projection_object(p_projection, 'keep_event_%s'),
         format(
             $keep$
+        #variable_conflict use_column
         declare
             v_row %1$s;
             v_message text;

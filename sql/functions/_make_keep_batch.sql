@@ -142,6 +142,7 @@ begin
         v_keep,
         format(
             $keep$
+        #variable_conflict use_column
         declare
             v_message text;
             v_detail text;

@@ -12,6 +12,9 @@
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
+-- A setting that quotes every identifier would give the same read model another name,
+-- and so fold each event into it twice.
+--
 -- Locks: the registration's and the projection's; for a synchronous projection also
 -- SHARE ROW EXCLUSIVE on evident.event_store: appends wait, readers do not. Asked for
 -- briefly, since appends queue behind it. 55P03: try again.
@@ -30,6 +33,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 set lock_timeout = '900ms'
 as $function$
 declare

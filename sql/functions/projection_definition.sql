@@ -5,9 +5,10 @@
 -- with; where they differ, the projection is stale. What a fold calls is not
 -- looked into.
 --
--- A function with a path of its own, since definitions are written out with as many
--- schema names as the path demands; and with the owner's rights, since who reads
--- projection_status need not have any on the read models' schemas.
+-- A function with a path and settings of its own, since definitions are written out
+-- with as many schema names as the path demands, and with constants as the session
+-- would show them; and with the owner's rights, since who reads projection_status need
+-- not have any on the read models' schemas.
 --
 -- The types of the arguments are looked up only while the read model is there, since
 -- their absence would be an error.
@@ -21,6 +22,13 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+set standard_conforming_strings = on
+set bytea_output = 'hex'
+set extra_float_digits = 1
+set intervalstyle = 'postgres'
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
 as $function$
 declare
     v_projection constant evident.projection := evident._projection(p_name);

@@ -104,6 +104,26 @@ def test_who_would_hold_appends_back_for_long_gives_up(
     assert violations(store, observer, [SYNC]) == []
 
 
+def test_a_rebuild_gives_up_where_a_transaction_stays_open_and_changes_nothing(
+    store: Store, observer: Observer
+) -> None:
+    make_models(observer, [SYNC])
+    append(observer, ONE)
+    lost = f"delete from {SYNC.name}"
+    observer.execute(lost.encode())
+    rebuild = "select evident.rebuild_projection(%s)"
+    with store.connect() as operator, store.connect() as open_:
+        open_.execute("begin")
+        append(open_, TWO)
+        with pytest.raises(psycopg.errors.LockNotAvailable, match="still open") as told:
+            operator.execute(rebuild, [SYNC.name])
+        assert "run the rebuild again" in (told.value.diag.message_hint or "")
+        assert len(drift(observer, SYNC.name)) == 1
+        open_.execute("commit")
+        assert operator.execute(rebuild, [SYNC.name]).fetchone() == (1,)
+    assert violations(store, observer, [SYNC]) == []
+
+
 def test_a_second_runner_leaves_the_work_to_the_first(
     store: Store, observer: Observer
 ) -> None:

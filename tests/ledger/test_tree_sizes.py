@@ -233,3 +233,41 @@ def test_a_sealed_ledger_has_no_problem(small: Sealed, large: Sealed) -> None:
     for sealed in (small, large):
         query = "select * from evident.verify_ledger()"
         assert sealed.connection.execute(query).fetchall() == []
+
+
+# Of the tile of tiles, which only a tree of 65,536 leaves has.
+UPPER = "update evident.ledger_tile as t set {} where t.level = 1"
+CHANGES = {
+    UPPER.format("hashes = set_byte(t.hashes, 8191, 255 - get_byte(t.hashes, 8191))"): (
+        "tile 1/0 does not follow from the ones below"
+    ),
+    UPPER.format(
+        "root_hash = set_byte(t.root_hash, 0, 255 - get_byte(t.root_hash, 0))"
+    ): ("tile 1/0 does not follow from the ones below"),
+    UPPER.format("first_event_id = first_event_id + 1"): (
+        "tile 1/0 does not follow from the ones below"
+    ),
+    UPPER.format("last_event_id = last_event_id - 1"): (
+        "tile 1/0 does not follow from the ones below"
+    ),
+    "delete from evident.ledger_tile where level = 1": "tile 1/0 is missing",
+    """
+    insert into evident.ledger_tile (
+        level, index, first_event_id, last_event_id, root_hash, hashes
+    )
+    select 1, 1, t.first_event_id, t.last_event_id, t.root_hash, t.hashes
+    from evident.ledger_tile as t
+    where t.level = 1
+    """: "tile 1/1 is beyond the newest tree head",
+}
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_tile_of_tiles_is_found(large: Sealed, change: str) -> None:
+    with large.connection.transaction(force_rollback=True):
+        large.connection.execute("alter table evident.ledger_tile disable trigger all")
+        large.connection.execute(change.encode())
+        query = "select v.problem from evident.verify_ledger() as v"
+        found = [problem for (problem,) in large.connection.execute(query)]
+    assert CHANGES[change] in found

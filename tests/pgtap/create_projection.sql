@@ -1,5 +1,5 @@
 begin;
-select plan(41);
+select plan(44);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -32,6 +32,19 @@ select is(
     'probe.note',
     'mode and keys may be left out'
 );
+set local quote_all_identifiers = on;
+select is(
+    evident.create_projection(
+        p_read_model => 'probe.label',
+        p_apply => 'probe.apply_label(probe.label, evident.event_store)',
+        p_event_types => array['Noted', 'Dropped'],
+        p_mode => 'async',
+        p_keys => 'probe.labels(evident.event_store)'
+    ),
+    'probe.label',
+    'where the session quotes every name, a read model still has one projection'
+);
+reset quote_all_identifiers;
 reset role;
 select results_eq(
     $$ select
@@ -308,6 +321,19 @@ from (
         'p_apply', 'null',
         'name a table, and a function (row so far, event) that returns the next row',
         'no fold'
+    ),
+    (
+        $$ 'probe.note', '7'::oid, null $$,
+        'p_apply', 'no function',
+        'name a function with the types of its arguments',
+        'a number that is no function''s'
+    ),
+    (
+        $$ 'probe.note', 'probe.apply_note(probe.note,evident.event_store)', null,
+        p_keys => '7'::oid $$,
+        'p_keys', 'no function',
+        'name a function with the types of its arguments',
+        'also for the keys,'
     ),
     (
         $$ 'probe.filled', 'probe.apply_filled(probe.filled,evident.event_store)',

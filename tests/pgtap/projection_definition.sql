@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(17);
 \ir helpers/refusal.psql
 
 select is(
@@ -48,6 +48,49 @@ select ok(
 )
 from evident.projection_status as s
 where s.name = 'shop.orders_summary';
+
+savepoint as_made;
+create or replace function shop.apply_orders_summary(
+    p_row shop.orders_summary, p_event evident.event_store
+)
+returns shop.orders_summary
+language sql
+immutable
+begin atomic
+    select p_row.*
+    where
+        p_event.occurred_at > '2026-01-31 12:00:00+00'::timestamptz
+        and '1 day 02:00:00'::interval > '0'
+        and '\x00ff'::bytea <> ''
+        and 'back\slash' <> ''
+        and 0.1::double precision > 0;
+end;
+select evident.projection_definition('shop.orders_summary') as unset \gset
+create function pg_temp.under(p_setting text, p_value text)
+returns text
+language plpgsql
+as $function$
+begin
+    perform set_config(p_setting, p_value, true);
+    return evident.projection_definition('shop.orders_summary');
+end;
+$function$;
+
+select is(
+    pg_temp.under(s.name, s.value),
+    :'unset',
+    'nor does ' || s.name || ', though a constant in the fold looks otherwise'
+)
+from (
+    values
+    ('quote_all_identifiers', 'on'),
+    ('timezone', 'Asia/Kolkata'),
+    ('datestyle', 'German'),
+    ('intervalstyle', 'iso_8601'),
+    ('bytea_output', 'escape'),
+    ('standard_conforming_strings', 'off')
+) as s (name, value);
+rollback to as_made;
 
 set local search_path to default;
 revoke usage on schema shop from evident_reader;

@@ -14,7 +14,7 @@ as serializable \gset
 rollback;
 
 begin;
-select plan(36);
+select plan(38);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -309,6 +309,29 @@ select is(
     ],
     array['0', '[19, 20]']::jsonb[],
     'after that it is; then a run has nothing to do'
+);
+
+
+-- What is no fault of the fold ends the run, and the hand-over can be tried again.
+
+select evident.drop_projection('probe.note');
+truncate probe.note;
+select evident.create_projection(
+    'probe.note', 'probe.apply_note(probe.note,evident.event_store)', array['Dropped']
+);
+revoke create on schema probe from evident_owner;
+select is(
+    pg_temp.refusal($$ select evident.run_projection('probe.note', 100000) $$)
+    ->> 'code',
+    '42501',
+    'where the owner may not create the triggers'' functions, the run says so'
+);
+grant create on schema probe to evident_owner;
+select evident.run_projection('probe.note', 100000);
+select is(
+    (select p.state from evident.projection as p where p.name = 'probe.note'),
+    'running',
+    'and the next one hands over'
 );
 
 select * from finish();

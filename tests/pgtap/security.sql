@@ -1,5 +1,5 @@
 begin;
-select plan(85);
+select plan(88);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -41,7 +41,8 @@ select
     'function' as kind,
     r.proowner as owner,
     a.grantee,
-    a.privilege_type
+    a.privilege_type,
+    a.is_grantable
 from routine as r
 cross join lateral aclexplode(r.acl) as a
 union all
@@ -50,7 +51,8 @@ select
     case r.relkind when 'S' then 'sequence' else 'relation' end,
     r.relowner,
     a.grantee,
-    a.privilege_type
+    a.privilege_type,
+    a.is_grantable
 from relation as r
 cross join lateral aclexplode(r.acl) as a
 where r.relkind in ('r', 'v', 'm', 'p', 'f', 'S')
@@ -60,7 +62,8 @@ select
     'column',
     r.relowner,
     a.grantee,
-    a.privilege_type
+    a.privilege_type,
+    a.is_grantable
 from relation as r
 inner join pg_attribute as t on r.oid = t.attrelid
 cross join lateral aclexplode(t.attacl) as a
@@ -70,7 +73,8 @@ select
     'schema',
     n.nspowner,
     a.grantee,
-    a.privilege_type
+    a.privilege_type,
+    a.is_grantable
 from pg_namespace as n
 cross join lateral aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as a
 where n.nspname in ('evident', 'shop');
@@ -100,6 +104,12 @@ select is_empty(
             else 'SELECT'
         end $$,
     'nobody but the owner may do more than execute functions and select'
+);
+select is_empty(
+    $$ select g.name, g.grantee::regrole
+    from granted as g
+    where g.is_grantable and g.grantee <> g.owner $$,
+    'nobody but the owner may hand privileges on'
 );
 select is_empty(
     $$ select r.name, p.privilege
@@ -290,6 +300,34 @@ select is_empty(
             or 'search_path=pg_catalog, pg_temp' <> all (r.proconfig)
         ) $$,
     'each definer function belongs to evident_owner and pins its path'
+);
+select set_eq(
+    $$ select distinct r.schema_name || '.' || r.name
+    from routine as r
+    where r.prosecdef $$,
+    array[
+        'evident.append_batch', 'evident.append_event', 'evident.append_events',
+        'evident.begin_incarnation', 'evident.claim_events', 'evident.confirm_events',
+        'evident.consistency_proof', 'evident.create_consumer',
+        'evident.create_projection', 'evident.drop_consumer',
+        'evident.drop_projection', 'evident.inclusion_proof',
+        'evident.pause_projection', 'evident.projection_definition',
+        'evident.read_tile', 'evident.rebuild_projection',
+        'evident.record_publication', 'evident.release_events',
+        'evident.resume_projection', 'evident.retry_failure', 'evident.root_hash',
+        'evident.run_projection', 'evident.seal', 'evident.skip_failure',
+        'evident.stamp_position', 'evident.verify_ledger',
+        'evident.verify_projection'
+    ],
+    'definer functions are those whose callers have no rights of their own, none is '
+    'internal'
+);
+select is_empty(
+    $$ select r.signature
+    from routine as r
+    inner join pg_proc as p on r.oid = p.oid
+    where p.proleakproof or p.prosupport <> 0 $$,
+    'no function is said to leak nothing, or plans for itself'
 );
 select is_empty(
     $$ select r.signature, r.proconfig
