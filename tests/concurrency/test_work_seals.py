@@ -54,6 +54,14 @@ def leaves(observer: Observer) -> int:
     return int(row[0])
 
 
+def wait_for_a_question(observer: Observer) -> None:
+    """Wait until the worker asks something new, so has taken its answers so far."""
+    (now,) = observer.execute("select clock_timestamp()").fetchone() or (None,)
+    asked = "select from pg_stat_activity as a where a.usename = %s"
+    here = "a.datname = current_database() and a.query_start > %s"
+    wait_for(observer, f"exists ({asked} and {here})", LOGIN, now)
+
+
 def is_sealed_and_clean(observer: Observer) -> bool:
     return is_true(observer, f"{IS_SEALED} and {IS_CLEAN} and {IS_CHAIN}")
 
@@ -68,6 +76,7 @@ def test_a_worker_seals_while_it_folds(
                 time.sleep(0.01)
             wait_for(observer, f"{LEAVES} > 100")
         wait_for(observer, f"{IS_SEALED} and {IS_FOLDED}")
+        wait_for_a_question(observer)
         worker.send_signal(signal.SIGTERM)
         code, _, err = finish(worker)
     assert code == 0
