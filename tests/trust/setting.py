@@ -46,7 +46,9 @@ class Setting:
 def setting_of(documents: list[dict[str, Any]]) -> Setting:
     """Describe the runs whose documents trust.plugin has written."""
     return Setting(
-        servers=tuple(server_version(each["major"]) for each in documents),
+        servers=tuple(
+            server_version(major) for major in sorted({d["major"] for d in documents})
+        ),
         python=platform.python_version(),
         machine=machine(),
         commit=commit(),
