@@ -54,9 +54,9 @@ test: system-packages
 trust: system-packages
 	@rm -rf $(RUNS)
 	-EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
-	    --dist worksteal --pg 18 -m 'promise or twin_of' --trust-report $(RUNS)/18.json
+	    --dist worksteal --pg 18 -m 'promise or twin_of' --trust-report=$(RUNS)/18.json
 	-$(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py \
-	    --trust-report $(RUNS)/system.json
+	    --trust-report=$(RUNS)/system.json
 	PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
 
 system-packages: $(VENV)/.installed-dev
@@ -78,10 +78,10 @@ pytest: $(VENV)/.installed-dev
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
 	    $(BIN)/pytest -q -n $(JOBS) --pg $$major --ignore tests/verifier \
-	        --trust-report $(BOUNDED)/$$major.json; \
+	        --trust-report=$(BOUNDED)/$$major.json; \
 	done
 	@echo "pytest without a server"
-	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report $(BOUNDED)/verifier.json
+	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report=$(BOUNDED)/verifier.json
 
 # Counting slows down: what fails for that alone is no reason to stop.
 coverage: system-packages
