@@ -78,6 +78,13 @@ class Server:
         words = ["-q", "-h", str(self.sockets), "-p", str(self.port)]
         return run([str(self.bindir / "pg_isready"), *words]).returncode == 0
 
+    def log_tail(self) -> str:
+        """Give the last ten lines of the server's log."""
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
+        except OSError:
+            return f"no log at {self.log}"
+
     def start(self) -> None:
         """Start and wait until it accepts connections; raises Failure with the log."""
         self._forget_dead()
@@ -87,7 +94,7 @@ class Server:
             done = self._pg_ctl("start", "-l", str(self.log))
             if done.returncode == 0:
                 return
-            log = self._log_tail()
+            log = self.log_tail()
             if not (attempts_left and self.tcp and "could not bind" in log):
                 raise Failure(f"PostgreSQL {self.major} did not start", log)
             # Between finding a free port and listening on it another took it.
@@ -148,12 +155,6 @@ class Server:
             self.port = int(probe.getsockname()[1])
         with (self.data_dir / "postgresql.conf").open("a") as file:
             file.write(f"port = {self.port}\n")
-
-    def _log_tail(self) -> str:
-        try:
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
-        except OSError:
-            return f"no log at {self.log}"
 
     def _pg_ctl(self, action: str, *words: str) -> subprocess.CompletedProcess[str]:
         program = [str(self.bindir / "pg_ctl"), action, "-s", "-w", "-t", "120"]

@@ -47,7 +47,7 @@ pytestmark = [
     ),
 ]
 
-EVENTS = scaled(1_000, 20_000)
+EVENTS = scaled(1_000, 5_000)
 LOCK = "select pg_try_advisory_lock(4711)"
 UNLOCK = "select pg_advisory_unlock(4711)"
 # Given back to a session that never had it.

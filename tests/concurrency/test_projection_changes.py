@@ -20,7 +20,7 @@ pytestmark = pytest.mark.promise(8)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(1_000, 20_000)
+EVENTS = scaled(1_000, 8_000)
 # Generous: an operator who waits for a lock lets appends wait behind, for a second.
 LONGEST_APPEND = 10.0
 TYPES = ("Opened", "Added", "Closed")

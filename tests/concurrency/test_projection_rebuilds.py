@@ -35,7 +35,7 @@ pytestmark = pytest.mark.promise(9)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(3_000, 50_000)
+EVENTS = scaled(3_000, 25_000)
 BY_HAND = [
     "update races.{0} set n = -1 where key = (select key from races.{0} limit 1)",
     "delete from races.{0} where key = (select key from races.{0} limit 1)",

@@ -181,7 +181,7 @@ def test_an_asynchronous_failover_loses_the_newest_and_it_can_be_told_which(
             owner.execute("select evident.begin_incarnation('failed over')")
         seal_and_publish(kept, home)
         assert kept.said[-1] == (
-            f"the first {first} leaves are as published:"
+            f"the first {first:,} leaves are as published:"
             f" up to {len(before) - first:,} leaves are lost"
         )
 

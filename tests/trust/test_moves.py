@@ -42,7 +42,7 @@ from trust.workload import MODELS, Workload
 pytestmark = pytest.mark.promise(17)
 
 EVENTS = scaled(60, 1_000)
-RECOVERIES = scaled(1, 5)
+RECOVERIES = scaled(1, 3)
 OLD, NEW = 15, 18
 WAYS = ["pg_upgrade", "pg_dump"] if FULL else ["pg_upgrade"]
 # So far is a cluster ahead that has been at work for a while.
