@@ -19,7 +19,7 @@ pytestmark = pytest.mark.promise(6)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(20_000, 200_000)
+EVENTS = scaled(20_000, 120_000)
 
 
 def violations(run: Run) -> list[str]:

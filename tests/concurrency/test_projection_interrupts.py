@@ -39,7 +39,7 @@ pytestmark = pytest.mark.promise(8)
 
 Observer = psycopg.Connection[Any]
 
-STEPS = scaled(25, 400)
+STEPS = scaled(25, 250)
 CRASHES = scaled(2, 8)
 STATE = """
 select

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.promise(12)
 Observer = psycopg.Connection[Any]
 
 EVENTS = scaled(4_000, 40_000)
-ROUNDS = scaled(40, 400)
+ROUNDS = scaled(40, 250)
 CRASHES = scaled(3, 20)
 INTERRUPTS = {"cancel": CANCEL, "terminate": "select pg_terminate_backend(%s)"}
 

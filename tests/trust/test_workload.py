@@ -17,7 +17,7 @@ from trust.evidence import Figures
 from trust.workload import Workload
 
 LEVELS = [None, *list(IsolationLevel)[1:]]
-EVENTS = scaled(500, 10_000)
+EVENTS = scaled(500, 7_000)
 
 
 @pytest.mark.promise(3)
