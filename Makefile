@@ -77,8 +77,8 @@ pgtap: $(VENV)/.installed-dev
 pytest: $(VENV)/.installed-dev
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
-	    $(BIN)/pytest -q -n $(JOBS) --pg $$major --ignore tests/verifier \
-	        --trust-report=$(BOUNDED)/$$major.json; \
+	    $(BIN)/pytest -q -n $(JOBS) --dist worksteal --pg $$major \
+	        --ignore tests/verifier --trust-report=$(BOUNDED)/$$major.json; \
 	done
 	@echo "pytest without a server"
 	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report=$(BOUNDED)/verifier.json
