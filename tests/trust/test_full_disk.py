@@ -75,8 +75,8 @@ def make_room(disk: SmallDisk, rng: random.Random) -> None:
         disk.grow(32)
 
 
-def is_settled(server: Server, seconds: float) -> bool:
-    """Wait a while for the server to answer or to have given up."""
+def wait_until_settled(server: Server, seconds: float) -> bool:
+    """Wait a while; say whether the server answers or has given up."""
     deadline = time.monotonic() + seconds
     while server.pid is not None and not server.is_running():
         if time.monotonic() > deadline:
@@ -93,10 +93,10 @@ def bring_up(server: Server) -> bool:
     stops the server.
     """
     deadline = time.monotonic() + SECONDS
-    is_hung = not is_settled(server, PATIENCE)
+    is_hung = not wait_until_settled(server, PATIENCE)
     if is_hung:
         print("neither up nor down, stopped:", server.log_tail())
-        server.stop("immediate")
+        server.kill()
     while not server.is_running():
         assert time.monotonic() < deadline, f"no recovery: {server.log_tail()}"
         if server.pid is None:
@@ -117,7 +117,7 @@ def run_into_full_disk(
             during = fill(disk, work)
             met["crashes"] += bool(during["unknown"])
             if work.rng.random() < 0.5:
-                is_settled(server, PATIENCE / 2)
+                wait_until_settled(server, PATIENCE / 2)
             make_room(disk, work.rng)
             met["hung"] += bring_up(server)
             work.wait_for(30)
