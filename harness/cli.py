@@ -278,7 +278,7 @@ def check() -> None:
 )
 def bench(context: typer.Context) -> None:
     """Measure; see `evident bench --help`."""
-    from harness.bench import app as benchmarks
+    from harness.bench.cli import app as benchmarks
 
     benchmarks(args=context.args, prog_name="evident bench")
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.bench_schema import WRITER
-from harness.bench_server import Bench
+from harness.bench.schema import WRITER
+from harness.bench.server import Bench
 from harness.database import Failure
 from harness.system import run
 

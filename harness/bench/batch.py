@@ -10,9 +10,9 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from harness.bench_processors import metered
-from harness.bench_rounds import Candidate, Sample, Workload
-from harness.bench_schema import (
+from harness.bench.processors import metered
+from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.schema import (
     EVENT_TYPE,
     PAYLOAD,
     STORE,
@@ -21,7 +21,7 @@ from harness.bench_schema import (
     count,
     has_dense_versions,
 )
-from harness.bench_server import Bench, checkpoint, fresh_database
+from harness.bench.server import Bench, checkpoint, fresh_database
 from harness.database import connect
 
 _EVENTS = 1000  # per transaction

@@ -11,12 +11,12 @@ from typing import Any
 
 import psycopg
 
-from harness.bench_append import single_appends
-from harness.bench_processors import metered
-from harness.bench_rounds import Candidate, Sample, Workload
-from harness.bench_schema import STORE, has_dense_versions
-from harness.bench_server import TEMPLATE, Bench, checkpoint, fresh_database
-from harness.bench_verify import verify_workload
+from harness.bench.append import single_appends
+from harness.bench.processors import metered
+from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.schema import STORE, has_dense_versions
+from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
+from harness.bench.verify import verify_workload
 from harness.database import connect
 
 _SMALL = 10_000  # leaves of the smaller tree for proofs

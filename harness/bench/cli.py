@@ -15,18 +15,18 @@ from typing import Annotated
 
 import typer
 
-from harness.bench_append import append_workloads, hot_workloads
-from harness.bench_batch import batch_workload
-from harness.bench_facts import facts
-from harness.bench_feed import feed_workloads
-from harness.bench_ledger import ledger_workloads
-from harness.bench_projection import prepare as prepare_projection
-from harness.bench_projection import projection_workloads
-from harness.bench_rebuild import prepare as prepare_rebuild
-from harness.bench_rebuild import rebuild_workload
-from harness.bench_report import as_json, print_facts, print_result, write_json
-from harness.bench_rounds import Workload, alternate
-from harness.bench_server import Bench, fresh_database, measured_server
+from harness.bench.append import append_workloads, hot_workloads
+from harness.bench.batch import batch_workload
+from harness.bench.facts import facts
+from harness.bench.feed import feed_workloads
+from harness.bench.ledger import ledger_workloads
+from harness.bench.projection import prepare as prepare_projection
+from harness.bench.projection import projection_workloads
+from harness.bench.rebuild import prepare as prepare_rebuild
+from harness.bench.rebuild import rebuild_workload
+from harness.bench.report import as_json, print_facts, print_result, write_json
+from harness.bench.rounds import Workload, alternate
+from harness.bench.server import Bench, fresh_database, measured_server
 from harness.system import EMBEDDED_MAJOR
 
 app = typer.Typer(

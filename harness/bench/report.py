@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench_rounds import Result, Series
+from harness.bench.rounds import Result, Series
 
 _WIDTH = 150  # where the output is not a terminal
 

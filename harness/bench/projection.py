@@ -7,9 +7,9 @@ import time
 import uuid
 from collections.abc import Callable
 
-from harness.bench_append import Connection, single_appends
-from harness.bench_processors import metered
-from harness.bench_read_model import (
+from harness.bench.append import Connection, single_appends
+from harness.bench.processors import metered
+from harness.bench.read_model import (
     CREATED,
     HAND,
     MODEL,
@@ -18,9 +18,9 @@ from harness.bench_read_model import (
     drift,
     register,
 )
-from harness.bench_rounds import Candidate, Sample, Workload
-from harness.bench_schema import PAYLOAD, STORE, TWIN, WRITER, count
-from harness.bench_server import TEMPLATE, Bench, checkpoint, fresh_database
+from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.schema import PAYLOAD, STORE, TWIN, WRITER, count
+from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.database import connect
 
 _BATCH_WARM_UP = 3  # transactions

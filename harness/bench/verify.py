@@ -14,9 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from harness import export, keys, publish
-from harness.bench_processors import metered
-from harness.bench_rounds import Candidate, Sample, Workload
-from harness.bench_server import TEMPLATE, Bench
+from harness.bench.processors import metered
+from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.server import TEMPLATE, Bench
 from harness.verifier.check import Request, verify_export
 from harness.verifier.note import load_keys
 

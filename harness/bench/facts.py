@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from harness.bench_server import TEMPLATE, Bench
+from harness.bench.server import TEMPLATE, Bench
 from harness.database import connect
 from harness.marks import installed_version
 

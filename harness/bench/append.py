@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 
-from harness.bench_pgbench import pgbench
-from harness.bench_processors import metered
-from harness.bench_rounds import Candidate, Sample, Workload
-from harness.bench_schema import (
+from harness.bench.pgbench import pgbench
+from harness.bench.processors import metered
+from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.schema import (
     EVENT_TYPE,
     PAYLOAD,
     STORE,
@@ -19,7 +19,7 @@ from harness.bench_schema import (
     count,
     has_dense_versions,
 )
-from harness.bench_server import Bench, checkpoint, fresh_database
+from harness.bench.server import Bench, checkpoint, fresh_database
 from harness.database import connect
 
 _WARM_UP = 100  # transactions per client

@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from harness.bench_processors import metered
-from harness.bench_read_model import (
+from harness.bench.processors import metered
+from harness.bench.read_model import (
     HAND,
     MODEL,
     build_read_model,
@@ -18,9 +18,9 @@ from harness.bench_read_model import (
     fill_orders,
     register,
 )
-from harness.bench_rounds import Candidate, Sample, Say, Workload
-from harness.bench_schema import count
-from harness.bench_server import TEMPLATE, Bench, checkpoint, fresh_database
+from harness.bench.rounds import Candidate, Sample, Say, Workload
+from harness.bench.schema import count
+from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.database import connect
 
 _LIMIT = 50_000  # events per run of the catch-up

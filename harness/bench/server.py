@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import bench_schema
-from harness.bench_rounds import Say
+from harness.bench import schema
+from harness.bench.rounds import Say
 from harness.database import connect
 from harness.migrate import migrate
 from harness.postgres import Server
@@ -51,7 +51,7 @@ def measured_server(
             connection.execute(f"create database {TEMPLATE} template template0")
         migrate(server.uri_for(TEMPLATE))
         with connect(server.uri_for(TEMPLATE), autocommit=True) as connection:
-            bench_schema.build(connection, events)
+            schema.build(connection, events)
         yield bench
 
 

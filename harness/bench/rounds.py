@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from harness.bench_processors import Usage, wait_for_calm
+from harness.bench.processors import Usage, wait_for_calm
 
 Say = Callable[[str], None]
 

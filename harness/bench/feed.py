@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.bench_pgbench import pgbench
-from harness.bench_processors import metered
-from harness.bench_rounds import Candidate, Sample, Workload
-from harness.bench_schema import aggregates
-from harness.bench_server import Bench, checkpoint
+from harness.bench.pgbench import pgbench
+from harness.bench.processors import metered
+from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.schema import aggregates
+from harness.bench.server import Bench, checkpoint
 
 _PAGE = 1000  # events
 _WARM_UP = 50  # transactions

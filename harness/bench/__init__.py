@@ -1,0 +1,1 @@
+"""The speed lab: Evident beside plain SQL, and beside others, in one run."""
