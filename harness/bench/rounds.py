@@ -14,6 +14,32 @@ _ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What one operation left behind, in bytes: in the log, the table, its indexes."""
+
+    wal: float
+    table: float
+    indexes: float
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """How long one transaction took, in milliseconds: half were faster than `p50`."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The least ratio of rates that is promised, to the reference or to `of`."""
+
+    at_least: float
+    of: str | None = None
+
+
+@dataclass(frozen=True)
 class Sample:
     """One short run of one candidate.
 
@@ -27,6 +53,8 @@ class Sample:
     usage: Usage
     failures: int = 0
     is_right: bool | None = None
+    footprint: Footprint | None = None
+    latencies: Latencies | None = None
 
     @property
     def rate(self) -> float:
@@ -46,6 +74,7 @@ class Candidate:
     name: str
     gives: str
     measure: Callable[[], Sample]
+    budgets: Sequence[Budget] = ()
 
 
 @dataclass(frozen=True)
