@@ -5,10 +5,14 @@
 -- _make_keep_batch folds those. Either is right for any number of events, so the
 -- setting is only about speed, and exactly one of the two acts.
 --
--- The first version of an aggregate has no row to look for. For others, reading the
--- row and writing it are one statement, which has its lock on the table before its
--- snapshot. The last step of a rebuild stops writers of the read model with such
--- a lock; so nothing is ever folded onto a row that it is about to change.
+-- The first version of an aggregate has no row to look for. For others the row is read,
+-- folded and written where it was found, which costs less than one statement for all.
+-- The last step of a rebuild stops writers of the read model with a lock, so it may
+-- change the row after that look. Then the row is no longer there, or has been written
+-- by another transaction, and is not written by this one: what follows does the
+-- work again, as it does for a row that came or goes. There, reading and writing are
+-- one statement, which has its lock on the table before its snapshot; so nothing is
+-- ever folded onto a row that a rebuild is about to change.
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
@@ -131,19 +135,45 @@ begin
         #variable_conflict use_column
         declare
             v_row %1$s;
+            v_place tid;
+            v_writer xid;
             v_message text;
             v_detail text;
         begin
-            if new.version = 1 and %2$s then
-                v_row.%3$I := new.aggregate_id;
-                begin
-                    v_row := %4$s;
-                %5$s
-                insert into %1$s as t (%6$s)
-                select %7$s
-                where v_row.%3$I is not null
-                %8$s;
-            elsif %2$s then
+            if %2$s then
+                if new.version = 1 then
+                    v_row.%3$I := new.aggregate_id;
+                    begin
+                        v_row := %4$s;
+                    %5$s
+                    insert into %1$s as t (%6$s)
+                    select %7$s
+                    where v_row.%3$I is not null
+                    %8$s;
+                    return null;
+                end if;
+
+                select s.ctid, s.xmin, %14$s
+                into v_place, v_writer, %15$s
+                from %1$s as s
+                where s.%3$I = new.aggregate_id;
+
+                if found then
+                    begin
+                        v_row := %4$s;
+                    %5$s
+                    update %1$s as t
+                    set %16$s
+                    where
+                        t.ctid = v_place
+                        and t.xmin = v_writer
+                        and t.%3$I = new.aggregate_id
+                        and v_row.%3$I is not null;
+                    if found then
+                        return null;
+                    end if;
+                end if;
+
                 %12$s
                 insert into %1$s as t (%6$s)
                 select %9$s
@@ -182,7 +212,13 @@ begin
             v_next,
             evident._projection_blank(p_projection, 'new.aggregate_id'),
             evident._projection_snapshot(p_projection),
-            evident._projection_stored(p_projection, 'new.aggregate_id')
+            evident._projection_stored(p_projection, 'new.aggregate_id'),
+            evident._projection_columns(p_projection, 's.%1$s'),
+            evident._projection_columns(p_projection, 'v_row.%1$s'),
+            coalesce(
+                evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
+                format('%1$I = t.%1$I', p_projection.key_column)
+            )
         ),
         evident._projection_trigger(p_projection, 'keep_event_%s')
     );

@@ -73,13 +73,16 @@ def append_with_an_old_snapshot(
     return refused, drift(observer, SYNC.name)
 
 
-UNSEEN = [("removed", "Closed"), ("added", "Added")]
-
-
 @by_level
 @pytest.mark.parametrize(
     ("hand", "kind"),
-    [("changed", "Added"), ("changed", "Closed"), ("removed", "Added"), *UNSEEN],
+    [
+        ("changed", "Added"),
+        ("changed", "Closed"),
+        ("removed", "Added"),
+        ("removed", "Closed"),
+        ("added", "Added"),
+    ],
 )
 def test_an_append_with_an_old_snapshot_does_not_fold_onto_what_a_rebuild_repaired(
     store: Store, observer: Observer, level: IsolationLevel, hand: str, kind: str
@@ -91,19 +94,18 @@ def test_an_append_with_an_old_snapshot_does_not_fold_onto_what_a_rebuild_repair
 
 @pytest.mark.twin_of(8)
 @by_level
-@pytest.mark.parametrize(("hand", "kind"), UNSEEN)
 def test_an_append_that_does_not_ask_whether_rows_were_repaired_is_caught(
     store: Store,
     observer: Observer,
     twin: Callable[[str], None],
     level: IsolationLevel,
-    hand: str,
-    kind: str,
 ) -> None:
-    """No conflict tells of a row that came or went since."""
+    """No conflict tells of a row that came since."""
     make_models(observer, [SYNC])
     twin("old_snapshots")
-    refused, found = append_with_an_old_snapshot(store, observer, level, hand, kind)
+    refused, found = append_with_an_old_snapshot(
+        store, observer, level, "removed", "Closed"
+    )
     assert (refused, len(found)) == (None, 1)
 
 
@@ -199,7 +201,7 @@ def test_a_rebuild_that_holds_a_row_while_it_waits_is_caught(
 ) -> None:
     make_models(observer, [SYNC])
     twin("row_first_rebuild")
-    found = first_violations(lambda: wait_in_a_circle(store, observer, level, 1))
+    found = first_violations(lambda: wait_in_a_circle(store, observer, level, 2))
     assert any("40P01" in each for each in found)
 
 

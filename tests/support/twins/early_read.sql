@@ -1,16 +1,10 @@
--- Appends that read the stored row before they have the lock on the read model.
+-- Appends that read the stored row before they have the lock on the read model, and
+-- write what they made of it whatever happened to the row meanwhile.
 
 select pg_temp.spoil(
     'races.keep_batch_sync_one()',
     'lock table races.sync_one in row exclusive mode;',
     ''
 );
-select pg_temp.spoil(
-    'races.keep_event_sync_one()', 'select row(s.*)::races.sync_one', 'select v_row'
-);
-select pg_temp.spoil(
-    'races.keep_event_sync_one()',
-    'if new.version = 1 and',
-    'select s.* into v_row from races.sync_one as s where s.key = new.aggregate_id;
-    if new.version = 1 and'
-);
+select pg_temp.spoil('races.keep_event_sync_one()', 't.ctid = v_place', 'true');
+select pg_temp.spoil('races.keep_event_sync_one()', 't.xmin = v_writer', 'true');

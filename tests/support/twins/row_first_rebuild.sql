@@ -9,7 +9,7 @@ select pg_temp.spoil(
     execute format(''lock table'
 );
 select pg_temp.spoil(
-    'races.keep_event_sync_one()',
+    'races.keep_batch_sync_one()',
     'lock table races.sync_one in row exclusive mode;',
     ''
 );
