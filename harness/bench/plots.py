@@ -1,0 +1,186 @@
+"""Choose what of the results is drawn: by an axis, latencies, ratios, budgets."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.bench.charts import Bar, Bars, Group, Line, Lines, Panel
+from harness.bench.latencies import NINES
+from harness.bench.rounds import Result, Series, Workload
+from harness.bench.runs import Run
+from harness.database import Failure
+
+# Over these the cost of one operation says more than how many there are a second.
+_COSTS = ("events",)
+_FEW = 10  # waits beyond a percentile, below which it is chance
+_LEAST = 0.05  # nines; the quickest tenth tells nothing and stretches the scale
+
+
+def require_matplotlib() -> None:
+    """Raise Failure, with the command that installs it, without matplotlib."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise Failure(
+            "plots need matplotlib, which is not installed",
+            f"{sys.executable} -m pip install 'matplotlib>=3.8'",
+        )
+
+
+def write_plots(runs: Sequence[Run], folder: Path) -> list[Path]:
+    """Draw all that the runs give into a folder, each as SVG and PNG."""
+    require_matplotlib()
+    from harness.bench.drawing import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    charts: list[tuple[str, Lines | Bars]] = []
+    for run in runs:
+        for name, chart in _charts(run):
+            charts.append((f"{run.document['verb']}-{name}", chart))
+    if any(run.verdicts for run in runs):
+        charts.append(("budgets", _budgets(runs)))
+    written = []
+    for name, chart in charts:
+        written += draw(chart, folder / re.sub(r"[^\w.-]+", "-", name))
+    return written
+
+
+def _charts(run: Run) -> Iterator[tuple[str, Lines | Bars]]:
+    verb = run.document["verb"]
+    for name in dict.fromkeys(filter(None, map(_axis, run.results))):
+        yield f"by-{name}", _by_axis(verb, name, run.results)
+    timed = [each for each in run.results if each.series[0].latencies]
+    if timed:
+        yield "latency", _latencies(verb, timed)
+    if any(len(result.series) > 1 for result in run.results):
+        yield "ratios", _ratios(verb, run.results)
+
+
+def _axis(result: Result) -> str | None:
+    """Return the name of the quantity by which a workload, or its candidates, vary."""
+    workload = result.workload
+    axis = workload.axis or workload.candidates[0].axis
+    return axis[0] if axis else None
+
+
+def _by_axis(verb: str, name: str, results: Sequence[Result]) -> Lines:
+    """Show one panel per family of workloads, and a line for each candidate."""
+    is_cost = name in _COSTS
+    panels: dict[str, Panel] = {}
+    lines: dict[tuple[str, str], Line] = {}
+    for result in results:
+        if _axis(result) != name:
+            continue
+        workload = result.workload
+        family = _family(workload)
+        one = workload.unit.partition("/")[0]
+        unit = f"µs per {one.removesuffix('s')}" if is_cost else f"{one} per second"
+        panel = panels.setdefault(family, Panel(family, [], y_label=unit))
+        for series in result.series:
+            axis = workload.axis or series.candidate.axis
+            if axis is None:
+                continue
+            label = series.candidate.name if workload.axis else ""
+            line = lines.get((family, label))
+            if line is None:
+                line = _line(series, label, bool(label) and not panel.lines)
+                lines[family, label] = line
+                panel.lines.append(line)
+            values = [1e6 / rate if is_cost else rate for rate in series.rates]
+            line.add(axis[1], values)
+            if is_cost and series.candidate.budgets:
+                least = min(budget.at_least for budget in series.candidate.budgets)
+                panel.limit = 1e6 / statistics.median(result.series[0].rates) / least
+    title = f"{verb}: " + (
+        "what one costs by the number of" if is_cost else "throughput by"
+    )
+    return Lines(f"{title} {name}", list(panels.values()), x_label=name, x_scale="log")
+
+
+def _line(series: Series, label: str, is_reference: bool) -> Line:
+    name = series.candidate.name
+    is_ours = name.startswith("evident") or bool(series.candidate.budgets)
+    return Line(label, is_reference, is_ours and not is_reference)
+
+
+def _family(workload: Workload) -> str:
+    """Return a title without its verb and without what tells its place on the axis."""
+    title = workload.title.partition(": ")[2] or workload.title
+    if workload.axis is None:
+        return title
+    value = re.compile(rf"(?<![\d,.]){workload.axis[1]:,g}(?![\d,.]*\d)")
+    parts = [part for part in title.split(", ") if not value.search(part)]
+    return ", ".join(parts)
+
+
+def _latencies(verb: str, results: Sequence[Result]) -> Lines:
+    panels = []
+    for result in results:
+        title = result.workload.title.partition(": ")[2]
+        panel = Panel(title, [], y_label="ms, logarithmic")
+        seen = min(
+            sample.operations for series in result.series for sample in series.samples
+        )
+        most = math.log10(max(2.0, seen / _FEW))
+        for number, series in enumerate(result.series):
+            found = series.latencies
+            if found is None:
+                continue
+            line = _line(series, series.candidate.name, number == 0)
+            for place, value in zip(NINES, found.points, strict=True):
+                if _LEAST <= place <= most:
+                    line.add(place, [value])
+            panel.lines.append(line)
+        panels.append(panel)
+    return Lines(
+        f"{verb}: how long a transaction takes",
+        panels,
+        x_label="percentile of transactions",
+        x_scale="nines",
+        y_log=True,
+    )
+
+
+def _ratios(verb: str, results: Sequence[Result]) -> Bars:
+    groups = []
+    for result in results:
+        reference = result.series[0]
+        bars = [_bar(result, series) for series in result.series[1:]]
+        title = f"{result.workload.title}   ({reference.candidate.name} = 1)"
+        groups.append(Group(title, bars))
+    return Bars(f"{verb}: ratio of rates to the reference of the same round", groups)
+
+
+def _bar(result: Result, series: Series) -> Bar:
+    marks = []
+    for budget in series.candidate.budgets:
+        if budget.at is None:
+            of = result.named(budget.of) if budget.of else result.series[0]
+            marks.append(budget.at_least * statistics.median(result.ratios(of)))
+    return Bar(
+        series.candidate.name,
+        result.ratios(series),
+        marks,
+        is_good=statistics.median(result.ratios(series)) >= max(marks, default=0),
+    )
+
+
+def _budgets(runs: Sequence[Run]) -> Bars:
+    groups: dict[str, Group] = {}
+    for run in runs:
+        for verdict in run.verdicts:
+            group = groups.setdefault(verdict.workload, Group(verdict.workload, []))
+            group.bars.append(
+                Bar(
+                    f"{verdict.candidate}  over  {verdict.of}",
+                    list(verdict.ratios),
+                    [verdict.at_least],
+                    is_good=verdict.is_met,
+                )
+            )
+    title = "Budgets: ratio of rates, and the least promised"
+    return Bars(title, list(groups.values()))
