@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from harness.bench.charts import Bar, Bars, Line, Lines, Panel
 _GREY, _BLUE, _RED = "#6e6e6e", "#0072b2", "#d55e00"
 _COLOURS = (_RED, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _INK, _FAINT = "#222222", "#dddddd"
+_LABEL = 26  # characters in a line
 _PERCENTS = (50, 90, 95, 99, 99.9, 99.99)
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -84,7 +86,7 @@ def _panel(axes: Axes, chart: Lines, panel: Panel) -> None:
     ends = [(line.label, line.y[-1], colour) for line, colour in _with(panel, colours)]
     if panel.limit is not None:
         axes.axhline(panel.limit, color=_INK, linewidth=1.2, linestyle=(0, (4, 3)))
-        ends.append(("most allowed", panel.limit, _INK))
+        ends.append(("budget: at most", panel.limit, _INK))
     _label(axes, ends)
 
 
@@ -131,19 +133,22 @@ def _label(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
         for label, y, colour in ends
         if label
     )
-    places = apart([place for place, _, _ in found], gap=0.075)
-    for place, (_, label, colour) in zip(places, found, strict=True):
+    labels = [textwrap.fill(label, _LABEL) for _, label, _ in found]
+    heights = [0.075 * (1 + label.count("\n")) for label in labels]
+    places = apart([place for place, _, _ in found], heights)
+    for label, place, (_, _, colour) in zip(labels, places, found, strict=True):
         axes.annotate(
             label, (1.02, place), xycoords="axes fraction", va="center", color=colour
         )
 
 
-def apart(places: Sequence[float], gap: float) -> list[float]:
-    """Move sorted places as little as needed until neighbours are a gap apart."""
+def apart(places: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """Move sorted centres until things so high do not overlap, nor pass 1."""
     moved = list(places)
     for _ in range(100):
         is_done = True
         for lower in range(len(moved) - 1):
+            gap = (heights[lower] + heights[lower + 1]) / 2
             lack = gap - (moved[lower + 1] - moved[lower])
             if lack > 1e-6:
                 moved[lower] -= lack / 2
@@ -151,6 +156,10 @@ def apart(places: Sequence[float], gap: float) -> list[float]:
                 is_done = False
         if is_done:
             break
+    ceiling = 1.0
+    for number in reversed(range(len(moved))):
+        moved[number] = min(moved[number], ceiling - heights[number] / 2)
+        ceiling = moved[number] - heights[number] / 2
     return moved
 
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from harness.bench.charts import Bar, Bars, Group, Line, Lines, Panel
 from harness.bench.latencies import NINES
-from harness.bench.rounds import Result, Series, Workload
+from harness.bench.plots_axis import axis_name, by_axis, without_verb
+from harness.bench.rounds import Result, Series
 from harness.bench.runs import Run
 from harness.database import Failure
 
-# Over these the cost of one operation says more than how many there are a second.
-_COSTS = ("events",)
 _FEW = 10  # waits beyond a percentile, below which it is chance
 _LEAST = 0.05  # nines; the quickest tenth tells nothing and stretches the scale
 
@@ -51,8 +50,10 @@ def write_plots(runs: Sequence[Run], folder: Path) -> list[Path]:
 
 def _charts(run: Run) -> Iterator[tuple[str, Lines | Bars]]:
     verb = run.document["verb"]
-    for name in dict.fromkeys(filter(None, map(_axis, run.results))):
-        yield f"by-{name}", _by_axis(verb, name, run.results)
+    for name in dict.fromkeys(filter(None, map(axis_name, run.results))):
+        chart = by_axis(verb, name, run.results)
+        if chart.panels:
+            yield f"by-{name}", chart
     timed = [each for each in run.results if each.series[0].latencies]
     if timed:
         yield "latency", _latencies(verb, timed)
@@ -60,68 +61,10 @@ def _charts(run: Run) -> Iterator[tuple[str, Lines | Bars]]:
         yield "ratios", _ratios(verb, run.results)
 
 
-def _axis(result: Result) -> str | None:
-    """Return the name of the quantity by which a workload, or its candidates, vary."""
-    workload = result.workload
-    axis = workload.axis or workload.candidates[0].axis
-    return axis[0] if axis else None
-
-
-def _by_axis(verb: str, name: str, results: Sequence[Result]) -> Lines:
-    """Show one panel per family of workloads, and a line for each candidate."""
-    is_cost = name in _COSTS
-    panels: dict[str, Panel] = {}
-    lines: dict[tuple[str, str], Line] = {}
-    for result in results:
-        if _axis(result) != name:
-            continue
-        workload = result.workload
-        family = _family(workload)
-        one = workload.unit.partition("/")[0]
-        unit = f"µs per {one.removesuffix('s')}" if is_cost else f"{one} per second"
-        panel = panels.setdefault(family, Panel(family, [], y_label=unit))
-        for series in result.series:
-            axis = workload.axis or series.candidate.axis
-            if axis is None:
-                continue
-            label = series.candidate.name if workload.axis else ""
-            line = lines.get((family, label))
-            if line is None:
-                line = _line(series, label, bool(label) and not panel.lines)
-                lines[family, label] = line
-                panel.lines.append(line)
-            values = [1e6 / rate if is_cost else rate for rate in series.rates]
-            line.add(axis[1], values)
-            if is_cost and series.candidate.budgets:
-                least = min(budget.at_least for budget in series.candidate.budgets)
-                panel.limit = 1e6 / statistics.median(result.series[0].rates) / least
-    title = f"{verb}: " + (
-        "what one costs by the number of" if is_cost else "throughput by"
-    )
-    return Lines(f"{title} {name}", list(panels.values()), x_label=name, x_scale="log")
-
-
-def _line(series: Series, label: str, is_reference: bool) -> Line:
-    name = series.candidate.name
-    is_ours = name.startswith("evident") or bool(series.candidate.budgets)
-    return Line(label, is_reference, is_ours and not is_reference)
-
-
-def _family(workload: Workload) -> str:
-    """Return a title without its verb and without what tells its place on the axis."""
-    title = workload.title.partition(": ")[2] or workload.title
-    if workload.axis is None:
-        return title
-    value = re.compile(rf"(?<![\d,.]){workload.axis[1]:,g}(?![\d,.]*\d)")
-    parts = [part for part in title.split(", ") if not value.search(part)]
-    return ", ".join(parts)
-
-
 def _latencies(verb: str, results: Sequence[Result]) -> Lines:
     panels = []
     for result in results:
-        title = result.workload.title.partition(": ")[2]
-        panel = Panel(title, [], y_label="ms, logarithmic")
+        panel = Panel(without_verb(result.workload), [], y_label="ms, logarithmic")
         seen = min(
             sample.operations for series in result.series for sample in series.samples
         )
@@ -130,7 +73,9 @@ def _latencies(verb: str, results: Sequence[Result]) -> Lines:
             found = series.latencies
             if found is None:
                 continue
-            line = _line(series, series.candidate.name, number == 0)
+            name = series.candidate.name
+            is_ours = name.startswith("evident") or bool(series.candidate.budgets)
+            line = Line(name, is_reference=number == 0, is_ours=number > 0 and is_ours)
             for place, value in zip(NINES, found.points, strict=True):
                 if _LEAST <= place <= most:
                     line.add(place, [value])
