@@ -54,11 +54,15 @@ def _charts(run: Run) -> Iterator[tuple[str, Lines | Bars]]:
         chart = by_axis(verb, name, run.results)
         if chart.panels:
             yield f"by-{name}", chart
-    timed = [each for each in run.results if each.series[0].latencies]
+    timed = [
+        result
+        for result in run.results
+        if any(series.latencies for series in result.series)
+    ]
     if timed:
         yield "latency", _latencies(verb, timed)
     if any(len(result.series) > 1 for result in run.results):
-        yield "ratios", _ratios(verb, run.results)
+        yield "ratios", _ratios(verb, run)
 
 
 def _latencies(verb: str, results: Sequence[Result]) -> Lines:
@@ -90,28 +94,36 @@ def _latencies(verb: str, results: Sequence[Result]) -> Lines:
     )
 
 
-def _ratios(verb: str, results: Sequence[Result]) -> Bars:
+def _ratios(verb: str, run: Run) -> Bars:
+    missed = {
+        (each.workload, each.candidate) for each in run.verdicts if not each.is_met
+    }
     groups = []
-    for result in results:
-        reference = result.series[0]
-        bars = [_bar(result, series) for series in result.series[1:]]
-        title = f"{result.workload.title}   ({reference.candidate.name} = 1)"
-        groups.append(Group(title, bars))
+    for result in run.results:
+        title = result.workload.title
+        bars = [
+            Bar(
+                series.candidate.name,
+                result.ratios(series),
+                _marks(result, series),
+                is_good=(title, series.candidate.name) not in missed,
+            )
+            for series in result.series[1:]
+        ]
+        if bars:
+            reference = result.series[0].candidate.name
+            groups.append(Group(f"{title}   ({reference} = 1)", bars))
     return Bars(f"{verb}: ratio of rates to the reference of the same round", groups)
 
 
-def _bar(result: Result, series: Series) -> Bar:
+def _marks(result: Result, series: Series) -> list[float]:
+    """Return the budgets of a candidate as ratios to the workload's reference."""
     marks = []
     for budget in series.candidate.budgets:
         if budget.at is None:
             of = result.named(budget.of) if budget.of else result.series[0]
             marks.append(budget.at_least * statistics.median(result.ratios(of)))
-    return Bar(
-        series.candidate.name,
-        result.ratios(series),
-        marks,
-        is_good=statistics.median(result.ratios(series)) >= max(marks, default=0),
-    )
+    return marks
 
 
 def _budgets(runs: Sequence[Run]) -> Bars:
