@@ -10,8 +10,9 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from harness.bench.footprint import footprinted
 from harness.bench.processors import metered
-from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.schema import (
     EVENT_TYPE,
     PAYLOAD,
@@ -51,9 +52,10 @@ class _Way:
     gives: str
     prepare: Callable[[], Any]
     send: Callable[[_Connection, Any], None]
+    budgets: tuple[Budget, ...] = ()
 
 
-def batch_workload(bench: Bench) -> Workload:
+def batch_workloads(bench: Bench) -> list[Workload]:
     """Return the workload of `evident bench batch`; COPY is the reference."""
     ways = [
         _Way(
@@ -69,6 +71,7 @@ def batch_workload(bench: Bench) -> Workload:
             "exact version or PT409, no gaps, checked arguments, readers skip nothing",
             lambda: str(uuid.uuid4()),
             _send_events,
+            (Budget(0.75),),
         ),
         _Way(
             f"evident.append_batch, {_PAIRS} x 2",
@@ -92,10 +95,11 @@ def batch_workload(bench: Bench) -> Workload:
             _send_unpacked,
         ),
     ]
-    candidates = [Candidate(way.name, way.gives, _timed(bench, way)) for way in ways]
-    return Workload(
-        "batch: 1,000 events per transaction, 1 connection", "events/s", candidates
-    )
+    candidates = [
+        Candidate(way.name, way.gives, _timed(bench, way), way.budgets) for way in ways
+    ]
+    title = "batch: 1,000 events per transaction, 1 connection"
+    return [Workload(title, "events/s", candidates)]
 
 
 def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:
@@ -109,7 +113,10 @@ def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:
             _calls(writer, way, calls=_WARM_UP)
             checkpoint(bench)
             before = count(writer, way.table)
-            with metered(bench.server) as usage:
+            with (
+                footprinted(bench, database, way.table) as growth,
+                metered(bench.server) as usage,
+            ):
                 calls, seconds = _calls(writer, way, seconds=bench.seconds)
             written = count(writer, way.table) - before
             is_right = has_dense_versions(writer, way.table)
@@ -118,6 +125,7 @@ def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:
             seconds=seconds,
             usage=usage,
             is_right=is_right and written == calls * _EVENTS,
+            footprint=growth.per(calls * _EVENTS),
         )
 
     return measure

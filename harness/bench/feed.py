@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
-from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.schema import aggregates
-from harness.bench.server import Bench, checkpoint
+from harness.bench.server import Bench, checkpoint, fresh_database
 
 _PAGE = 1000  # events
 _WARM_UP = 50  # transactions
@@ -29,19 +29,22 @@ _BARE_AGGREGATE = (
 _READ_AGGREGATE = f"select e.* from evident.read_aggregate({_AGGREGATE}) as e;\n"
 
 
-def feed_workloads(bench: Bench, database: str) -> list[Workload]:
-    """Return the workloads of `evident bench feed`; a bare SELECT is the reference.
+def feed_workloads(bench: Bench) -> Iterator[Workload]:
+    """Give the workloads of `evident bench feed`; a bare SELECT is the reference."""
+    with fresh_database(bench) as database:
+        yield from _workloads(bench, database)
 
-    The database must hold the bench's filled tables; nothing is written to it.
-    """
+
+def _workloads(bench: Bench, database: str) -> list[Workload]:
     variables = {
         "pages": max(1, bench.events // _PAGE),
         "aggregates": aggregates(bench.events),
     }
     per_aggregate = bench.events // aggregates(bench.events)
 
-    def candidate(name: str, gives: str, script: str) -> Candidate:
-        return Candidate(name, gives, _reader(bench, database, script, variables))
+    def candidate(name: str, gives: str, script: str, *budgets: Budget) -> Candidate:
+        measure = _reader(bench, database, script, variables)
+        return Candidate(name, gives, measure, budgets)
 
     return [
         Workload(
@@ -57,6 +60,7 @@ def feed_workloads(bench: Bench, database: str) -> list[Workload]:
                     "evident.read_feed",
                     "never skips an event",
                     _CHOOSE_PAGE + _FEED_PAGE,
+                    Budget(0.90),
                 ),
             ],
         ),
@@ -73,6 +77,7 @@ def feed_workloads(bench: Bench, database: str) -> list[Workload]:
                     "evident.read_aggregate",
                     "the events by version",
                     _CHOOSE_AGGREGATE + _READ_AGGREGATE,
+                    Budget(0.90),
                 ),
             ],
         ),
@@ -99,6 +104,7 @@ def _reader(
             seconds=outcome.transactions / outcome.rate,
             usage=usage,
             failures=outcome.aborted,
+            latencies=outcome.latencies,
         )
 
     return measure

@@ -24,19 +24,28 @@ class Footprint:
 
 @dataclass(frozen=True)
 class Latencies:
-    """How long one transaction took, in milliseconds: half were faster than `p50`."""
+    """How long one transaction took, in milliseconds: half were faster than `p50`.
+
+    `points` is the whole distribution: one for each of latencies.PERCENTILES.
+    """
 
     p50: float
     p95: float
     p99: float
+    points: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The least ratio of rates that is promised, to the reference or to `of`."""
+    """The least ratio of rates that is promised, to the reference or to `of`.
+
+    `of` is another candidate of the workload. With `at` it is the same candidate in
+    the verb's workload of that value on the axis.
+    """
 
     at_least: float
     of: str | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,21 +78,31 @@ class Sample:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to measure: `measure` makes a run, `gives` says what it guarantees."""
+    """Something to measure: `measure` makes a run, `gives` says what it guarantees.
+
+    `axis` is set where the candidates of a workload differ in a quantity: its name
+    and this one's value, such as ("events", 100000).
+    """
 
     name: str
     gives: str
     measure: Callable[[], Sample]
     budgets: Sequence[Budget] = ()
+    axis: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Candidates that do the same work; the first one is the reference."""
+    """Candidates that do the same work; the first one is the reference.
+
+    `axis` is set where a verb repeats a workload over a quantity: its name and this
+    workload's value, such as ("connections", 16).
+    """
 
     title: str
     unit: str
     candidates: Sequence[Candidate]
+    axis: tuple[str, float] | None = None
 
 
 @dataclass
@@ -102,6 +121,32 @@ class Series:
     def cpu_microseconds(self) -> float:
         """Return the median processor time of the server per operation."""
         return statistics.median(sample.cpu_microseconds for sample in self.samples)
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """Return the median bytes per operation; None for readers."""
+        found = [each.footprint for each in self.samples if each.footprint]
+        if not found:
+            return None
+        return Footprint(
+            wal=statistics.median(each.wal for each in found),
+            table=statistics.median(each.table for each in found),
+            indexes=statistics.median(each.indexes for each in found),
+        )
+
+    @property
+    def latencies(self) -> Latencies | None:
+        """Return each percentile's median over the rounds; None without latencies."""
+        found = [each.latencies for each in self.samples if each.latencies]
+        if not found:
+            return None
+        columns = zip(*(each.points for each in found), strict=True)
+        return Latencies(
+            p50=statistics.median(each.p50 for each in found),
+            p95=statistics.median(each.p95 for each in found),
+            p99=statistics.median(each.p99 for each in found),
+            points=tuple(statistics.median(column) for column in columns),
+        )
 
     @property
     def failures(self) -> int:
@@ -128,10 +173,17 @@ class Result:
         samples = [sample for series in self.series for sample in series.samples]
         return [sample.usage.others for sample in samples]
 
-    def ratios(self, series: Series) -> list[float]:
-        """Return a candidate's rates over the reference's of the same round."""
-        pairs = zip(series.rates, self.series[0].rates, strict=True)
+    def ratios(self, series: Series, of: Series | None = None) -> list[float]:
+        """Return a candidate's rates over those of the same round of the reference.
+
+        `of` is taken instead of the reference.
+        """
+        pairs = zip(series.rates, (of or self.series[0]).rates, strict=True)
         return [rate / reference for rate, reference in pairs]
+
+    def named(self, name: str) -> Series:
+        """Return the series of a candidate."""
+        return next(each for each in self.series if each.candidate.name == name)
 
 
 def alternate(workload: Workload, *, rounds: int, calm: float, say: Say) -> Result:
