@@ -1,0 +1,173 @@
+"""Large stores side by side on one server, each a database with both tables."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from harness.bench.processors import Usage, metered
+from harness.bench.read_model import CREATED, MODEL, PAID, build_read_model, register
+from harness.bench.rounds import Footprint, Say
+from harness.bench.schema import PAYLOAD, STORE, TWIN, aggregates
+from harness.bench.server import TEMPLATE, Bench
+from harness.bench.tables import marks
+from harness.database import connect
+
+_CHUNK = 100_000  # events per transaction while filling
+# Above this a copy takes longer than the run that it is for.
+_LARGEST_COPY = 1_000_000
+_COPY = "bench_copy"
+
+# As the bench's template is filled, whose only row is this one's number 0: the
+# aggregates grow together, an order first and then its payments.
+_FILL = """
+insert into {} (aggregate_id, version, event_type, payload)
+select
+    md5('filled/' || mod(i.number, %(aggregates)s::integer)::text)::uuid,
+    i.number / %(aggregates)s + 1,
+    case when i.number < %(aggregates)s then %(first)s else %(later)s end,
+    %(payload)s
+from generate_series(%(from)s::integer, %(to)s::integer) as i (number)
+order by i.number
+"""
+
+# Every page of each index would go to the log again after each checkpoint, of
+# which there would be many; what is measured later starts from a checkpoint.
+_WHILE_FILLING = {"full_page_writes": "off", "max_wal_size": "4GB"}
+
+_Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """How one table was filled, and its bytes per event in the end."""
+
+    seconds: float
+    usage: Usage
+    footprint: Footprint
+
+
+@dataclass(frozen=True)
+class Store:
+    """A database with `events` events in the store and in the equal table."""
+
+    database: str
+    events: int
+    fillings: dict[str, Filling]
+
+    @property
+    def aggregates(self) -> int:
+        """Return over how many aggregates the events spread, evenly."""
+        return aggregates(self.events)
+
+
+def fill_stores(bench: Bench, sizes: list[int], say: Say) -> list[Store]:
+    """Make a store of each size, from a template that holds a single event."""
+    with connect(bench.server.uri, autocommit=True) as server:
+        with _settings(server, _WHILE_FILLING):
+            stores = [_fill_store(bench, server, size, say) for size in sizes]
+        server.execute("checkpoint")
+    return stores
+
+
+@contextlib.contextmanager
+def writable(bench: Bench, store: Store) -> Iterator[str]:
+    """Give a database to append to: a copy, or a large store itself.
+
+    The large one keeps the rows of all runs, which must be few beside its own.
+    """
+    if store.events > _LARGEST_COPY:
+        yield store.database
+        return
+    with connect(bench.server.uri, autocommit=True) as server:
+        server.execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(_COPY), sql.Identifier(store.database)
+            )
+        )
+        try:
+            yield _COPY
+        finally:
+            server.execute(f"drop database {_COPY} with (force)")
+
+
+def _fill_store(bench: Bench, server: _Connection, size: int, say: Say) -> Store:
+    name = f"bench_{size}"
+    server.execute(
+        sql.SQL("create database {} template {}").format(
+            sql.Identifier(name), sql.Identifier(TEMPLATE)
+        )
+    )
+    with connect(bench.server.uri_for(name), autocommit=True) as connection:
+        connection.execute("set synchronous_commit = off")
+        fillings = {
+            table: _fill_table(bench, connection, table, size, say)
+            for table in (STORE, TWIN)
+        }
+        build_read_model(connection)
+        # In the background, so that the appends do not pay for it.
+        register(connection, "async")
+        start = time.perf_counter()
+        connection.execute("select evident.rebuild_projection(%s)", (MODEL,))
+        connection.execute("vacuum (freeze, analyze) bench.orders")
+        spent = time.perf_counter() - start
+        say(
+            f"{size:,} events: read model of {aggregates(size):,} rows in {spent:.0f} s"
+        )
+    return Store(name, size, fillings)
+
+
+def _fill_table(
+    bench: Bench, connection: _Connection, table: str, size: int, say: Say
+) -> Filling:
+    name = sql.Identifier(*table.split("."))
+    statement = sql.SQL(_FILL).format(name)
+    before = marks(connection, table)
+    start = told = time.perf_counter()
+    with metered(bench.server) as usage:
+        for first in range(1, size, _CHUNK):
+            last = min(first + _CHUNK, size) - 1
+            values = {
+                "aggregates": aggregates(size),
+                "first": CREATED,
+                "later": PAID,
+                "payload": PAYLOAD,
+                "from": first,
+                "to": last,
+            }
+            connection.execute(statement, values)
+            now = time.perf_counter()
+            if now - told >= 10 or last == size - 1:
+                told = now
+                rate = last / (now - start)
+                say(f"{table}: {last + 1:,} of {size:,} events, {rate:,.0f} events/s")
+    spent = time.perf_counter() - start
+    wal = marks(connection, table).wal - before.wal
+    connection.execute(sql.SQL("vacuum (freeze, analyze) {}").format(name))
+    after = marks(connection, table)
+    return Filling(
+        spent, usage, Footprint(wal / size, after.table / size, after.indexes / size)
+    )
+
+
+@contextlib.contextmanager
+def _settings(server: _Connection, settings: dict[str, str]) -> Iterator[None]:
+    """Change the server's settings for a while."""
+    for name, value in settings.items():
+        statement = sql.SQL("alter system set {} = {}")
+        server.execute(statement.format(sql.Identifier(name), sql.Literal(value)))
+    server.execute("select pg_reload_conf()")
+    try:
+        yield
+    finally:
+        for name in settings:
+            server.execute(
+                sql.SQL("alter system reset {}").format(sql.Identifier(name))
+            )
+        server.execute("select pg_reload_conf()")
