@@ -23,7 +23,10 @@ CANDIDATES = {
         "INSERT of 1,000 rows",
         "INSERT from the JSON document",
     ],
-    "hot": ["1 connection", "4 connections"],
+    "contention": [
+        *("raw INSERT", "evident.append_event") * 2,
+        *("1 connection", "4 connections"),
+    ],
     "projection": [
         *(HAND, "evident.append_event") * 2,
         *(HAND, "evident.append_batch"),
@@ -70,8 +73,10 @@ def test_a_verb_measures_and_shows_each_candidate(
     words = [f"--pg={major}", "--rounds=1", "--events=1000"]
     if verb != "rebuild":
         words.append("--seconds=1")
-    if verb in ("append", "hot", "projection", "ledger"):
+    if verb in ("append", "contention", "projection", "ledger"):
         words.append("--clients=4")
+    if verb == "contention":
+        words.append("--connections=1,4")
 
     done = bench(verb, *words, f"--json={file}")
 

@@ -26,26 +26,25 @@ _WARM_UP = 100  # transactions per client
 
 Connection = psycopg.Connection[Any]
 
-_NEW = "gen_random_uuid()"
+NEW = "gen_random_uuid()"
 # Each client has an aggregate of its own, and another one while warming up.
 _OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
-_HOT = "md5('hot/' || :run::text)::uuid"
 
-_RAW = (
+RAW = (
     "insert into bench.event_store (aggregate_id, version, event_type, payload)"
     " values ({aggregate}, {version}::integer + 1, :event_type, :payload);"
 )
 _ARTICLE = (
     "select bench.append_event({aggregate}, :event_type, :payload, {version}::integer);"
 )
-_EVIDENT = (
+EVIDENT = (
     "select evident.append_event({aggregate}, :event_type, :payload,"
     " {version}::integer);"
 )
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """One way to append: a pgbench command and the table that it fills."""
 
     name: str
@@ -54,23 +53,23 @@ class _Way:
     gives: str
 
 
-_WAYS = (
-    _Way(
+WAYS = (
+    Way(
         "raw INSERT",
-        _RAW,
+        RAW,
         TWIN,
         "unique versions; gaps possible, readers skip late commits",
     ),
-    _Way(
+    Way(
         "the article's function",
         _ARTICLE,
         TWIN,
         "a check that two writers can both pass: only this table's key stops the"
         " second; readers skip late commits",
     ),
-    _Way(
+    Way(
         "evident.append_event",
-        _EVIDENT,
+        EVIDENT,
         STORE,
         "exact version or PT409, no gaps, checked arguments, writers without rights"
         " on the table, readers skip nothing",
@@ -82,29 +81,14 @@ def append_workloads(bench: Bench) -> list[Workload]:
     """Return the workloads of `evident bench append`; raw INSERT is the reference."""
     connections = f"{bench.clients} connections"
     return [
-        _workload(bench, f"append: new aggregates, {connections}", _NEW, "0"),
+        _workload(bench, f"append: new aggregates, {connections}", NEW, "0"),
         _workload(bench, f"append: known versions, {connections}", _OWN, ":v"),
     ]
 
 
-def hot_workloads(bench: Bench) -> list[Workload]:
-    """Return the workload of `evident bench hot`; one connection is the reference."""
-    command = _EVIDENT.format(aggregate=_HOT, version="null")
-    gives = "the next version, whoever asks"
-    candidates = [
-        Candidate(
-            f"{clients} connection{'s' if clients > 1 else ''}",
-            gives,
-            single_appends(bench, command, STORE, clients=clients),
-        )
-        for clients in (1, bench.clients)
-    ]
-    return [Workload("hot: one aggregate, version null", "events/s", candidates)]
-
-
 def _workload(bench: Bench, title: str, aggregate: str, version: str) -> Workload:
     candidates = []
-    for way in _WAYS:
+    for way in WAYS:
         command = way.command.format(aggregate=aggregate, version=version)
         measure = single_appends(bench, command, way.table, clients=bench.clients)
         candidates.append(Candidate(way.name, way.gives, measure))

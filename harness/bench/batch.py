@@ -53,7 +53,7 @@ class _Way:
     send: Callable[[_Connection, Any], None]
 
 
-def batch_workload(bench: Bench) -> Workload:
+def batch_workloads(bench: Bench) -> list[Workload]:
     """Return the workload of `evident bench batch`; COPY is the reference."""
     ways = [
         _Way(
@@ -93,9 +93,8 @@ def batch_workload(bench: Bench) -> Workload:
         ),
     ]
     candidates = [Candidate(way.name, way.gives, _timed(bench, way)) for way in ways]
-    return Workload(
-        "batch: 1,000 events per transaction, 1 connection", "events/s", candidates
-    )
+    title = "batch: 1,000 events per transaction, 1 connection"
+    return [Workload(title, "events/s", candidates)]
 
 
 def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:

@@ -6,9 +6,6 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import psycopg
 
 from harness.bench.server import TEMPLATE, Bench
 from harness.database import connect
@@ -21,23 +18,31 @@ _SETTINGS = (
     "wal_sync_method",
     "wal_level",
     "wal_compression",
+    "wal_buffers",
+    "commit_delay",
     "data_checksums",
     "shared_buffers",
+    "work_mem",
+    "maintenance_work_mem",
+    "effective_cache_size",
+    "effective_io_concurrency",
+    "io_method",
+    "random_page_cost",
     "max_wal_size",
     "checkpoint_timeout",
+    "checkpoint_completion_target",
     "autovacuum",
+    "huge_pages",
     "jit",
     "max_connections",
 )
 
 
-def facts(bench: Bench, rounds: int) -> dict[str, str]:
+def facts(bench: Bench) -> dict[str, str]:
     """Return names and values to print beside every figure, in order."""
+    rounds = bench.options.rounds
     length = f" of {bench.seconds} s" if bench.seconds else ""
     with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
-        settings = ", ".join(
-            f"{name} {_setting(connection, name)}" for name in _SETTINGS
-        )
         evident = installed_version(connection)
         postgres = connection.info.parameter_status("server_version")
     return {
@@ -48,15 +53,20 @@ def facts(bench: Bench, rounds: int) -> dict[str, str]:
         f" Linux {platform.release()}",
         "data on": _file_system(bench.server.data_dir),
         "load before": "{:.1f} {:.1f} {:.1f}".format(*os.getloadavg()),
-        "settings": settings,
         "runs": f"{rounds}{length} by turns, each on {bench.events:,} events and after"
         " a checkpoint; figures are medians",
     }
 
 
-def _setting(connection: psycopg.Connection[Any], name: str) -> str:
-    row = connection.execute("select current_setting(%s)", (name,)).fetchone()
-    return str(row[0]) if row else "?"
+def settings(bench: Bench) -> dict[str, str]:
+    """Return the server's settings that bear on the figures, as it has them."""
+    with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
+        found = connection.execute(
+            "select s.name, current_setting(s.name) from pg_settings as s"
+            " where s.name = any (%s) order by array_position(%s, s.name)",
+            (list(_SETTINGS), list(_SETTINGS)),
+        ).fetchall()
+    return dict(found)
 
 
 def _processor() -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
 from harness.bench.rounds import Candidate, Sample, Workload
 from harness.bench.schema import aggregates
-from harness.bench.server import Bench, checkpoint
+from harness.bench.server import Bench, checkpoint, fresh_database
 
 _PAGE = 1000  # events
 _WARM_UP = 50  # transactions
@@ -29,11 +29,13 @@ _BARE_AGGREGATE = (
 _READ_AGGREGATE = f"select e.* from evident.read_aggregate({_AGGREGATE}) as e;\n"
 
 
-def feed_workloads(bench: Bench, database: str) -> list[Workload]:
-    """Return the workloads of `evident bench feed`; a bare SELECT is the reference.
+def feed_workloads(bench: Bench) -> Iterator[Workload]:
+    """Give the workloads of `evident bench feed`; a bare SELECT is the reference."""
+    with fresh_database(bench) as database:
+        yield from _workloads(bench, database)
 
-    The database must hold the bench's filled tables; nothing is written to it.
-    """
+
+def _workloads(bench: Bench, database: str) -> list[Workload]:
     variables = {
         "pages": max(1, bench.events // _PAGE),
         "aggregates": aggregates(bench.events),

@@ -74,7 +74,7 @@ _BATCH_BY_HAND = (
 _BATCH = "select b.version from evident.append_batch(%s) as b"
 
 
-def prepare(bench: Bench) -> None:
+def _prepare(bench: Bench) -> None:
     """Add the read model, kept by appends, to the template database."""
     with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
         connection.execute("truncate bench.event_store")
@@ -85,6 +85,7 @@ def prepare(bench: Bench) -> None:
 
 def projection_workloads(bench: Bench) -> list[Workload]:
     """Return the workloads of `evident bench projection`; by hand is the reference."""
+    _prepare(bench)
     connections = f"{bench.clients} connections"
     return [
         _single(bench, f"new aggregates, {connections}", _NEW, "0", CREATED, _REPLACE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from harness.bench.read_model import (
     fill_orders,
     register,
 )
-from harness.bench.rounds import Candidate, Sample, Say, Workload
+from harness.bench.rounds import Candidate, Sample, Workload
 from harness.bench.schema import count
 from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.database import connect
@@ -28,7 +29,7 @@ _LIMIT = 50_000  # events per run of the catch-up
 _Connection = psycopg.Connection[Any]
 
 
-def prepare(bench: Bench, events: int) -> int:
+def _prepare(bench: Bench, events: int) -> int:
     """Fill the template database with orders; give how many events there are."""
     with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
         connection.execute("drop table bench.event_store cascade")
@@ -43,10 +44,14 @@ def prepare(bench: Bench, events: int) -> int:
         return fill_orders(connection, events)
 
 
-def rebuild_workload(bench: Bench, say: Say) -> Workload:
+def rebuild_workloads(bench: Bench) -> list[Workload]:
     """Return the workload of `evident bench rebuild`; reading, folding and writing
     row by row is the reference.
     """
+    return [_workload(replace(bench, events=_prepare(bench, bench.events)))]
+
+
+def _workload(bench: Bench) -> Workload:
     return Workload(
         f"one read model from {bench.events:,} events, 1 connection",
         "events/s",
@@ -54,32 +59,32 @@ def rebuild_workload(bench: Bench, say: Say) -> Workload:
             Candidate(
                 "row by row: read, fold, write",
                 "one transaction, no checkpoint, nobody appends",
-                _timed(bench, _call("bench.fold_each"), HAND, say),
+                _timed(bench, _call("bench.fold_each"), HAND),
             ),
             Candidate(
                 "row by row: a statement per event",
                 "the same, by a handler written for this read model",
-                _timed(bench, _call("bench.handle_each"), HAND, say),
+                _timed(bench, _call("bench.handle_each"), HAND),
             ),
             Candidate(
                 f"run_projection, {_LIMIT:,} a time",
                 "a checkpoint with each transaction; appends go on",
-                _timed(bench, _catch_up, MODEL, say, mode="async"),
+                _timed(bench, _catch_up, MODEL, mode="async"),
             ),
             Candidate(
                 "rebuild_projection, all rows",
                 "readers and appends go on; only rows that differ are written",
-                _timed(bench, _rebuild, MODEL, say, mode="sync"),
+                _timed(bench, _rebuild, MODEL, mode="sync"),
             ),
             Candidate(
                 "rebuild_projection, no rows",
                 "the same, where nothing differs",
-                _timed(bench, _rebuild, MODEL, say, mode="sync", full=True),
+                _timed(bench, _rebuild, MODEL, mode="sync", full=True),
             ),
             Candidate(
                 "verify_projection",
                 "the rows that differ, in one snapshot",
-                _timed(bench, _verify, MODEL, say, mode="sync", full=True),
+                _timed(bench, _verify, MODEL, mode="sync", full=True),
             ),
         ],
     )
@@ -89,7 +94,6 @@ def _timed(
     bench: Bench,
     work: Callable[[_Connection], None],
     model: str,
-    say: Say,
     *,
     mode: str | None = None,
     full: bool = False,
@@ -109,7 +113,8 @@ def _timed(
                     start = time.perf_counter()
                     work(worker)
                     spent = time.perf_counter() - start
-                say(f"the backend's own memory was {_memory(worker):,.0f} MB at most")
+                most = _memory(worker)
+            bench.say(f"the backend's own memory was {most:,.0f} MB at most")
             is_right = count(connection, model) == bench.events // 3
             if mode is not None:
                 is_right = is_right and drift(connection) == 0

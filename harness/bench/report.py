@@ -71,12 +71,16 @@ def print_result(result: Result) -> None:
 
 
 def as_json(
-    verb: str, facts: Mapping[str, str], results: Sequence[Result]
+    verb: str,
+    facts: Mapping[str, str],
+    settings: Mapping[str, str],
+    results: Sequence[Result],
 ) -> dict[str, Any]:
     """Return all figures, round by round, as a JSON object."""
     return {
         "verb": verb,
         "facts": dict(facts),
+        "settings": dict(settings),
         "workloads": [
             {
                 "title": result.workload.title,

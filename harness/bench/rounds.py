@@ -79,11 +79,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Workload:
-    """Candidates that do the same work; the first one is the reference."""
+    """Candidates that do the same work; the first one is the reference.
+
+    `axis` is set where a verb repeats a workload over a quantity: its name and this
+    workload's value, such as ("connections", 16).
+    """
 
     title: str
     unit: str
     candidates: Sequence[Candidate]
+    axis: tuple[str, float] | None = None
 
 
 @dataclass

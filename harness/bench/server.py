@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.bench import schema
+from harness.bench.options import Options
 from harness.bench.rounds import Say
 from harness.database import connect
 from harness.migrate import migrate
@@ -20,39 +20,44 @@ _RUN = "bench_run"
 
 @dataclass(frozen=True)
 class Bench:
-    """A running server with its template database, and how long a run takes."""
+    """A running server with its template database, and what was asked for."""
 
     server: Server
+    options: Options
     events: int
     clients: int
     seconds: int
+    say: Say
 
 
 @contextlib.contextmanager
-def measured_server(
-    *,
-    major: int,
-    events: int,
-    clients: int,
-    seconds: int,
-    parent: Path | None,
-    say: Say,
-) -> Iterator[Bench]:
-    """Start a durable server with default settings and build the template database."""
+def measured_server(options: Options, *, fill: bool, say: Say) -> Iterator[Bench]:
+    """Start a durable server with default settings and build the template database.
+
+    Without `fill` its event tables hold one event each.
+    """
+    most = max(options.clients, *options.connections)
     settings = {
         "fsync": "on",
         "synchronous_commit": "on",
-        "max_connections": str(max(100, clients + 20)),
+        "max_connections": str(max(100, most + 20)),
     }
-    with ephemeral(major, settings, parent=parent) as server:
-        bench = Bench(server=server, events=events, clients=clients, seconds=seconds)
+    events = options.events if fill else 1
+    with ephemeral(options.pg, settings, parent=options.data) as server:
         say(f"filling the tables with {events:,} events")
         with connect(server.uri, autocommit=True) as connection:
             connection.execute(f"create database {TEMPLATE} template template0")
         migrate(server.uri_for(TEMPLATE))
         with connect(server.uri_for(TEMPLATE), autocommit=True) as connection:
             schema.build(connection, events)
-        yield bench
+        yield Bench(
+            server=server,
+            options=options,
+            events=options.events,
+            clients=options.clients,
+            seconds=options.seconds,
+            say=say,
+        )
 
 
 @contextlib.contextmanager

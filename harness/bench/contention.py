@@ -1,0 +1,58 @@
+"""Measure what happens when many connections append at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from harness.bench.append import EVIDENT, NEW, RAW, WAYS, single_appends
+from harness.bench.rounds import Candidate, Workload
+from harness.bench.schema import STORE
+from harness.bench.server import Bench
+
+_HOT = "md5('hot/' || :run::text)::uuid"
+
+
+def contention_workloads(bench: Bench) -> Iterator[Workload]:
+    """Give the workloads of `evident bench contention`, each with its own reference."""
+    for clients in bench.options.connections:
+        yield _by_connections(bench, clients)
+    for workload in OTHERS:
+        yield workload(bench)
+
+
+def _by_connections(bench: Bench, clients: int) -> Workload:
+    candidates = []
+    for way in WAYS:
+        if way.command not in (RAW, EVIDENT):
+            continue
+        command = way.command.format(aggregate=NEW, version="0")
+        measure = single_appends(bench, command, way.table, clients=clients)
+        candidates.append(Candidate(way.name, way.gives, measure))
+    return Workload(
+        f"contention: new aggregates, {_connections(clients)}",
+        "events/s",
+        candidates,
+        axis=("connections", clients),
+    )
+
+
+def _hot(bench: Bench) -> Workload:
+    """Return one aggregate for all, any version; one connection is the reference."""
+    command = EVIDENT.format(aggregate=_HOT, version="null")
+    candidates = [
+        Candidate(
+            _connections(clients),
+            "the next version, whoever asks",
+            single_appends(bench, command, STORE, clients=clients),
+        )
+        for clients in (1, bench.clients)
+    ]
+    return Workload("contention: one aggregate, version null", "events/s", candidates)
+
+
+def _connections(clients: int) -> str:
+    return f"{clients} connection{'s' if clients > 1 else ''}"
+
+
+# What is measured at one number of connections.
+OTHERS: tuple[Callable[[Bench], Workload], ...] = (_hot,)

@@ -1,0 +1,103 @@
+"""The options of `evident bench …`, each told once; a verb takes some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from harness.system import EMBEDDED_MAJOR
+
+
+class Numbers(tuple[int, ...]):
+    """Numbers from 1, as `1,4,16` tells them."""
+
+    def __str__(self) -> str:
+        """Return them as they are written on the command line."""
+        return ",".join(str(number) for number in self)
+
+
+def numbers(text: str) -> Numbers:
+    """Read numbers from 1, separated by commas."""
+    try:
+        found = Numbers(int(word) for word in str(text).split(","))
+    except ValueError:
+        found = Numbers()
+    if not found or min(found) < 1:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 1,4,16")
+    return found
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a verb was asked for; what it does not take has the value of here.
+
+    To add an option: a field here, and its default with each verb that takes it.
+    """
+
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each candidate.")] = 1
+    seconds: Annotated[int, typer.Option(min=1, help="Length of a run.")] = 0
+    clients: Annotated[
+        int, typer.Option(min=1, help="Connections that work at once.")
+    ] = 1
+    connections: Annotated[
+        Numbers,
+        typer.Option(
+            parser=numbers, metavar="N,N,...", help="Numbers of connections to compare."
+        ),
+    ] = Numbers((1,))  # noqa: RUF009
+    events: Annotated[
+        int, typer.Option(min=1, help="Events in the table before a run.")
+    ] = 1
+    # Those below are taken by all.
+    calm: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=100,
+            help="Wait for, and repeat, runs in which other programs take more than"
+            " this percentage of the processors.",
+        ),
+    ] = 100
+    pg: Annotated[
+        int,
+        typer.Option("--pg", help="Major version: 18 embedded, others of the system."),
+    ] = EMBEDDED_MAJOR
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Where the server's data goes. Default: the temporary directory.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", help="Also write all figures here.", dir_okay=False, writable=True
+        ),
+    ] = None
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Judge by the budgets; exit code 1 when one is missed."
+        ),
+    ] = False
+
+
+SHARED = ("calm", "pg", "data", "json", "check")
+
+
+def option_types() -> dict[str, Any]:
+    """Return the options' annotated types by name, in the order of the help."""
+    hints = get_type_hints(Options, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(Options)}
+
+
+def default(name: str) -> Any:
+    """Return the value of an option that a verb does not take."""
+    return next(field.default for field in fields(Options) if field.name == name)

@@ -1,0 +1,43 @@
+"""Run a verb: its server, its workloads by turns, its tables and its document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.bench.facts import facts, settings
+from harness.bench.options import Options
+from harness.bench.report import as_json, print_facts, print_result
+from harness.bench.rounds import Result, Say, alternate
+from harness.bench.server import measured_server
+from harness.bench.verbs import Verb
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a verb found, and all of it as a JSON object."""
+
+    results: list[Result]
+    document: dict[str, Any]
+
+
+def run_verb(verb: Verb, options: Options, say: Say) -> Run:
+    """Print what it runs on, then each workload as soon as it is measured."""
+    with measured_server(options, fill=verb.is_filled, say=say) as bench:
+        about, set_to = facts(bench), settings(bench)
+        print_facts({**about, "settings": ", ".join(map(" ".join, set_to.items()))})
+        results = []
+        for workload in verb.workloads(bench):
+            results.append(
+                alternate(
+                    workload, rounds=options.rounds, calm=options.calm / 100, say=say
+                )
+            )
+            print_result(results[-1])
+    return Run(results, as_json(verb.name, about, set_to, results))
+
+
+def joined(runs: Iterable[Run]) -> dict[str, Any]:
+    """Return the documents of several verbs as one."""
+    return {"verb": "all", "verbs": [run.document for run in runs]}
