@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+from harness.bench.append import EVIDENT, NEW, RAW, WAYS
 from harness.bench.growth_reads import read_workloads
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
 from harness.bench.read_model import PAID
-from harness.bench.rounds import Budget, Candidate, Sample, Say, Workload
+from harness.bench.rounds import Sample, Workload
 from harness.bench.schema import PAYLOAD, STORE, TWIN
 from harness.bench.server import Bench, checkpoint
 from harness.bench.stores import Store, fill_stores, writable
@@ -26,7 +27,6 @@ from harness.database import Failure, connect
 _APPENDS = 4000  # for each of the bench's seconds
 _WARM_UP = 100  # transactions per client
 
-_NEW = "gen_random_uuid()"
 # Client by client and round by round each aggregate has its turn, and so its version
 # is known. Their order in the index is that of the hashes: any page may be next.
 _TURN = (
@@ -34,27 +34,17 @@ _TURN = (
 )
 _EXISTING = "md5('filled/' || :number::text)::uuid"
 
-_RAW = (
-    "insert into bench.event_store (aggregate_id, version, event_type, payload)"
-    " values ({aggregate}, {version}::integer + 1, :event_type, :payload);"
-)
-_EVIDENT = (
-    "select evident.append_event({aggregate}, :event_type, :payload,"
-    " {version}::integer);"
-)
-_WAYS = (
-    ("evident.append_event", _EVIDENT, STORE, "exact version or PT409, no gaps"),
-    ("raw INSERT", _RAW, TWIN, "what of this growth is PostgreSQL's own"),
-)
+_GROWN = "bytes with all indexes; without full page writes meanwhile"
+_OURS = "exact version or PT409, no gaps"
+_THEIRS = "what of this growth is PostgreSQL's own"
 
 
-def growth_workloads(
-    bench: Bench, sizes: Sequence[int], say: Say
-) -> Iterator[Workload]:
+def growth_workloads(bench: Bench) -> Iterator[Workload]:
     """Give the workloads of `evident bench growth`; the smallest size is the reference.
 
     The template database must hold a single event.
     """
+    sizes = sorted(set(bench.options.sizes))
     least = 100 * bench.clients
     for size in sizes:
         if size < least or size % 100:
@@ -63,44 +53,34 @@ def growth_workloads(
                 f"take a multiple of 100 from {least:,} on: each connection appends to"
                 " aggregates of its own, which have 100 events each",
             )
-    stores = fill_stores(bench, sorted(set(sizes)), say)
-    for table, gives in (
-        (STORE, "the store as it grew"),
-        (TWIN, "the equal table"),
-    ):
+    stores = fill_stores(bench, sizes)
+    for table in (STORE, TWIN):
         yield Workload(
             f"growth: filling {table} by insert ... select, once",
             "events/s",
-            [Candidate(_name(store), gives, _filled(store, table)) for store in stores],
+            [store.candidate(_GROWN, _filled(store, table)) for store in stores],
         )
     for title, script, aggregate, version in (
-        ("new aggregates", "", _NEW, "0"),
+        ("new aggregates", "", NEW, "0"),
         ("known versions over all aggregates", _TURN, _EXISTING, ":v"),
     ):
-        for way, command, table, gives in _WAYS:
-            text = script + command.format(aggregate=aggregate, version=version)
+        for way in WAYS:
+            if way.command not in (RAW, EVIDENT):
+                continue
+            command = way.command.format(aggregate=aggregate, version=version)
             yield Workload(
-                f"growth: {way}, {title}, {bench.clients} connections",
+                f"growth: {way.name}, {title}, {bench.clients} connections",
                 "events/s",
                 [
-                    Candidate(
-                        _name(store),
-                        gives,
-                        _appends(bench, store, text, table, Counter()),
-                        budgets=_flat(store, stores) if table == STORE else (),
+                    store.candidate(
+                        _OURS if way.table == STORE else _THEIRS,
+                        _appends(bench, store, script + command, way.table, Counter()),
+                        is_flat=way.table == STORE and store is not stores[0],
                     )
                     for store in stores
                 ],
             )
     yield from read_workloads(bench, stores)
-
-
-def _name(store: Store) -> str:
-    return f"{store.events:,} events"
-
-
-def _flat(store: Store, stores: Sequence[Store]) -> Sequence[Budget]:
-    return () if store is stores[0] else (Budget(at_least=0.8),)
 
 
 def _filled(store: Store, table: str) -> Callable[[], Sample]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from harness.bench.pgbench import pgbench
+from harness.bench.pgbench import Outcome, pgbench
 from harness.bench.processors import metered
 from harness.bench.read_model import MODEL
-from harness.bench.rounds import Budget, Candidate, Sample, Workload
+from harness.bench.rounds import Sample, Workload
 from harness.bench.server import Bench, checkpoint
 from harness.bench.stores import Store
 from harness.database import connect
@@ -39,6 +39,8 @@ _VERIFY = (
     f"{_ANY_AGGREGATE}{_SAME.format(model=MODEL, key=_KEY, position=':position')};\n"
 )
 _SAMPLE = 20  # keys
+_OURS = "the same at any size"
+_THEIRS = "what of this growth is PostgreSQL's own"
 
 
 def read_workloads(bench: Bench, stores: Sequence[Store]) -> Iterator[Workload]:
@@ -55,17 +57,10 @@ def read_workloads(bench: Bench, stores: Sequence[Store]) -> Iterator[Workload]:
             f"growth: {title}, 1 connection",
             unit,
             [
-                Candidate(
-                    f"{store.events:,} events",
-                    "as at any other size"
-                    if is_ours
-                    else "what of this growth is PostgreSQL's own",
+                store.candidate(
+                    _OURS if is_ours else _THEIRS,
                     _reader(bench, store, script, checks=script is _VERIFY),
-                    budgets=(
-                        [Budget(at_least=0.8)]
-                        if is_ours and store is not stores[0]
-                        else []
-                    ),
+                    is_flat=is_ours and store is not stores[0],
                 )
                 for store in stores
             ],
@@ -82,7 +77,7 @@ def _reader(
             "position": _position(bench, store),
         }
 
-        def run(transactions: int | None = None):  # type: ignore[no-untyped-def]
+        def run(transactions: int | None = None) -> Outcome:
             return pgbench(
                 bench,
                 store.database,

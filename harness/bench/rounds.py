@@ -69,12 +69,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to measure: `measure` makes a run, `gives` says what it guarantees."""
+    """Something to measure: `measure` makes a run, `gives` says what it guarantees.
+
+    `axis` is set where the candidates of a workload differ in a quantity: its name
+    and this one's value, such as ("events", 100000).
+    """
 
     name: str
     gives: str
     measure: Callable[[], Sample]
     budgets: Sequence[Budget] = ()
+    axis: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True)

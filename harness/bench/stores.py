@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from psycopg import sql
 
 from harness.bench.processors import Usage, metered
 from harness.bench.read_model import CREATED, MODEL, PAID, build_read_model, register
-from harness.bench.rounds import Footprint, Say
+from harness.bench.rounds import Budget, Candidate, Footprint, Sample
 from harness.bench.schema import PAYLOAD, STORE, TWIN, aggregates
 from harness.bench.server import TEMPLATE, Bench
 from harness.bench.tables import marks
@@ -23,6 +23,7 @@ _CHUNK = 100_000  # events per transaction while filling
 # Above this a copy takes longer than the run that it is for.
 _LARGEST_COPY = 1_000_000
 _COPY = "bench_copy"
+_FLAT = 0.8  # of the rate: at most 1.25 times the cost
 
 # As the bench's template is filled, whose only row is this one's number 0: the
 # aggregates grow together, an order first and then its payments.
@@ -66,12 +67,24 @@ class Store:
         """Return over how many aggregates the events spread, evenly."""
         return aggregates(self.events)
 
+    def candidate(
+        self, gives: str, measure: Callable[[], Sample], *, is_flat: bool = False
+    ) -> Candidate:
+        """Return what is measured here; `is_flat`: as quick as in the first store."""
+        return Candidate(
+            f"{self.events:,} events",
+            gives,
+            measure,
+            budgets=[Budget(at_least=_FLAT)] if is_flat else [],
+            axis=("events", self.events),
+        )
 
-def fill_stores(bench: Bench, sizes: list[int], say: Say) -> list[Store]:
+
+def fill_stores(bench: Bench, sizes: list[int]) -> list[Store]:
     """Make a store of each size, from a template that holds a single event."""
     with connect(bench.server.uri, autocommit=True) as server:
         with _settings(server, _WHILE_FILLING):
-            stores = [_fill_store(bench, server, size, say) for size in sizes]
+            stores = [_fill_store(bench, server, size) for size in sizes]
         server.execute("checkpoint")
     return stores
 
@@ -97,7 +110,7 @@ def writable(bench: Bench, store: Store) -> Iterator[str]:
             server.execute(f"drop database {_COPY} with (force)")
 
 
-def _fill_store(bench: Bench, server: _Connection, size: int, say: Say) -> Store:
+def _fill_store(bench: Bench, server: _Connection, size: int) -> Store:
     name = f"bench_{size}"
     server.execute(
         sql.SQL("create database {} template {}").format(
@@ -107,7 +120,7 @@ def _fill_store(bench: Bench, server: _Connection, size: int, say: Say) -> Store
     with connect(bench.server.uri_for(name), autocommit=True) as connection:
         connection.execute("set synchronous_commit = off")
         fillings = {
-            table: _fill_table(bench, connection, table, size, say)
+            table: _fill_table(bench, connection, table, size)
             for table in (STORE, TWIN)
         }
         build_read_model(connection)
@@ -117,14 +130,14 @@ def _fill_store(bench: Bench, server: _Connection, size: int, say: Say) -> Store
         connection.execute("select evident.rebuild_projection(%s)", (MODEL,))
         connection.execute("vacuum (freeze, analyze) bench.orders")
         spent = time.perf_counter() - start
-        say(
+        bench.say(
             f"{size:,} events: read model of {aggregates(size):,} rows in {spent:.0f} s"
         )
     return Store(name, size, fillings)
 
 
 def _fill_table(
-    bench: Bench, connection: _Connection, table: str, size: int, say: Say
+    bench: Bench, connection: _Connection, table: str, size: int
 ) -> Filling:
     name = sql.Identifier(*table.split("."))
     statement = sql.SQL(_FILL).format(name)
@@ -146,7 +159,9 @@ def _fill_table(
             if now - told >= 10 or last == size - 1:
                 told = now
                 rate = last / (now - start)
-                say(f"{table}: {last + 1:,} of {size:,} events, {rate:,.0f} events/s")
+                bench.say(
+                    f"{table}: {last + 1:,} of {size:,} events, {rate:,.0f} events/s"
+                )
     spent = time.perf_counter() - start
     wal = marks(connection, table).wal - before.wal
     connection.execute(sql.SQL("vacuum (freeze, analyze) {}").format(name))

@@ -13,6 +13,7 @@ from harness.bench.append import append_workloads
 from harness.bench.batch import batch_workloads
 from harness.bench.contention import contention_workloads
 from harness.bench.feed import feed_workloads
+from harness.bench.growth import growth_workloads
 from harness.bench.ledger import ledger_workloads
 from harness.bench.options import Numbers
 from harness.bench.projection import projection_workloads
@@ -88,5 +89,17 @@ VERBS = (
         "The ledger: seal, verify, proofs, appends beside the sealer, offline verify.",
         ledger_workloads,
         {"rounds": 5, "seconds": 4, "clients": 16, "events": 100_000},
+    ),
+    Verb(
+        "growth",
+        "Appends and reads by the size of the store, up to 10,000,000 events.",
+        growth_workloads,
+        {
+            "rounds": 3,
+            "seconds": 4,
+            "clients": 16,
+            "sizes": Numbers((100_000, 1_000_000, 10_000_000)),
+        },
+        is_filled=False,
     ),
 )
