@@ -19,9 +19,9 @@ CANDIDATES = {
     "batch": [
         "COPY",
         "evident.append_events",
-        "evident.append_batch, 500 x 2",
-        "INSERT of 1,000 rows",
-        "INSERT from the JSON document",
+        "evident.append_batch, two each",
+        "INSERT of the rows",
+        "INSERT from JSON",
     ],
     "contention": [
         *("raw INSERT", "evident.append_event") * 2,
@@ -77,6 +77,10 @@ def test_a_verb_measures_and_shows_each_candidate(
         words.append("--clients=4")
     if verb == "contention":
         words.append("--connections=1,4")
+    if verb == "append":
+        words.append("--payload=200")
+    if verb == "batch":
+        words.append("--per-call=1000")
 
     done = bench(verb, *words, f"--json={file}")
 

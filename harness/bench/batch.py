@@ -1,4 +1,4 @@
-"""Measure appends of 1,000 events per transaction over one connection."""
+"""Measure appends of many events per transaction over one connection."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, LiteralString
 
 import psycopg
@@ -24,17 +25,10 @@ from harness.bench.schema import (
 from harness.bench.server import Bench, checkpoint, fresh_database
 from harness.database import connect
 
-_EVENTS = 1000  # per transaction
-_PAIRS = _EVENTS // 2
-_WARM_UP = 3  # transactions
+_WARM_UP = 100  # events, and three calls at least
 _NOBODY = str(uuid.UUID(int=0))
 
 _EVENT = f'{{"type": "{EVENT_TYPE}", "payload": {PAYLOAD}}}'
-_DOCUMENT = f"[{', '.join([_EVENT] * _EVENTS)}]"
-_COPY_ROWS = "".join(
-    f"{_NOBODY}\t{version}\t{EVENT_TYPE}\t{PAYLOAD}\n"
-    for version in range(1, _EVENTS + 1)
-)
 _INSERT: LiteralString = (
     "insert into bench.event_store (aggregate_id, version, event_type, payload)"
 )
@@ -44,60 +38,38 @@ _Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class _Way:
-    """One way to write 1,000 events: `prepare` outside the clock, `send` inside."""
+    """One way to write the events of a call: `prepare` outside the clock, then `send`.
+
+    `least` is the smallest number of events that it is for.
+    """
 
     name: str
     table: str
     gives: str
-    prepare: Callable[[], Any]
+    prepare: Callable[[int], Any]
     send: Callable[[_Connection, Any], None]
+    least: int = 1
 
 
 def batch_workloads(bench: Bench) -> list[Workload]:
-    """Return the workload of `evident bench batch`; COPY is the reference."""
-    ways = [
-        _Way(
-            "COPY",
-            TWIN,
-            "unique versions; gaps possible, readers skip late commits",
-            lambda: _COPY_ROWS.replace(_NOBODY, str(uuid.uuid4())).encode(),
-            _send_copy,
-        ),
-        _Way(
-            "evident.append_events",
-            STORE,
-            "exact version or PT409, no gaps, checked arguments, readers skip nothing",
-            lambda: str(uuid.uuid4()),
-            _send_events,
-        ),
-        _Way(
-            f"evident.append_batch, {_PAIRS} x 2",
-            STORE,
-            "the same for each aggregate, all or none; all conflicts at once",
-            _batch_document,
-            _send_batch,
-        ),
-        _Way(
-            "INSERT of 1,000 rows",
-            TWIN,
-            "as COPY",
-            _insert_statement,
-            _send_statement,
-        ),
-        _Way(
-            "INSERT from the JSON document",
-            TWIN,
-            "as COPY",
-            lambda: str(uuid.uuid4()),
-            _send_unpacked,
-        ),
-    ]
-    candidates = [Candidate(way.name, way.gives, _timed(bench, way)) for way in ways]
-    title = "batch: 1,000 events per transaction, 1 connection"
-    return [Workload(title, "events/s", candidates)]
+    """Return the workloads of `evident bench batch`; COPY is the reference."""
+    return [_workload(bench, events) for events in bench.options.per_call]
 
 
-def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:
+def _workload(bench: Bench, events: int) -> Workload:
+    return Workload(
+        f"batch: {events:,} events per transaction, 1 connection",
+        "events/s",
+        [
+            Candidate(way.name, way.gives, _timed(bench, way, events))
+            for way in _WAYS
+            if events >= way.least
+        ],
+        axis=("events per call", events),
+    )
+
+
+def _timed(bench: Bench, way: _Way, events: int) -> Callable[[], Sample]:
     def measure() -> Sample:
         with (
             fresh_database(bench) as database,
@@ -105,18 +77,18 @@ def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:
                 bench.server.uri_for(database), user=WRITER, autocommit=True
             ) as writer,
         ):
-            _calls(writer, way, calls=_WARM_UP)
+            _calls(writer, way, events, calls=max(3, _WARM_UP // events))
             checkpoint(bench)
             before = count(writer, way.table)
             with metered(bench.server) as usage:
-                calls, seconds = _calls(writer, way, seconds=bench.seconds)
+                calls, seconds = _calls(writer, way, events, seconds=bench.seconds)
             written = count(writer, way.table) - before
             is_right = has_dense_versions(writer, way.table)
         return Sample(
-            operations=calls * _EVENTS,
+            operations=calls * events,
             seconds=seconds,
             usage=usage,
-            is_right=is_right and written == calls * _EVENTS,
+            is_right=is_right and written == calls * events,
         )
 
     return measure
@@ -125,6 +97,7 @@ def _timed(bench: Bench, way: _Way) -> Callable[[], Sample]:
 def _calls(
     connection: _Connection,
     way: _Way,
+    events: int,
     *,
     calls: int | None = None,
     seconds: float = float("inf"),
@@ -132,7 +105,7 @@ def _calls(
     """Send until `calls` or `seconds` are reached; only sending is on the clock."""
     done, spent = 0, 0.0
     while spent < seconds and done != calls:
-        prepared = way.prepare()
+        prepared = way.prepare(events)
         start = time.perf_counter()
         way.send(connection, prepared)
         spent += time.perf_counter() - start
@@ -148,11 +121,9 @@ def _send_copy(connection: _Connection, rows: bytes) -> None:
         copy.write(rows)
 
 
-def _send_events(connection: _Connection, aggregate_id: str) -> None:
+def _send_events(connection: _Connection, parameters: tuple[str, str]) -> None:
     connection.execute(
-        "select evident.append_events(%s, %s, 0)",
-        (aggregate_id, _DOCUMENT),
-        prepare=True,
+        "select evident.append_events(%s, %s, 0)", parameters, prepare=True
     )
 
 
@@ -168,30 +139,80 @@ def _send_statement(connection: _Connection, statement: bytes) -> None:
     connection.execute(statement)
 
 
-def _send_unpacked(connection: _Connection, aggregate_id: str) -> None:
+def _send_unpacked(connection: _Connection, parameters: tuple[str, str]) -> None:
     connection.execute(
         _INSERT + " select %s, v.ordinality, v.value ->> 'type', v.value -> 'payload'"
         " from jsonb_array_elements(%s) with ordinality as v (value, ordinality)"
         " order by v.ordinality",
-        (aggregate_id, _DOCUMENT),
+        parameters,
         prepare=True,
     )
 
 
-def _batch_document() -> str:
+@cache
+def _copy_text(events: int) -> str:
+    return "".join(
+        f"{_NOBODY}\t{version}\t{EVENT_TYPE}\t{PAYLOAD}\n"
+        for version in range(1, events + 1)
+    )
+
+
+def _copy_rows(events: int) -> bytes:
+    return _copy_text(events).replace(_NOBODY, str(uuid.uuid4())).encode()
+
+
+@cache
+def _document(events: int) -> str:
+    return f"[{', '.join([_EVENT] * events)}]"
+
+
+def _aggregate(events: int) -> tuple[str, str]:
+    return str(uuid.uuid4()), _document(events)
+
+
+def _pairs(events: int) -> str:
+    """Return a document for append_batch: two events of each aggregate."""
     entries = ", ".join(
         f'{{"aggregate_id": "{uuid.uuid4()}", "expected_version": 0,'
-        f' "events": [{_EVENT}, {_EVENT}]}}'
-        for _ in range(_PAIRS)
+        f' "events": {_document(min(2, events - first))}}}'
+        for first in range(0, events, 2)
     )
     return f"[{entries}]"
 
 
-def _insert_statement() -> bytes:
+def _insert_statement(events: int) -> bytes:
     # Literals, as a client that composes one statement would send them.
     aggregate_id = uuid.uuid4()
     rows = ", ".join(
         f"('{aggregate_id}', {version}, '{EVENT_TYPE}', '{PAYLOAD}')"
-        for version in range(1, _EVENTS + 1)
+        for version in range(1, events + 1)
     )
     return f"{_INSERT} values {rows}".encode()
+
+
+_WAYS = (
+    _Way(
+        "COPY",
+        TWIN,
+        "unique versions; gaps possible, readers skip late commits",
+        _copy_rows,
+        _send_copy,
+    ),
+    _Way(
+        "evident.append_events",
+        STORE,
+        "exact version or PT409, no gaps, checked arguments, readers skip nothing",
+        _aggregate,
+        _send_events,
+    ),
+    _Way(
+        "evident.append_batch, two each",
+        STORE,
+        "the same for each aggregate, all or none; all conflicts at once",
+        _pairs,
+        _send_batch,
+        least=2,
+    ),
+    _Way("INSERT of the rows", TWIN, "as COPY", _insert_statement, _send_statement),
+    _Way("INSERT from JSON", TWIN, "as COPY", _aggregate, _send_unpacked),
+)

@@ -45,13 +45,24 @@ VERBS = (
         "append",
         "One event per transaction: append_event, raw INSERT, the article's function.",
         append_workloads,
-        {"rounds": 7, "seconds": 4, "clients": 16, "events": 10_000},
+        {
+            "rounds": 7,
+            "seconds": 4,
+            "clients": 16,
+            "payloads": Numbers((200, 2_000, 20_000)),
+            "events": 10_000,
+        },
     ),
     Verb(
         "batch",
-        "1,000 events per transaction: append_events, append_batch, COPY, INSERT.",
+        "Many events per transaction: append_events, append_batch, COPY, INSERT.",
         batch_workloads,
-        {"rounds": 7, "seconds": 4, "events": 10_000},
+        {
+            "rounds": 5,
+            "seconds": 4,
+            "per_call": Numbers((1, 10, 100, 1_000)),
+            "events": 10_000,
+        },
     ),
     Verb(
         "contention",
