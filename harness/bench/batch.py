@@ -11,8 +11,9 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from harness.bench.footprint import footprinted
 from harness.bench.processors import metered
-from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.schema import (
     EVENT_TYPE,
     PAYLOAD,
@@ -26,6 +27,7 @@ from harness.bench.server import Bench, checkpoint, fresh_database
 from harness.database import connect
 
 _WARM_UP = 100  # events, and three calls at least
+_PROMISED = 1000  # events of the call that the budget is about
 _NOBODY = str(uuid.UUID(int=0))
 
 _EVENT = f'{{"type": "{EVENT_TYPE}", "payload": {PAYLOAD}}}'
@@ -49,6 +51,7 @@ class _Way:
     prepare: Callable[[int], Any]
     send: Callable[[_Connection, Any], None]
     least: int = 1
+    budgets: tuple[Budget, ...] = ()
 
 
 def batch_workloads(bench: Bench) -> list[Workload]:
@@ -61,7 +64,12 @@ def _workload(bench: Bench, events: int) -> Workload:
         f"batch: {events:,} events per transaction, 1 connection",
         "events/s",
         [
-            Candidate(way.name, way.gives, _timed(bench, way, events))
+            Candidate(
+                way.name,
+                way.gives,
+                _timed(bench, way, events),
+                way.budgets if events == _PROMISED else (),
+            )
             for way in _WAYS
             if events >= way.least
         ],
@@ -80,7 +88,10 @@ def _timed(bench: Bench, way: _Way, events: int) -> Callable[[], Sample]:
             _calls(writer, way, events, calls=max(3, _WARM_UP // events))
             checkpoint(bench)
             before = count(writer, way.table)
-            with metered(bench.server) as usage:
+            with (
+                footprinted(bench, database, way.table) as growth,
+                metered(bench.server) as usage,
+            ):
                 calls, seconds = _calls(writer, way, events, seconds=bench.seconds)
             written = count(writer, way.table) - before
             is_right = has_dense_versions(writer, way.table)
@@ -89,6 +100,7 @@ def _timed(bench: Bench, way: _Way, events: int) -> Callable[[], Sample]:
             seconds=seconds,
             usage=usage,
             is_right=is_right and written == calls * events,
+            footprint=growth.per(calls * events),
         )
 
     return measure
@@ -204,6 +216,7 @@ _WAYS = (
         "exact version or PT409, no gaps, checked arguments, readers skip nothing",
         _aggregate,
         _send_events,
+        budgets=(Budget(0.75),),
     ),
     _Way(
         "evident.append_batch, two each",

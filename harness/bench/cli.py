@@ -14,8 +14,9 @@ from typing import Annotated, Any, get_args
 import typer
 from typer.core import TyperGroup
 
+from harness.bench.document import write_json
 from harness.bench.options import SHARED, Options, default, option_types
-from harness.bench.report import write_json
+from harness.bench.report import print_verdicts
 from harness.bench.runs import Run, joined, run_verb
 from harness.bench.verbs import VERBS, Verb
 
@@ -103,9 +104,14 @@ def _with_options(
 
 
 def _finish(runs: Sequence[Run], options: Options) -> None:
-    """Write what was asked for, and judge when that was."""
+    """Write the figures and judge by the budgets, as far as that was asked for."""
     if options.json is not None:
         write_json(runs[0].document if len(runs) == 1 else joined(runs), options.json)
+    verdicts = [verdict for run in runs for verdict in run.verdicts]
+    if options.check:
+        print_verdicts(verdicts)
+        if not all(verdict.is_met for verdict in verdicts):
+            raise typer.Exit(1)
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
-from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.schema import aggregates
 from harness.bench.server import Bench, checkpoint, fresh_database
 
@@ -42,8 +42,9 @@ def _workloads(bench: Bench, database: str) -> list[Workload]:
     }
     per_aggregate = bench.events // aggregates(bench.events)
 
-    def candidate(name: str, gives: str, script: str) -> Candidate:
-        return Candidate(name, gives, _reader(bench, database, script, variables))
+    def candidate(name: str, gives: str, script: str, *budgets: Budget) -> Candidate:
+        measure = _reader(bench, database, script, variables)
+        return Candidate(name, gives, measure, budgets)
 
     return [
         Workload(
@@ -59,6 +60,7 @@ def _workloads(bench: Bench, database: str) -> list[Workload]:
                     "evident.read_feed",
                     "never skips an event",
                     _CHOOSE_PAGE + _FEED_PAGE,
+                    Budget(0.90),
                 ),
             ],
         ),
@@ -75,6 +77,7 @@ def _workloads(bench: Bench, database: str) -> list[Workload]:
                     "evident.read_aggregate",
                     "the events by version",
                     _CHOOSE_AGGREGATE + _READ_AGGREGATE,
+                    Budget(0.90),
                 ),
             ],
         ),
@@ -101,6 +104,7 @@ def _reader(
             seconds=outcome.transactions / outcome.rate,
             usage=usage,
             failures=outcome.aborted,
+            latencies=outcome.latencies,
         )
 
     return measure

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from harness.bench.append import EVIDENT, NEW, RAW, WAYS
+from harness.bench.footprint import footprinted
 from harness.bench.growth_reads import read_workloads
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
@@ -14,12 +15,7 @@ from harness.bench.rounds import Sample, Workload
 from harness.bench.schema import PAYLOAD, STORE, TWIN
 from harness.bench.server import Bench, checkpoint
 from harness.bench.stores import Store, fill_stores, writable
-from harness.bench.tables import (
-    count_after,
-    footprint,
-    has_dense_versions_after,
-    marks,
-)
+from harness.bench.tables import count_after, has_dense_versions_after, last_id
 from harness.database import Failure, connect
 
 # A run is a number of appends, not of seconds: what a checkpoint makes it write to
@@ -34,7 +30,7 @@ _TURN = (
 )
 _EXISTING = "md5('filled/' || :number::text)::uuid"
 
-_GROWN = "bytes with all indexes; without full page writes meanwhile"
+_GROWN = "without full page writes meanwhile; the log with vacuum (freeze)"
 _OURS = "exact version or PT409, no gaps"
 _THEIRS = "what of this growth is PostgreSQL's own"
 
@@ -102,8 +98,11 @@ def _appends(
 
     def run(database: str, transactions: int) -> Sample:
         with connect(bench.server.uri_for(database), autocommit=True) as connection:
-            before = marks(connection, table)
-            with metered(bench.server) as usage:
+            before = last_id(connection, table)
+            with (
+                footprinted(bench, database, table) as growth,
+                metered(bench.server) as usage,
+            ):
                 outcome = pgbench(
                     bench,
                     database,
@@ -119,9 +118,8 @@ def _appends(
                     },
                     transactions=transactions,
                 )
-            after = marks(connection, table)
-            written = count_after(connection, table, before.id)
-            is_right = has_dense_versions_after(connection, table, before.id)
+            written = count_after(connection, table, before)
+            is_right = has_dense_versions_after(connection, table, before)
         done[database] += transactions
         return Sample(
             operations=outcome.transactions,
@@ -129,7 +127,8 @@ def _appends(
             usage=usage,
             failures=outcome.aborted,
             is_right=is_right and written == transactions * bench.clients,
-            footprint=footprint(before, after, outcome.transactions),
+            footprint=growth.per(outcome.transactions),
+            latencies=outcome.latencies,
         )
 
     def measure() -> Sample:

@@ -97,6 +97,7 @@ def _reader(
             usage=usage,
             failures=outcome.aborted,
             is_right=_is_kept(bench, store) if checks else None,
+            latencies=outcome.latencies,
         )
 
     return measure

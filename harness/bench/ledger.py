@@ -13,7 +13,7 @@ import psycopg
 
 from harness.bench.append import single_appends
 from harness.bench.processors import metered
-from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.schema import STORE, has_dense_versions
 from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.bench.verify import verify_workload
@@ -62,11 +62,13 @@ def _sealing(bench: Bench) -> Workload:
                 "seal, 100,000 a call",
                 "tiles, tree heads, the guards' state; appends go on",
                 _timed(bench, seal_all),
+                [Budget(0.6)],
             ),
             Candidate(
                 "verify_ledger",
                 "every leaf, tile and tree head again",
                 _timed(bench, _verify, sealed=True),
+                [Budget(0.5)],
             ),
         ],
     )
@@ -113,6 +115,7 @@ def _appends(bench: Bench) -> Workload:
                 f"append_event, seal every {_PAUSE:.0f} s",
                 "sealed as they come",
                 measure,
+                [Budget(0.95)],
             ),
         ],
     )

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.bench.latencies import read_logs, summary
+from harness.bench.rounds import Latencies
 from harness.bench.schema import WRITER
 from harness.bench.server import Bench
 from harness.database import Failure
@@ -26,6 +28,7 @@ class Outcome:
     transactions: int
     rate: float
     aborted: int
+    latencies: Latencies | None
 
 
 def pgbench(
@@ -40,7 +43,8 @@ def pgbench(
     """Run a script with prepared statements, for the bench's seconds.
 
     With `transactions`, that many per client instead. A client whose command
-    fails gives up and is counted. Raises Failure when nothing was done at all.
+    fails gives up and is counted. Each transaction is logged, which costs a little,
+    and the same for every candidate. Raises Failure when nothing was done at all.
     """
     server = bench.server
     threads = min(clients, os.cpu_count() or 1)
@@ -59,7 +63,10 @@ def pgbench(
         words += ["--random-seed=1997"]
         for name, value in variables.items():
             words += ["-D", f"{name}={value}"]
+        words += ["-l", f"--log-prefix={folder}/times"]
         output = run([*words, database]).stdout
+        # One from each thread.
+        times = read_logs(Path(folder).glob("times.*"))
     tps, processed = _TPS.search(output), _PROCESSED.search(output)
     if tps is None or processed is None or int(processed[1]) == 0:
         raise Failure("pgbench did nothing", output.strip())
@@ -67,4 +74,5 @@ def pgbench(
         transactions=int(processed[1]),
         rate=float(tps[1]),
         aborted=len(_ABORTED.findall(output)),
+        latencies=summary(times),
     )

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 
 from harness.bench.append import Connection, single_appends
+from harness.bench.footprint import footprinted
 from harness.bench.processors import metered
 from harness.bench.read_model import (
     CREATED,
@@ -18,11 +19,12 @@ from harness.bench.read_model import (
     drift,
     register,
 )
-from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.schema import PAYLOAD, STORE, TWIN, WRITER, count
 from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.database import connect
 
+_BUDGETS = (Budget(0.70),)
 _BATCH_WARM_UP = 3  # transactions
 _ORDERS = 500  # per batch, with two events each
 
@@ -84,7 +86,10 @@ def _prepare(bench: Bench) -> None:
 
 
 def projection_workloads(bench: Bench) -> list[Workload]:
-    """Return the workloads of `evident bench projection`; by hand is the reference."""
+    """Return the workloads of `evident bench projection`; by hand is the reference.
+
+    Bytes are those of event and read-model row together: what an append leaves.
+    """
     _prepare(bench)
     connections = f"{bench.clients} connections"
     return [
@@ -104,6 +109,7 @@ def projection_workloads(bench: Bench) -> list[Workload]:
                     "evident.append_batch",
                     "exact versions; the row that the events fold to",
                     _batches(bench, _BATCH, STORE, MODEL),
+                    _BUDGETS,
                 ),
             ],
         ),
@@ -127,6 +133,7 @@ def _single(
                 "evident.append_event",
                 "exact version or PT409; the row that the events fold to",
                 _singles(bench, _EVIDENT.format(**names), STORE, MODEL, event_type),
+                _BUDGETS,
             ),
         ],
     )
@@ -141,6 +148,7 @@ def _singles(
         table,
         clients=bench.clients,
         event_type=event_type,
+        also=(model,),
         is_right=lambda connection: _is_right(connection, model),
     )
 
@@ -159,7 +167,10 @@ def _batches(
                 writer.execute(statement, (_document(),), prepare=True)
             checkpoint(bench)
             calls, spent = 0, 0.0
-            with metered(bench.server) as usage:
+            with (
+                footprinted(bench, database, table, model) as growth,
+                metered(bench.server) as usage,
+            ):
                 while spent < bench.seconds:
                     document = _document()
                     start = time.perf_counter()
@@ -178,6 +189,7 @@ def _batches(
             seconds=spent,
             usage=usage,
             is_right=is_right and rows == expected,
+            footprint=growth.per(calls * _ORDERS * 2),
         )
 
     return measure

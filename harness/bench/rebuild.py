@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from harness.bench.footprint import footprinted
 from harness.bench.processors import metered
 from harness.bench.read_model import (
     HAND,
@@ -19,11 +20,12 @@ from harness.bench.read_model import (
     fill_orders,
     register,
 )
-from harness.bench.rounds import Candidate, Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.schema import count
 from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.database import connect
 
+_BUDGETS = (Budget(2.5),)
 _LIMIT = 50_000  # events per run of the catch-up
 
 _Connection = psycopg.Connection[Any]
@@ -70,21 +72,25 @@ def _workload(bench: Bench) -> Workload:
                 f"run_projection, {_LIMIT:,} a time",
                 "a checkpoint with each transaction; appends go on",
                 _timed(bench, _catch_up, MODEL, mode="async"),
+                _BUDGETS,
             ),
             Candidate(
                 "rebuild_projection, all rows",
                 "readers and appends go on; only rows that differ are written",
                 _timed(bench, _rebuild, MODEL, mode="sync"),
+                _BUDGETS,
             ),
             Candidate(
                 "rebuild_projection, no rows",
                 "the same, where nothing differs",
                 _timed(bench, _rebuild, MODEL, mode="sync", full=True),
+                _BUDGETS,
             ),
             Candidate(
                 "verify_projection",
                 "the rows that differ, in one snapshot",
                 _timed(bench, _verify, MODEL, mode="sync", full=True),
+                _BUDGETS,
             ),
         ],
     )
@@ -109,7 +115,10 @@ def _timed(
                 _rebuild(connection)
             checkpoint(bench)
             with connect(bench.server.uri_for(database), autocommit=True) as worker:
-                with metered(bench.server) as usage:
+                with (
+                    footprinted(bench, database, model) as growth,
+                    metered(bench.server) as usage,
+                ):
                     start = time.perf_counter()
                     work(worker)
                     spent = time.perf_counter() - start
@@ -119,7 +128,11 @@ def _timed(
             if mode is not None:
                 is_right = is_right and drift(connection) == 0
         return Sample(
-            operations=bench.events, seconds=spent, usage=usage, is_right=is_right
+            operations=bench.events,
+            seconds=spent,
+            usage=usage,
+            is_right=is_right,
+            footprint=growth.per(bench.events),
         )
 
     return measure

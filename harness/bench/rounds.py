@@ -24,19 +24,28 @@ class Footprint:
 
 @dataclass(frozen=True)
 class Latencies:
-    """How long one transaction took, in milliseconds: half were faster than `p50`."""
+    """How long one transaction took, in milliseconds: half were faster than `p50`.
+
+    `points` is the whole distribution: one for each of latencies.PERCENTILES.
+    """
 
     p50: float
     p95: float
     p99: float
+    points: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The least ratio of rates that is promised, to the reference or to `of`."""
+    """The least ratio of rates that is promised, to the reference or to `of`.
+
+    `of` is another candidate of the workload. With `at` it is the same candidate in
+    the verb's workload of that value on the axis.
+    """
 
     at_least: float
     of: str | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,32 @@ class Series:
         return statistics.median(sample.cpu_microseconds for sample in self.samples)
 
     @property
+    def footprint(self) -> Footprint | None:
+        """Return the median bytes per operation; None for readers."""
+        found = [each.footprint for each in self.samples if each.footprint]
+        if not found:
+            return None
+        return Footprint(
+            wal=statistics.median(each.wal for each in found),
+            table=statistics.median(each.table for each in found),
+            indexes=statistics.median(each.indexes for each in found),
+        )
+
+    @property
+    def latencies(self) -> Latencies | None:
+        """Return each percentile's median over the rounds; None without latencies."""
+        found = [each.latencies for each in self.samples if each.latencies]
+        if not found:
+            return None
+        columns = zip(*(each.points for each in found), strict=True)
+        return Latencies(
+            p50=statistics.median(each.p50 for each in found),
+            p95=statistics.median(each.p95 for each in found),
+            p99=statistics.median(each.p99 for each in found),
+            points=tuple(statistics.median(column) for column in columns),
+        )
+
+    @property
     def failures(self) -> int:
         """Return how many clients gave up, in all rounds."""
         return sum(sample.failures for sample in self.samples)
@@ -138,10 +173,17 @@ class Result:
         samples = [sample for series in self.series for sample in series.samples]
         return [sample.usage.others for sample in samples]
 
-    def ratios(self, series: Series) -> list[float]:
-        """Return a candidate's rates over the reference's of the same round."""
-        pairs = zip(series.rates, self.series[0].rates, strict=True)
+    def ratios(self, series: Series, of: Series | None = None) -> list[float]:
+        """Return a candidate's rates over those of the same round of the reference.
+
+        `of` is taken instead of the reference.
+        """
+        pairs = zip(series.rates, (of or self.series[0]).rates, strict=True)
         return [rate / reference for rate, reference in pairs]
+
+    def named(self, name: str) -> Series:
+        """Return the series of a candidate."""
+        return next(each for each in self.series if each.candidate.name == name)
 
 
 def alternate(workload: Workload, *, rounds: int, calm: float, say: Say) -> Result:

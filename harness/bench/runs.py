@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.bench.budgets import Verdict, judge
+from harness.bench.document import as_json
 from harness.bench.facts import facts, settings
 from harness.bench.options import Options
-from harness.bench.report import as_json, print_facts, print_result
+from harness.bench.report import print_facts, print_result
 from harness.bench.rounds import Result, Say, alternate
 from harness.bench.server import measured_server
 from harness.bench.verbs import Verb
@@ -19,6 +21,7 @@ class Run:
     """What a verb found, and all of it as a JSON object."""
 
     results: list[Result]
+    verdicts: list[Verdict]
     document: dict[str, Any]
 
 
@@ -35,7 +38,8 @@ def run_verb(verb: Verb, options: Options, say: Say) -> Run:
                 )
             )
             print_result(results[-1])
-    return Run(results, as_json(verb.name, about, set_to, results))
+    document = as_json(verb.name, about, set_to, results)
+    return Run(results, judge(results), document)
 
 
 def joined(runs: Iterable[Run]) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from harness.bench.footprint import footprinted
 from harness.bench.processors import Usage, metered
 from harness.bench.read_model import CREATED, MODEL, PAID, build_read_model, register
 from harness.bench.rounds import Budget, Candidate, Footprint, Sample
 from harness.bench.schema import PAYLOAD, STORE, TWIN, aggregates
 from harness.bench.server import TEMPLATE, Bench
-from harness.bench.tables import marks
 from harness.database import connect
 
 _CHUNK = 100_000  # events per transaction while filling
@@ -47,7 +47,7 @@ _Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Filling:
-    """How one table was filled, and its bytes per event in the end."""
+    """How one table was filled, the log with the vacuum that follows."""
 
     seconds: float
     usage: Usage
@@ -141,34 +141,28 @@ def _fill_table(
 ) -> Filling:
     name = sql.Identifier(*table.split("."))
     statement = sql.SQL(_FILL).format(name)
-    before = marks(connection, table)
-    start = told = time.perf_counter()
-    with metered(bench.server) as usage:
-        for first in range(1, size, _CHUNK):
-            last = min(first + _CHUNK, size) - 1
-            values = {
-                "aggregates": aggregates(size),
-                "first": CREATED,
-                "later": PAID,
-                "payload": PAYLOAD,
-                "from": first,
-                "to": last,
-            }
-            connection.execute(statement, values)
-            now = time.perf_counter()
-            if now - told >= 10 or last == size - 1:
-                told = now
-                rate = last / (now - start)
-                bench.say(
-                    f"{table}: {last + 1:,} of {size:,} events, {rate:,.0f} events/s"
-                )
-    spent = time.perf_counter() - start
-    wal = marks(connection, table).wal - before.wal
-    connection.execute(sql.SQL("vacuum (freeze, analyze) {}").format(name))
-    after = marks(connection, table)
-    return Filling(
-        spent, usage, Footprint(wal / size, after.table / size, after.indexes / size)
-    )
+    values = {
+        "aggregates": aggregates(size),
+        "first": CREATED,
+        "later": PAID,
+        "payload": PAYLOAD,
+    }
+    with footprinted(bench, connection.info.dbname, table) as growth:
+        start = told = time.perf_counter()
+        with metered(bench.server) as usage:
+            for first in range(1, size, _CHUNK):
+                last = min(first + _CHUNK, size) - 1
+                connection.execute(statement, {**values, "from": first, "to": last})
+                now = time.perf_counter()
+                if now - told >= 10 or last == size - 1:
+                    told = now
+                    bench.say(
+                        f"{table}: {last + 1:,} of {size:,} events,"
+                        f" {last / (now - start):,.0f} events/s"
+                    )
+        spent = time.perf_counter() - start
+        connection.execute(sql.SQL("vacuum (freeze, analyze) {}").format(name))
+    return Filling(spent, usage, growth.per(size))
 
 
 @contextlib.contextmanager

@@ -1,25 +1,14 @@
-"""Look at a large table before and after a run, without reading all of it."""
+"""Look at what a run added to a large table, without reading all of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from harness.bench.rounds import Footprint
-
 _Connection = psycopg.Connection[Any]
 
-_MARKS = """
-select
-    coalesce(max(e.id), 0),
-    pg_current_wal_insert_lsn() - '0/0'::pg_lsn,
-    pg_table_size(%(name)s::regclass),
-    pg_indexes_size(%(name)s::regclass)
-from {} as e
-"""
 # The key forbids a version twice, so all are there when each has its predecessor.
 _HAS_HOLE = """
 select
@@ -36,31 +25,11 @@ limit 1
 """
 
 
-@dataclass(frozen=True)
-class Marks:
-    """Where a table and the server's log stand: last id, bytes."""
-
-    id: int
-    wal: int
-    table: int
-    indexes: int
-
-
-def marks(connection: _Connection, table: str) -> Marks:
-    """Read the last id, the log's position, and the bytes of table and indexes."""
-    query = sql.SQL(_MARKS).format(_identifier(table))
-    row = connection.execute(query, {"name": table}).fetchone()
-    assert row is not None
-    return Marks(*(int(value) for value in row))
-
-
-def footprint(before: Marks, after: Marks, operations: int) -> Footprint:
-    """Share what was written between two looks among the operations."""
-    return Footprint(
-        wal=(after.wal - before.wal) / operations,
-        table=(after.table - before.table) / operations,
-        indexes=(after.indexes - before.indexes) / operations,
-    )
+def last_id(connection: _Connection, table: str) -> int:
+    """Return the highest id of a table, 0 when it is empty."""
+    query = sql.SQL("select coalesce(max(e.id), 0) from {} as e")
+    row = connection.execute(query.format(_identifier(table))).fetchone()
+    return int(row[0]) if row else 0
 
 
 def count_after(connection: _Connection, table: str, last: int) -> int:
