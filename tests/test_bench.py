@@ -26,6 +26,8 @@ CANDIDATES = {
     "contention": [
         *("raw INSERT", "evident.append_event") * 2,
         *("1 connection", "4 connections"),
+        *("evenly", "by Zipf's law"),
+        *("raw INSERT", "evident.append_event"),
     ],
     "projection": [
         *(HAND, "evident.append_event") * 2,

@@ -74,6 +74,7 @@ def _series(result: Result, series: Series) -> dict[str, Any]:
         "others": [each.usage.others for each in samples],
         "failures": series.failures,
         "is_right": series.is_right,
+        "extra": series.extra,
         "footprint": asdict(footprint) if footprint else None,
         "footprints": [asdict(each.footprint) for each in samples if each.footprint],
         "latency": asdict(latencies) if latencies else None,
