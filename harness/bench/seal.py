@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.bench.append import EVIDENT, NEW
@@ -21,6 +21,7 @@ from harness.bench.sealing import (
     seal_all,
 )
 from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
+from harness.bench.together import parts
 from harness.database import connect
 
 _PAUSE = 1.0  # seconds between two seals beside appends
@@ -63,33 +64,19 @@ def seal_workloads(bench: Bench) -> Iterator[Workload]:
     )
     with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
         seal_all(connection)
-    alone, beside = _pair(bench)
+    part = parts(lambda: _round(bench))
     yield Workload(
         f"seal: appends beside the sealer, new aggregates, {bench.clients} connections",
         "events/s",
         [
-            Candidate(_ALONE, "not sealed yet", alone),
-            Candidate(_BESIDE, "sealed as they come", beside, [Budget(0.95)]),
+            Candidate(_ALONE, "not sealed yet", part(_ALONE)),
+            Candidate(_BESIDE, "sealed as they come", part(_BESIDE), [Budget(0.95)]),
         ],
     )
 
 
-def _pair(bench: Bench) -> tuple[Callable[[], Sample], Callable[[], Sample]]:
-    """Return runs of both, which are made together: A, B, B, A.
-
-    Whichever is asked for first makes them, and the other one gets its part.
-    """
-    made: dict[str, Sample] = {}
-
-    def measure(name: str) -> Sample:
-        if name not in made:
-            made.update(_round(bench))
-        return made.pop(name)
-
-    return (lambda: measure(_ALONE)), (lambda: measure(_BESIDE))
-
-
 def _round(bench: Bench) -> dict[str, Sample]:
+    """Return a sample of both, each of two turns."""
     with (
         fresh_database(bench, "bench_alone") as alone,
         fresh_database(bench, "bench_beside") as beside,

@@ -61,10 +61,12 @@ def measured_server(options: Options, *, fill: bool, say: Say) -> Iterator[Bench
 
 
 @contextlib.contextmanager
-def fresh_database(bench: Bench, name: str = _RUN) -> Iterator[str]:
+def fresh_database(
+    bench: Bench, name: str = _RUN, template: str = TEMPLATE
+) -> Iterator[str]:
     """Give a copy of the template: same rows, same size, same pages in memory."""
     with connect(bench.server.uri, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}".encode())
+        connection.execute(f"create database {name} template {template}".encode())
         try:
             yield name
         finally:

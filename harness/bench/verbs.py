@@ -14,6 +14,7 @@ from harness.bench.batch import batch_workloads
 from harness.bench.contention import contention_workloads
 from harness.bench.feed import feed_workloads
 from harness.bench.growth import growth_workloads
+from harness.bench.mixed import mixed_workloads
 from harness.bench.options import Numbers
 from harness.bench.projection import projection_workloads
 from harness.bench.rebuild import rebuild_workloads
@@ -107,6 +108,13 @@ VERBS = (
         "The ledger: verify_ledger beside plain hashing, proofs, the offline verifier.",
         verify_workloads,
         {"rounds": 5, "seconds": 4, "events": 100_000},
+    ),
+    Verb(
+        "mixed",
+        "Reads and appends at once, followed by projections and a consumer; real"
+        " orders.",
+        mixed_workloads,
+        {"rounds": 5, "seconds": 8, "clients": 16, "events": 100_000},
     ),
     Verb(
         "growth",
