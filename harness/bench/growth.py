@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from harness.bench.append import EVIDENT, NEW, RAW, WAYS
 from harness.bench.footprint import footprinted
@@ -11,10 +11,10 @@ from harness.bench.growth_reads import read_workloads
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
 from harness.bench.read_model import PAID
-from harness.bench.rounds import Sample, Workload
+from harness.bench.rounds import Budget, Sample, Workload
 from harness.bench.schema import PAYLOAD, STORE, TWIN
 from harness.bench.server import Bench, checkpoint
-from harness.bench.stores import Store, fill_stores, writable
+from harness.bench.stores import Store, changed_settings, fill_stores, writable
 from harness.bench.tables import count_after, has_dense_versions_after, last_id
 from harness.database import Failure, connect
 
@@ -30,6 +30,7 @@ _TURN = (
 )
 _EXISTING = "md5('filled/' || :number::text)::uuid"
 
+_FLAT = 0.8  # of the rate: at most 1.25 times the cost
 _GROWN = "without full page writes meanwhile; the log with vacuum (freeze)"
 _OURS = "exact version or PT409, no gaps"
 _THEIRS = "what of this growth is PostgreSQL's own"
@@ -50,33 +51,55 @@ def growth_workloads(bench: Bench) -> Iterator[Workload]:
                 " aggregates of its own, which have 100 events each",
             )
     stores = fill_stores(bench, sizes)
-    for table in (STORE, TWIN):
-        yield Workload(
-            f"growth: filling {table} by insert ... select, once",
-            "events/s",
-            [store.candidate(_GROWN, _filled(store, table)) for store in stores],
-        )
-    for title, script, aggregate, version in (
-        ("new aggregates", "", NEW, "0"),
-        ("known versions over all aggregates", _TURN, _EXISTING, ":v"),
+    yield Workload(
+        "growth: filling by insert ... select, once",
+        "events/s",
+        [
+            store.candidate(name, _GROWN, _filled(store, table))
+            for name, table in (("raw INSERT", TWIN), ("evident.event_store", STORE))
+            for store in stores
+        ],
+    )
+    yield from _append_workloads(bench, stores, "new aggregates", NEW, "0")
+    title = "known versions over all aggregates"
+    yield from _append_workloads(bench, stores, title, _EXISTING, ":v", _TURN)
+    # What is left when no page goes to the log as a whole. Long after a checkpoint
+    # most appends are like this, and right after it like those before.
+    title += ", full_page_writes off"
+    with (
+        connect(bench.server.uri, autocommit=True) as server,
+        changed_settings(server, {"full_page_writes": "off"}),
     ):
-        for way in WAYS:
-            if way.command not in (RAW, EVIDENT):
-                continue
-            command = way.command.format(aggregate=aggregate, version=version)
-            yield Workload(
-                f"growth: {way.name}, {title}, {bench.clients} connections",
-                "events/s",
-                [
-                    store.candidate(
-                        _OURS if way.table == STORE else _THEIRS,
-                        _appends(bench, store, script + command, way.table, Counter()),
-                        is_flat=way.table == STORE and store is not stores[0],
-                    )
-                    for store in stores
-                ],
-            )
+        yield from _append_workloads(bench, stores, title, _EXISTING, ":v", _TURN)
     yield from read_workloads(bench, stores)
+
+
+def _append_workloads(
+    bench: Bench,
+    stores: Sequence[Store],
+    title: str,
+    aggregate: str,
+    version: str,
+    script: str = "",
+) -> Iterator[Workload]:
+    for way in WAYS:
+        if way.command not in (RAW, EVIDENT):
+            continue
+        command = way.command.format(aggregate=aggregate, version=version)
+        is_ours = way.table == STORE
+        yield Workload(
+            f"growth: {way.name}, {title}, {bench.clients} connections",
+            "events/s",
+            [
+                store.candidate(
+                    way.name,
+                    _OURS if is_ours else _THEIRS,
+                    _appends(bench, store, script + command, way.table),
+                    [Budget(_FLAT)] if is_ours and store is not stores[0] else [],
+                )
+                for store in stores
+            ],
+        )
 
 
 def _filled(store: Store, table: str) -> Callable[[], Sample]:
@@ -91,12 +114,13 @@ def _filled(store: Store, table: str) -> Callable[[], Sample]:
 
 
 def _appends(
-    bench: Bench, store: Store, script: str, table: str, done: Counter[str]
+    bench: Bench, store: Store, script: str, table: str
 ) -> Callable[[], Sample]:
-    """Return a run of appends; `done` counts each client's, where the store stays."""
-    count = max(1, _APPENDS * bench.seconds // bench.clients)
+    # The smallest store is doubled at most.
+    most = min(_APPENDS * bench.seconds, min(bench.options.sizes))
+    count = most // bench.clients
 
-    def run(database: str, transactions: int) -> Sample:
+    def run(database: str, transactions: int, turns: Counter[str]) -> Sample:
         with connect(bench.server.uri_for(database), autocommit=True) as connection:
             before = last_id(connection, table)
             with (
@@ -109,7 +133,7 @@ def _appends(
                     f"{script}\n\\set k :k + 1\n",
                     clients=bench.clients,
                     variables={
-                        "k": done[database],
+                        "k": turns[script],
                         "each": store.aggregates // bench.clients,
                         "base": store.events // store.aggregates,
                         "clients": bench.clients,
@@ -120,7 +144,7 @@ def _appends(
                 )
             written = count_after(connection, table, before)
             is_right = has_dense_versions_after(connection, table, before)
-        done[database] += transactions
+        turns[script] += transactions
         return Sample(
             operations=outcome.transactions,
             seconds=outcome.transactions / outcome.rate,
@@ -132,11 +156,9 @@ def _appends(
         )
 
     def measure() -> Sample:
-        with writable(bench, store) as database:
-            if database != store.database:
-                done.clear()
-            run(database, _WARM_UP)
+        with writable(bench, store) as (database, turns):
+            run(database, _WARM_UP, turns)
             checkpoint(bench)
-            return run(database, count)
+            return run(database, count, turns)
 
     return measure

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from harness.bench.pgbench import Outcome, pgbench
 from harness.bench.processors import metered
 from harness.bench.read_model import MODEL
-from harness.bench.rounds import Sample, Workload
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
 from harness.bench.server import Bench, checkpoint
 from harness.bench.stores import Store
 from harness.database import connect
@@ -40,31 +40,55 @@ _VERIFY = (
 )
 _SAMPLE = 20  # keys
 _OURS = "the same at any size"
+_NEARLY = 0.9
 _THEIRS = "what of this growth is PostgreSQL's own"
 
 
 def read_workloads(bench: Bench, stores: Sequence[Store]) -> Iterator[Workload]:
-    """Give the workloads that read; the smallest store is the reference."""
-    kinds = (
-        ("evident.read_feed, any 1,000 events", "pages/s", _FEED, True),
-        ("bare SELECT, any 1,000 events", "pages/s", _BARE_FEED, False),
-        ("evident.read_aggregate, any 100 events", "aggregates/s", _AGGREGATE, True),
-        ("bare SELECT, any aggregate", "aggregates/s", _BARE_AGGREGATE, False),
-        ("one key of a projection, stored and replayed", "keys/s", _VERIFY, True),
+    """Give the workloads that read, each beside the bare SELECT on the same pages.
+
+    How much of a large store is in memory is PostgreSQL's affair, so what is promised
+    is what reads promise at any size: nearly the bare SELECT's rate.
+    """
+    for title, unit, bare, name, script in (
+        ("any 1,000 events of the feed", "pages/s", _BARE_FEED, "read_feed", _FEED),
+        (
+            "all events of any aggregate",
+            "aggregates/s",
+            _BARE_AGGREGATE,
+            "read_aggregate",
+            _AGGREGATE,
+        ),
+    ):
+        candidates = [
+            *_candidates(bench, stores, "bare SELECT", bare),
+            *_candidates(bench, stores, f"evident.{name}", script),
+        ]
+        yield Workload(f"growth: {title}, 1 connection", unit, candidates)
+    yield Workload(
+        "growth: a row of a projection as stored and as replayed, 1 connection",
+        "rows/s",
+        _candidates(bench, stores, "evident.project", _VERIFY),
     )
-    for title, unit, script, is_ours in kinds:
-        yield Workload(
-            f"growth: {title}, 1 connection",
-            unit,
-            [
-                store.candidate(
-                    _OURS if is_ours else _THEIRS,
-                    _reader(bench, store, script, checks=script is _VERIFY),
-                    is_flat=is_ours and store is not stores[0],
-                )
-                for store in stores
-            ],
+
+
+def _candidates(
+    bench: Bench, stores: Sequence[Store], name: str, script: str
+) -> list[Candidate]:
+    is_bare = name == "bare SELECT"
+    return [
+        store.candidate(
+            name,
+            _THEIRS if is_bare else _OURS,
+            _reader(bench, store, script, checks=script is _VERIFY),
+            (
+                []
+                if is_bare or script is _VERIFY
+                else [Budget(_NEARLY, of=store.named("bare SELECT"))]
+            ),
         )
+        for store in stores
+    ]
 
 
 def _reader(

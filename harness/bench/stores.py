@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,6 @@ _CHUNK = 100_000  # events per transaction while filling
 # Above this a copy takes longer than the run that it is for.
 _LARGEST_COPY = 1_000_000
 _COPY = "bench_copy"
-_FLAT = 0.8  # of the rate: at most 1.25 times the cost
 
 # As the bench's template is filled, whose only row is this one's number 0: the
 # aggregates grow together, an order first and then its payments.
@@ -56,47 +56,54 @@ class Filling:
 
 @dataclass(frozen=True)
 class Store:
-    """A database with `events` events in the store and in the equal table."""
+    """A database with `events` events in the store and in the equal table.
+
+    `turns` counts, by script, the appends that each client has made to it.
+    """
 
     database: str
     events: int
     fillings: dict[str, Filling]
+    turns: Counter[str]
 
     @property
     def aggregates(self) -> int:
         """Return over how many aggregates the events spread, evenly."""
         return aggregates(self.events)
 
+    def named(self, name: str) -> str:
+        """Return the name of what is measured here."""
+        return f"{name}, {self.events:,} events"
+
     def candidate(
-        self, gives: str, measure: Callable[[], Sample], *, is_flat: bool = False
+        self,
+        name: str,
+        gives: str,
+        measure: Callable[[], Sample],
+        budgets: Sequence[Budget] = (),
     ) -> Candidate:
-        """Return what is measured here; `is_flat`: as quick as in the first store."""
-        return Candidate(
-            f"{self.events:,} events",
-            gives,
-            measure,
-            budgets=[Budget(at_least=_FLAT)] if is_flat else [],
-            axis=("events", self.events),
-        )
+        """Return what is measured here."""
+        axis = ("events", self.events)
+        return Candidate(self.named(name), gives, measure, budgets, axis)
 
 
 def fill_stores(bench: Bench, sizes: list[int]) -> list[Store]:
     """Make a store of each size, from a template that holds a single event."""
     with connect(bench.server.uri, autocommit=True) as server:
-        with _settings(server, _WHILE_FILLING):
+        with changed_settings(server, _WHILE_FILLING):
             stores = [_fill_store(bench, server, size) for size in sizes]
         server.execute("checkpoint")
     return stores
 
 
 @contextlib.contextmanager
-def writable(bench: Bench, store: Store) -> Iterator[str]:
-    """Give a database to append to: a copy, or a large store itself.
+def writable(bench: Bench, store: Store) -> Iterator[tuple[str, Counter[str]]]:
+    """Give a database to append to, with its turns: a copy, or a large store itself.
 
     The large one keeps the rows of all runs, which must be few beside its own.
     """
     if store.events > _LARGEST_COPY:
-        yield store.database
+        yield store.database, store.turns
         return
     with connect(bench.server.uri, autocommit=True) as server:
         server.execute(
@@ -105,7 +112,7 @@ def writable(bench: Bench, store: Store) -> Iterator[str]:
             )
         )
         try:
-            yield _COPY
+            yield _COPY, Counter()
         finally:
             server.execute(f"drop database {_COPY} with (force)")
 
@@ -133,7 +140,7 @@ def _fill_store(bench: Bench, server: _Connection, size: int) -> Store:
         bench.say(
             f"{size:,} events: read model of {aggregates(size):,} rows in {spent:.0f} s"
         )
-    return Store(name, size, fillings)
+    return Store(name, size, fillings, Counter())
 
 
 def _fill_table(
@@ -166,7 +173,7 @@ def _fill_table(
 
 
 @contextlib.contextmanager
-def _settings(server: _Connection, settings: dict[str, str]) -> Iterator[None]:
+def changed_settings(server: _Connection, settings: dict[str, str]) -> Iterator[None]:
     """Change the server's settings for a while."""
     for name, value in settings.items():
         statement = sql.SQL("alter system set {} = {}")
