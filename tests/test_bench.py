@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,12 +51,21 @@ CANDIDATES = {
     "verify": [
         "leaf hashes only",
         "verify_ledger",
-        "tree of 1,000 leaves",
+        "inclusion_proof, 1,000 leaves",
         "plain loop: lines to leaf hashes",
         "plain loop: stored entries only",
         "evident verify",
     ],
     "feed": [READ, "evident.read_feed", READ, "evident.read_aggregate"],
+}
+BUDGETS = {
+    "append": 4,
+    "batch": 1,
+    "projection": 3,
+    "rebuild": 4,
+    "seal": 2,
+    "verify": 1,
+    "feed": 2,
 }
 # Workloads with the same candidates.
 REPEATS = {"append": 2}
@@ -81,7 +91,9 @@ def test_a_verb_measures_and_shows_each_candidate(
     if verb in ("append", "contention", "projection", "seal"):
         words.append("--clients=4")
     if verb == "contention":
-        words.append("--connections=1,4")
+        words += ["--connections=1,4", f"--plots={tmp_path / 'plots'}"]
+    if verb == "feed":
+        words.append("--check")
     if verb == "append":
         words.append("--payload=200")
     if verb == "batch":
@@ -89,15 +101,21 @@ def test_a_verb_measures_and_shows_each_candidate(
 
     done = bench(verb, *words, f"--json={file}")
 
-    assert done.returncode == 0, done.stderr
+    assert file.exists(), done.stderr
+    figures = json.loads(file.read_text())
+    missed = [each for each in figures["budgets"] if each["verdict"] != "met"]
+    assert done.returncode == (1 if missed and verb == "feed" else 0), done.stderr
+    assert ("budgets are met" in done.stdout) == (verb == "feed")
     for name in CANDIDATES[verb]:
         assert f"{name} " in done.stdout
     assert f"PostgreSQL {major}." in done.stdout
     assert "fsync on, synchronous_commit on" in done.stdout
     assert "round 1 of 1" in done.stderr
 
-    figures = json.loads(file.read_text())
     assert figures["verb"] == verb
+    assert figures["settings"]["fsync"] == "on"
+    assert f"PostgreSQL {major}." in figures["facts"]["server"]
+    assert len(figures["budgets"]) == BUDGETS.get(verb, 0)
     found = [each for load in figures["workloads"] for each in load["candidates"]]
     assert [each["name"] for each in found] == CANDIDATES[verb] * REPEATS.get(verb, 1)
     for each in found:
@@ -105,8 +123,32 @@ def test_a_verb_measures_and_shows_each_candidate(
         assert each["is_right"] is (None if verb == "feed" else True)
         assert len(each["rates"]) == len(each["ratios"]) == len(each["others"]) == 1
         assert each["median_rate"] > 0
+        assert_footprint(verb, each["footprint"])
+        assert_latency(verb, each["latency"])
     for load in figures["workloads"]:
         assert load["candidates"][0]["median_ratio"] == 1
+    if verb == "contention":
+        assert len(list((tmp_path / "plots").glob("contention-*.svg"))) == 3
+
+
+def assert_footprint(verb: str, found: dict[str, float] | None) -> None:
+    if verb in ("append", "batch", "contention", "projection"):
+        assert found is not None
+        # Of one event there are its payload of 0.2 kB, in the log and in the table.
+        assert found["wal"] > 200
+        assert found["table"] > 100
+        assert found["indexes"] > 0
+    elif verb == "feed":
+        assert found is None
+
+
+def assert_latency(verb: str, found: dict[str, Any] | None) -> None:
+    if verb in ("append", "contention", "feed"):
+        assert found is not None
+        assert 0 < found["p50"] <= found["p95"] <= found["p99"] <= found["points"][-1]
+        assert found["points"] == sorted(found["points"])
+    elif verb in ("batch", "rebuild"):
+        assert found is None
 
 
 def test_a_verb_that_does_not_exist_is_not_understood() -> None:

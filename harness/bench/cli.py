@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from harness.bench.document import write_json
 from harness.bench.options import SHARED, Options, default, option_types
+from harness.bench.plots import require_matplotlib, write_plots
 from harness.bench.report import print_verdicts
 from harness.bench.runs import Run, joined, run_verb
 from harness.bench.verbs import VERBS, Verb
@@ -46,6 +47,7 @@ def _add(verb: Verb) -> None:
 
     def measure(**given: Any) -> None:
         options = Options(**given)
+        _begin(options)
         _finish([run_verb(verb, options, _say)], options)
 
     own = {**{name: default(name) for name in SHARED}, **verb.options}
@@ -58,6 +60,8 @@ def _add_all() -> None:
 
     def measure(**given: Any) -> None:
         chosen = {name: value for name, value in given.items() if value is not None}
+        shared = Options(**{name: chosen[name] for name in SHARED if name in chosen})
+        _begin(shared)
         runs = []
         for verb in verbs:
             taken = {
@@ -67,8 +71,7 @@ def _add_all() -> None:
             }
             _say(f"evident bench {verb.name}")
             runs.append(run_verb(verb, Options(**{**verb.options, **taken}), _say))
-        shared = {name: chosen[name] for name in SHARED if name in chosen}
-        _finish(runs, Options(**shared))
+        _finish(runs, shared)
 
     own = {name: default(name) for name in SHARED}
     own |= {name: None for verb in verbs for name in verb.options}
@@ -103,10 +106,19 @@ def _with_options(
     return function
 
 
+def _begin(options: Options) -> None:
+    """Refuse before anything is measured what could not be shown afterwards."""
+    if options.plots is not None:
+        require_matplotlib()
+
+
 def _finish(runs: Sequence[Run], options: Options) -> None:
     """Write the figures and judge by the budgets, as far as that was asked for."""
     if options.json is not None:
         write_json(runs[0].document if len(runs) == 1 else joined(runs), options.json)
+    if options.plots is not None:
+        for file in write_plots(runs, options.plots):
+            _say(f"drew {file}")
     verdicts = [verdict for run in runs for verdict in run.verdicts]
     if options.check:
         print_verdicts(verdicts)

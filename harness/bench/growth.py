@@ -60,9 +60,9 @@ def growth_workloads(bench: Bench) -> Iterator[Workload]:
             for store in stores
         ],
     )
-    yield from _append_workloads(bench, stores, "new aggregates", NEW, "0")
+    yield _append_workload(bench, stores, "new aggregates", NEW, "0")
     title = "known versions over all aggregates"
-    yield from _append_workloads(bench, stores, title, _EXISTING, ":v", _TURN)
+    yield _append_workload(bench, stores, title, _EXISTING, ":v", _TURN)
     # What is left when no page goes to the log as a whole. Long after a checkpoint
     # most appends are like this, and right after it like those before.
     title += ", full_page_writes off"
@@ -70,36 +70,36 @@ def growth_workloads(bench: Bench) -> Iterator[Workload]:
         connect(bench.server.uri, autocommit=True) as server,
         changed_settings(server, {"full_page_writes": "off"}),
     ):
-        yield from _append_workloads(bench, stores, title, _EXISTING, ":v", _TURN)
+        yield _append_workload(bench, stores, title, _EXISTING, ":v", _TURN)
     yield from read_workloads(bench, stores)
 
 
-def _append_workloads(
+def _append_workload(
     bench: Bench,
     stores: Sequence[Store],
     title: str,
     aggregate: str,
     version: str,
     script: str = "",
-) -> Iterator[Workload]:
+) -> Workload:
+    candidates = []
     for way in WAYS:
         if way.command not in (RAW, EVIDENT):
             continue
         command = way.command.format(aggregate=aggregate, version=version)
+        flat = [Budget(_FLAT, of=stores[0].named(way.name))]
         is_ours = way.table == STORE
-        yield Workload(
-            f"growth: {way.name}, {title}, {bench.clients} connections",
-            "events/s",
-            [
-                store.candidate(
-                    way.name,
-                    _OURS if is_ours else _THEIRS,
-                    _appends(bench, store, script + command, way.table),
-                    [Budget(_FLAT)] if is_ours and store is not stores[0] else [],
-                )
-                for store in stores
-            ],
-        )
+        candidates += [
+            store.candidate(
+                way.name,
+                _OURS if is_ours else _THEIRS,
+                _appends(bench, store, script + command, way.table),
+                flat if is_ours and store is not stores[0] else [],
+            )
+            for store in stores
+        ]
+    title = f"growth: {title}, {bench.clients} connections"
+    return Workload(title, "events/s", candidates)
 
 
 def _filled(store: Store, table: str) -> Callable[[], Sample]:

@@ -110,9 +110,15 @@ class Options:
             "--check", help="Judge by the budgets; exit code 1 when one is missed."
         ),
     ] = False
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            "--plots", help="Also draw into this folder, SVG and PNG.", file_okay=False
+        ),
+    ] = None
 
 
-SHARED = ("calm", "pg", "data", "json", "check")
+SHARED = ("calm", "pg", "data", "json", "check", "plots")
 
 
 def option_types() -> dict[str, Any]:

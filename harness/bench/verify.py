@@ -53,11 +53,11 @@ def verify_workloads(bench: Bench) -> Iterator[Workload]:
 def _proofs(bench: Bench) -> Workload:
     sizes = sorted({min(_SMALL, bench.events), bench.events})
     return Workload(
-        "verify: inclusion_proof, 1 connection",
+        "verify: proofs, 1 connection",
         "proofs/s",
         [
             Candidate(
-                f"tree of {size:,} leaves",
+                f"inclusion_proof, {size:,} leaves",
                 "the path from any leaf to the root",
                 _proving(bench, size),
                 axis=("leaves", size),
