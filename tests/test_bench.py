@@ -114,6 +114,7 @@ def test_a_verb_measures_and_shows_each_candidate(
 
     assert figures["verb"] == verb
     assert figures["settings"]["fsync"] == "on"
+    assert figures["options"]["events"] == 1000
     assert f"PostgreSQL {major}." in figures["facts"]["server"]
     assert len(figures["budgets"]) == BUDGETS.get(verb, 0)
     found = [each for load in figures["workloads"] for each in load["candidates"]]

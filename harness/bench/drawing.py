@@ -37,6 +37,12 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "evident",
     "figure.facecolor": "white",
 }
+# Text in the chart of bars, over the line at 1.
+_BESIDE: dict[str, Any] = {
+    "va": "center",
+    "fontsize": 9,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1},
+}
 
 
 def draw(chart: Lines | Bars, file: Path) -> list[Path]:
@@ -172,7 +178,7 @@ def _bars(chart: Bars) -> Figure:
     most = max([1.0, *(max(b.ratios + b.marks) for g in chart.groups for b in g.bars)])
     y = 0.0
     for group in chart.groups:
-        axes.text(0, y, group.title, va="center", fontsize=9, color="#555555")
+        axes.text(0, y, group.title, color="#555555", **_BESIDE)
         for bar in group.bars:
             y += 1
             _bar(axes, y, bar, most)
@@ -198,7 +204,7 @@ def _bar(axes: Axes, y: float, bar: Bar, most: float) -> None:
         axes.plot([mark, mark], [y - 0.42, y + 0.42], color=_INK, linewidth=2.6)
     right = max(bar.ratios + bar.marks) + most * 0.012
     text = f"{median:.2f}" + ("" if bar.is_good else "  missed")
-    axes.text(right, y, text, va="center", fontsize=9, color=colour)
+    axes.text(right, y, text, color=colour, **_BESIDE)
 
 
 def _figure(title: str, width: float, height: float) -> Figure:

@@ -70,9 +70,10 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("of")
+    before = ""
     for each in verdicts:
         table.add_row(
-            each.workload,
+            each.workload if each.workload != before else "",
             each.candidate,
             f"{each.at_least:.2f}",
             # Three places, so that a miss by little does not look like a hit.
@@ -81,6 +82,7 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
             each.word,
             each.of,
         )
+        before = each.workload
     console = _console()
     console.print()
     console.print(table)

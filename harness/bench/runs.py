@@ -39,6 +39,7 @@ def run_verb(verb: Verb, options: Options, say: Say) -> Run:
             )
             print_result(results[-1])
     document = as_json(verb.name, about, set_to, results)
+    document["options"] = {name: getattr(options, name) for name in verb.options}
     return Run(results, judge(results), document)
 
 
