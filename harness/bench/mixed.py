@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
-from harness.bench.append import EVIDENT, NEW, RAW, Connection
+from harness.bench.append import Connection
 from harness.bench.followers import (
     CONSUMER,
     Follower,
@@ -16,9 +15,9 @@ from harness.bench.followers import (
     head,
 )
 from harness.bench.footprint import footprinted
+from harness.bench.mixtures import Mixture, mixtures
 from harness.bench.pgbench import Outcome, pgbench
 from harness.bench.processors import metered
-from harness.bench.projection import BY_HAND, PAY, REPLACE
 from harness.bench.purchases import purchases_workload
 from harness.bench.read_model import (
     CREATED,
@@ -70,34 +69,6 @@ select evident.create_projection(
 reset role;
 """
 
-_ANY = "\\set number random(0, :aggregates - 1)\n"
-_FILLED = "md5('filled/' || :number::text)::uuid"
-# Each client pays for an order of its own, and for another one while warming up.
-_OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
-_PLACE = "\\set after random(0, greatest(0, :events - 50))\n"
-_READ = f"{_ANY}select e.* from evident.read_aggregate({_FILLED}) as e;\n"
-_BARE_READ = (
-    f"{_ANY}select e.* from bench.event_store as e"
-    f" where e.aggregate_id = {_FILLED} order by e.version;\n"
-)
-_ROW = f"{_ANY}select t.* from {{model}} as t where t.aggregate_id = {_FILLED};\n"
-_PAGE = f"{_PLACE}select e.* from evident.read_feed(:after, 50) as e;\n"
-_BARE_PAGE = (
-    f"{_PLACE}select e.* from bench.event_store as e where e.id > :after"
-    " order by e.id limit 50;\n"
-)
-
-
-@dataclass(frozen=True)
-class _Mixture:
-    """The same work done in one way: scripts by their weight, over `table`."""
-
-    name: str
-    gives: str
-    table: str
-    scripts: Mapping[str, int]
-    is_followed: bool = False
-
 
 def mixed_workloads(bench: Bench) -> Iterator[Workload]:
     """Give the workloads of `evident bench mixed`; bare tables are the reference."""
@@ -107,51 +78,10 @@ def mixed_workloads(bench: Bench) -> Iterator[Workload]:
         "transactions/s",
         [
             Candidate(each.name, each.gives, _measure(bench, each))
-            for each in _mixtures()
+            for each in mixtures()
         ],
     )
     yield purchases_workload(bench)
-
-
-def _mixtures() -> list[_Mixture]:
-    names = {"change": REPLACE, "aggregate": NEW, "version": "0"}
-    paying = {"change": PAY, "aggregate": _OWN, "version": ":v"}
-    bare = {_BARE_READ: 30, _ROW.format(model=HAND): 30, _BARE_PAGE: 10}
-    ours = {_READ: 30, _ROW.format(model=MODEL): 30, _PAGE: 10}
-
-    def appends(command: str) -> dict[str, int]:
-        created = command.format(**names).replace(":event_type", ":created")
-        paid = command.format(**paying).replace(":event_type", ":paid")
-        return {created: 15, f"{paid}\n\\set v :v + 1\n": 15}
-
-    return [
-        _Mixture(
-            "bare tables",
-            "events only; the read model stays as it was",
-            TWIN,
-            bare | appends(RAW),
-        ),
-        _Mixture(
-            "bare tables, a row by hand",
-            "the row that this statement's author thought of; readers skip events",
-            TWIN,
-            bare | appends(BY_HAND),
-        ),
-        _Mixture(
-            "evident, events only",
-            "exact versions, readers skip nothing; no projection, no consumer",
-            STORE,
-            ours | appends(EVIDENT),
-        ),
-        _Mixture(
-            "evident, all of it",
-            "one projection in the append, one behind it, a consumer that gets each"
-            " event once",
-            STORE,
-            ours | appends(EVIDENT),
-            is_followed=True,
-        ),
-    ]
 
 
 def _prepare(bench: Bench) -> None:
@@ -168,7 +98,7 @@ def _prepare(bench: Bench) -> None:
         connection.execute("vacuum (analyze)")
 
 
-def _measure(bench: Bench, mixture: _Mixture) -> Callable[[], Sample]:
+def _measure(bench: Bench, mixture: Mixture) -> Callable[[], Sample]:
     tables = {TWIN: (TWIN, HAND), STORE: (STORE, MODEL, _PULSE)}[mixture.table]
 
     def run(database: str, number: int, transactions: int | None = None) -> Outcome:
