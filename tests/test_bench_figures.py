@@ -121,6 +121,22 @@ def test_check_says_by_its_exit_code_whether_the_budgets_are_met(
     assert (plain.exit_code, plain.stdout) == (0, "")
 
 
+def test_all_keeps_the_figures_of_the_verbs_before_one_that_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run_verb(verb: Verb, *_: object) -> Run:
+        if verb.name != "append":
+            raise Failure("no room")
+        return run(result([[100], [85]]))
+
+    monkeypatch.setattr(cli, "run_verb", run_verb)
+    file = tmp_path / "all.json"
+    failed = CliRunner().invoke(cli.app, ["all", f"--json={file}"])
+    assert isinstance(failed.exception, Failure)
+    verbs = json.loads(file.read_text())["verbs"]
+    assert [each["verb"] for each in verbs] == ["append"]
+
+
 def test_check_without_a_verb_runs_all_of_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -71,6 +71,9 @@ def _add_all() -> None:
             }
             _say(f"evident bench {verb.name}")
             runs.append(run_verb(verb, Options(**{**verb.options, **taken}), _say))
+            # Hours of figures are not lost when a later verb fails.
+            if shared.json is not None:
+                write_json(joined(runs), shared.json)
         _finish(runs, shared)
 
     own = {name: default(name) for name in SHARED}

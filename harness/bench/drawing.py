@@ -178,7 +178,12 @@ def _bars(chart: Bars) -> Figure:
     most = max([1.0, *(max(b.ratios + b.marks) for g in chart.groups for b in g.bars)])
     y = 0.0
     for group in chart.groups:
-        axes.text(0, y, group.title, color="#555555", **_BESIDE)
+        # From the picture's edge, where long ones have room.
+        place: tuple[str, str] = ("figure fraction", "data")
+        heading = axes.annotate(
+            group.title, (0.01, y), xycoords=place, color="#555555", **_BESIDE
+        )
+        heading.set_in_layout(False)
         for bar in group.bars:
             y += 1
             _bar(axes, y, bar, most)
