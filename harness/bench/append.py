@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
 from harness.bench.footprint import footprinted
+from harness.bench.payloads import order
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
 from harness.bench.rounds import Budget, Candidate, Sample, Workload
@@ -83,17 +84,34 @@ WAYS = (
 def append_workloads(bench: Bench) -> list[Workload]:
     """Return the workloads of `evident bench append`; raw INSERT is the reference."""
     connections = f"{bench.clients} connections"
-    return [
-        _workload(bench, f"append: new aggregates, {connections}", NEW, "0"),
-        _workload(bench, f"append: known versions, {connections}", _OWN, ":v"),
+    by_payload = [
+        replace(
+            _workload(
+                bench,
+                f"append: new aggregates, payloads of {size:,} bytes, {connections}",
+                NEW,
+                "0",
+                order(size),
+            ),
+            axis=("bytes of payload", size),
+        )
+        for size in bench.options.payloads
     ]
+    known = _workload(
+        bench, f"append: known versions, {connections}", _OWN, ":v", PAYLOAD
+    )
+    return [*by_payload, known]
 
 
-def _workload(bench: Bench, title: str, aggregate: str, version: str) -> Workload:
+def _workload(
+    bench: Bench, title: str, aggregate: str, version: str, payload: str
+) -> Workload:
     candidates = []
     for way in WAYS:
         command = way.command.format(aggregate=aggregate, version=version)
-        measure = single_appends(bench, command, way.table, clients=bench.clients)
+        measure = single_appends(
+            bench, command, way.table, clients=bench.clients, payload=payload
+        )
         candidates.append(Candidate(way.name, way.gives, measure, way.budgets))
     return Workload(title, "events/s", candidates)
 
@@ -105,6 +123,7 @@ def single_appends(
     *,
     clients: int,
     event_type: str = EVENT_TYPE,
+    payload: str = PAYLOAD,
     also: tuple[str, ...] = (),
     is_right: Callable[[Connection], bool] | None = None,
 ) -> Callable[[], Sample]:
@@ -124,7 +143,7 @@ def single_appends(
     variables: dict[str, str | int] = {
         "v": 0,
         "event_type": event_type,
-        "payload": PAYLOAD,
+        "payload": payload,
     }
 
     def measure() -> Sample:

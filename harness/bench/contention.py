@@ -8,6 +8,7 @@ from harness.bench.append import EVIDENT, NEW, RAW, WAYS, single_appends
 from harness.bench.rounds import Candidate, Workload
 from harness.bench.schema import STORE
 from harness.bench.server import Bench
+from harness.bench.spread import spread_workloads
 
 _HOT = "md5('hot/' || :run::text)::uuid"
 
@@ -18,6 +19,7 @@ def contention_workloads(bench: Bench) -> Iterator[Workload]:
         yield _by_connections(bench, clients)
     for workload in OTHERS:
         yield workload(bench)
+    yield from spread_workloads(bench)
 
 
 def _by_connections(bench: Bench, clients: int) -> Workload:

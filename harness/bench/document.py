@@ -62,6 +62,7 @@ def _series(result: Result, series: Series) -> dict[str, Any]:
     footprint, latencies = series.footprint, series.latencies
     return {
         "name": series.candidate.name,
+        "axis": series.candidate.axis,
         "guarantees": series.candidate.gives,
         "rates": series.rates,
         "median_rate": statistics.median(series.rates),
@@ -73,6 +74,7 @@ def _series(result: Result, series: Series) -> dict[str, Any]:
         "others": [each.usage.others for each in samples],
         "failures": series.failures,
         "is_right": series.is_right,
+        "extra": series.extra,
         "footprint": asdict(footprint) if footprint else None,
         "footprints": [asdict(each.footprint) for each in samples if each.footprint],
         "latency": asdict(latencies) if latencies else None,

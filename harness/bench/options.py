@@ -51,6 +51,29 @@ class Options:
     events: Annotated[
         int, typer.Option(min=1, help="Events in the table before a run.")
     ] = 1
+    sizes: Annotated[
+        Numbers,
+        typer.Option(
+            parser=numbers,
+            metavar="N,N,...",
+            help="Events in the stores to compare, the reference first.",
+        ),
+    ] = Numbers((1,))  # noqa: RUF009
+    payloads: Annotated[
+        Numbers,
+        typer.Option(
+            "--payload",
+            parser=numbers,
+            metavar="N,N,...",
+            help="Bytes of JSON in an event, to compare.",
+        ),
+    ] = Numbers((1,))  # noqa: RUF009
+    per_call: Annotated[
+        Numbers,
+        typer.Option(
+            parser=numbers, metavar="N,N,...", help="Events per call, to compare."
+        ),
+    ] = Numbers((1,))  # noqa: RUF009
     # Those below are taken by all.
     calm: Annotated[
         int,

@@ -34,7 +34,7 @@ class Outcome:
 def pgbench(
     bench: Bench,
     database: str,
-    script: str,
+    script: str | Mapping[str, int],
     *,
     clients: int,
     variables: Mapping[str, str | int],
@@ -42,6 +42,7 @@ def pgbench(
 ) -> Outcome:
     """Run a script with prepared statements, for the bench's seconds.
 
+    Of several scripts each transaction takes one at random, by their weights.
     With `transactions`, that many per client instead. A client whose command
     fails gives up and is counted. Each transaction is logged, which costs a little,
     and the same for every candidate. Raises Failure when nothing was done at all.
@@ -54,11 +55,12 @@ def pgbench(
         else ["-t", str(transactions)]
     )
     with tempfile.TemporaryDirectory(prefix="evident-bench-") as folder:
-        file = Path(folder) / "script.sql"
-        file.write_text(script)
         words = [str(server.bindir / "pgbench"), "-n", "-M", "prepared"]
         words += ["-h", str(server.sockets), "-p", str(server.port), "-U", WRITER]
-        words += ["-c", str(clients), "-j", str(threads), *length, "-f", str(file)]
+        words += ["-c", str(clients), "-j", str(threads), *length]
+        words += _files(
+            Path(folder), {script: 1} if isinstance(script, str) else script
+        )
         # The same pseudo-random choices for every candidate.
         words += ["--random-seed=1997"]
         for name, value in variables.items():
@@ -76,3 +78,13 @@ def pgbench(
         aborted=len(_ABORTED.findall(output)),
         latencies=summary(times),
     )
+
+
+def _files(folder: Path, scripts: Mapping[str, int]) -> list[str]:
+    """Write the scripts, and return the words that name them and their weights."""
+    words = []
+    for number, (script, weight) in enumerate(scripts.items()):
+        file = folder / f"script{number}.sql"
+        file.write_text(script)
+        words += ["-f", f"{file}@{weight}"]
+    return words

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from harness.bench.charts import Line, Lines, Panel
-from harness.bench.rounds import Result, Workload
+from harness.bench.rounds import Candidate, Result, Workload
 
 # Axes over which the cost of one operation says more than how many there are a second.
 _COSTS = {"events": "events in the store"}
@@ -28,24 +28,27 @@ def by_axis(verb: str, name: str, results: Sequence[Result]) -> Lines:
         if axis_name(result) != name:
             continue
         workload = result.workload
-        varies = workload.axis is None
-        family, label = _by_size(workload) if varies else (_family(workload), "")
+        family = _family(workload)
         panel = panels.setdefault(family, Panel(family, [], _unit(workload, name)))
         for series in result.series:
             axis = workload.axis or series.candidate.axis
-            key = family, label or series.candidate.name
             if axis is None:
                 continue
+            key = family, _label(series.candidate)
             if key not in lines:
-                is_first = not panel.lines or varies
+                is_first = not panel.lines
                 is_ours = _is_ours(result, key[1])
                 lines[key] = Line(key[1], is_first and not is_ours, is_ours)
                 panel.lines.append(lines[key])
             cost = [1e6 / rate for rate in series.rates]
             lines[key].add(axis[1], cost if name in _COSTS else series.rates)
-            if name in _COSTS and varies and series.candidate.budgets:
-                least = min(budget.at_least for budget in series.candidate.budgets)
-                panel.limit = 1e6 / statistics.median(result.series[0].rates) / least
+            for budget in series.candidate.budgets:
+                if not budget.of or budget.at is not None or name not in _COSTS:
+                    continue
+                # A cost at most, where the promise is one about the line itself.
+                base = result.named(budget.of)
+                if _label(base.candidate) == key[1]:
+                    panel.limit = 1e6 / statistics.median(base.rates) / budget.at_least
     drawn = [
         panel
         for panel in panels.values()
@@ -76,14 +79,16 @@ def _is_ours(result: Result, label: str) -> bool:
     return label.startswith("evident") or any(
         series.candidate.budgets
         for series in result.series
-        if label == series.candidate.name or result.workload.axis is None
+        if label == _label(series.candidate)
     )
 
 
-def _by_size(workload: Workload) -> tuple[str, str]:
-    """Split a title whose candidates are sizes: what is the same, and what is told."""
-    label, _, family = without_verb(workload).partition(", ")
-    return family or label, label
+def _label(candidate: Candidate) -> str:
+    """Return a candidate's name without its place on an axis of its own."""
+    if candidate.axis is None:
+        return candidate.name
+    name, value = candidate.axis
+    return candidate.name.removesuffix(f", {value:,.0f} {name}")
 
 
 def _family(workload: Workload) -> str:

@@ -36,7 +36,7 @@ _EVIDENT = (
     "select evident.append_event({aggregate}, :event_type, :payload,"
     " {version}::integer);"
 )
-_BY_HAND = (
+BY_HAND = (
     "with e as (insert into bench.event_store"
     " (aggregate_id, version, event_type, payload)"
     " values ({aggregate}, {version}::integer + 1, :event_type, :payload) returning *)"
@@ -47,13 +47,13 @@ _BY_HAND = (
     " (e.payload ->> 'amount')::numeric, 'created', 0, e.version, e.occurred_at from e"
     " on conflict (aggregate_id) do update set {change};"
 )
-_REPLACE = (
+REPLACE = (
     "customer_id = excluded.customer_id, ordered_on = excluded.ordered_on,"
     " quantity = excluded.quantity, amount = excluded.amount,"
     " status = excluded.status, version = excluded.version,"
     " updated_at = excluded.updated_at"
 )
-_PAY = (
+PAY = (
     "status = 'paid', paid = t.paid + excluded.amount, version = excluded.version,"
     " updated_at = excluded.updated_at"
 )
@@ -71,7 +71,7 @@ _BATCH_BY_HAND = (
     " (c.payload ->> 'amount')::numeric, 'paid', (p.payload ->> 'amount')::numeric,"
     " p.version, p.occurred_at from e as c inner join e as p using (aggregate_id)"
     f" where c.event_type = '{CREATED}' and p.event_type = '{PAID}'"
-    f" on conflict (aggregate_id) do update set {_REPLACE}"
+    f" on conflict (aggregate_id) do update set {REPLACE}"
 )
 _BATCH = "select b.version from evident.append_batch(%s) as b"
 
@@ -93,8 +93,8 @@ def projection_workloads(bench: Bench) -> list[Workload]:
     _prepare(bench)
     connections = f"{bench.clients} connections"
     return [
-        _single(bench, f"new aggregates, {connections}", _NEW, "0", CREATED, _REPLACE),
-        _single(bench, f"known versions, {connections}", _OWN, ":v", PAID, _PAY),
+        _single(bench, f"new aggregates, {connections}", _NEW, "0", CREATED, REPLACE),
+        _single(bench, f"known versions, {connections}", _OWN, ":v", PAID, PAY),
         Workload(
             f"append of 1,000 events of {_ORDERS} aggregates with one synchronous"
             " projection, 1 connection",
@@ -127,7 +127,7 @@ def _single(
             Candidate(
                 "one statement by hand",
                 "the row that this statement's author thought of",
-                _singles(bench, _BY_HAND.format(**names), TWIN, HAND, event_type),
+                _singles(bench, BY_HAND.format(**names), TWIN, HAND, event_type),
             ),
             Candidate(
                 "evident.append_event",

@@ -137,6 +137,7 @@ end;
 $procedure$;
 
 reset role;
+grant select on bench.orders to bench_writer;
 grant select, insert, update on bench.orders_by_hand to bench_writer;
 """
 

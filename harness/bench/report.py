@@ -108,6 +108,8 @@ def _print_guarantees(console: Console, result: Result) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for series in result.series:
         table.add_row(series.candidate.name, series.candidate.gives)
+        for name, value in series.extra.items():
+            table.add_row("", f"{name}: {_number(value)}")
     console.print(table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.bench.processors import Usage, wait_for_calm
@@ -54,7 +54,8 @@ class Sample:
 
     `seconds` is wall time, without what the client prepared meanwhile. `is_right`
     says whether the run left exactly the rows that it should and each aggregate's
-    versions without a gap; None where nothing was written.
+    versions without a gap; None where nothing was written. `extra` are figures of
+    this candidate alone, by name.
     """
 
     operations: int
@@ -64,6 +65,7 @@ class Sample:
     is_right: bool | None = None
     footprint: Footprint | None = None
     latencies: Latencies | None = None
+    extra: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -147,6 +149,14 @@ class Series:
             p99=statistics.median(each.p99 for each in found),
             points=tuple(statistics.median(column) for column in columns),
         )
+
+    @property
+    def extra(self) -> dict[str, float]:
+        """Return the median of each figure that only this candidate has."""
+        return {
+            name: statistics.median(each.extra[name] for each in self.samples)
+            for name in self.samples[0].extra
+        }
 
     @property
     def failures(self) -> int:

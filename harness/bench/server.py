@@ -61,14 +61,16 @@ def measured_server(options: Options, *, fill: bool, say: Say) -> Iterator[Bench
 
 
 @contextlib.contextmanager
-def fresh_database(bench: Bench) -> Iterator[str]:
+def fresh_database(
+    bench: Bench, name: str = _RUN, template: str = TEMPLATE
+) -> Iterator[str]:
     """Give a copy of the template: same rows, same size, same pages in memory."""
     with connect(bench.server.uri, autocommit=True) as connection:
-        connection.execute(f"create database {_RUN} template {TEMPLATE}")
+        connection.execute(f"create database {name} template {template}".encode())
         try:
-            yield _RUN
+            yield name
         finally:
-            connection.execute(f"drop database {_RUN} with (force)")
+            connection.execute(f"drop database {name} with (force)".encode())
 
 
 def checkpoint(bench: Bench) -> None:

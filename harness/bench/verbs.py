@@ -13,12 +13,15 @@ from harness.bench.append import append_workloads
 from harness.bench.batch import batch_workloads
 from harness.bench.contention import contention_workloads
 from harness.bench.feed import feed_workloads
-from harness.bench.ledger import ledger_workloads
+from harness.bench.growth import growth_workloads
+from harness.bench.mixed import mixed_workloads
 from harness.bench.options import Numbers
 from harness.bench.projection import projection_workloads
 from harness.bench.rebuild import rebuild_workloads
 from harness.bench.rounds import Workload
+from harness.bench.seal import seal_workloads
 from harness.bench.server import Bench
+from harness.bench.verify import verify_workloads
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,24 @@ VERBS = (
         "append",
         "One event per transaction: append_event, raw INSERT, the article's function.",
         append_workloads,
-        {"rounds": 7, "seconds": 4, "clients": 16, "events": 10_000},
+        {
+            "rounds": 7,
+            "seconds": 4,
+            "clients": 16,
+            "payloads": Numbers((200, 2_000, 20_000)),
+            "events": 10_000,
+        },
     ),
     Verb(
         "batch",
-        "1,000 events per transaction: append_events, append_batch, COPY, INSERT.",
+        "Many events per transaction: append_events, append_batch, COPY, INSERT.",
         batch_workloads,
-        {"rounds": 7, "seconds": 4, "events": 10_000},
+        {
+            "rounds": 5,
+            "seconds": 4,
+            "per_call": Numbers((1, 10, 100, 1_000)),
+            "events": 10_000,
+        },
     ),
     Verb(
         "contention",
@@ -84,9 +98,34 @@ VERBS = (
         is_filled=False,
     ),
     Verb(
-        "ledger",
-        "The ledger: seal, verify, proofs, appends beside the sealer, offline verify.",
-        ledger_workloads,
-        {"rounds": 5, "seconds": 4, "clients": 16, "events": 100_000},
+        "seal",
+        "The ledger: seal beside plain hashing, appends beside the sealer.",
+        seal_workloads,
+        {"rounds": 5, "seconds": 8, "clients": 16, "events": 100_000},
+    ),
+    Verb(
+        "verify",
+        "The ledger: verify_ledger beside plain hashing, proofs, the offline verifier.",
+        verify_workloads,
+        {"rounds": 5, "seconds": 4, "events": 100_000},
+    ),
+    Verb(
+        "mixed",
+        "Reads and appends at once, followed by projections and a consumer; real"
+        " orders.",
+        mixed_workloads,
+        {"rounds": 5, "seconds": 8, "clients": 16, "events": 100_000},
+    ),
+    Verb(
+        "growth",
+        "Appends and reads by the size of the store, up to 10,000,000 events.",
+        growth_workloads,
+        {
+            "rounds": 3,
+            "seconds": 4,
+            "clients": 16,
+            "sizes": Numbers((100_000, 1_000_000, 10_000_000)),
+        },
+        is_filled=False,
     ),
 )

@@ -1,135 +1,97 @@
-"""Measure the offline verifier beside plain Python loops over the same export."""
+"""Measure verify_ledger and proofs over a sealed store, and the offline verifier."""
 
 from __future__ import annotations
 
-import json
-import tempfile
+import itertools
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from pathlib import Path
-from struct import pack, unpack_from
 from typing import Any
-from uuid import UUID
 
-from harness import export, keys, publish
+import psycopg
+
+from harness.bench.offline import offline_workload
 from harness.bench.processors import metered
-from harness.bench.rounds import Candidate, Sample, Workload
-from harness.bench.server import TEMPLATE, Bench
-from harness.verifier.check import Request, verify_export
-from harness.verifier.note import load_keys
+from harness.bench.rounds import Budget, Candidate, Sample, Workload
+from harness.bench.sealing import VERIFY, hashing, number, over_all, seal_all
+from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
+from harness.database import connect
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_SMALL = 10_000  # leaves of the smaller tree for proofs
+
+_PROOF = "select count(*) from evident.inclusion_proof(%s, %s)"
+_SAMPLE = """
+    select e.event_id from evident.event_store as e where e.id <= %s
+    order by md5(e.event_id::text) limit 1000
+"""
+_LEAVES = "select h.leaves from evident.ledger_status as h"
 
 
-def verify_workload(bench: Bench) -> Iterator[Workload]:
-    """Publish and export the template database, and give one workload over that.
+def verify_workloads(bench: Bench) -> Iterator[Workload]:
+    """Give the workloads of `evident bench verify`, each with its own reference.
 
-    Its events must be sealed.
+    The events in the template database are sealed first.
     """
-    with tempfile.TemporaryDirectory(prefix="evident-bench-") as name:
-        folder = Path(name)
-        dsn = bench.server.uri_for(TEMPLATE)
-        key = keys.make_key("example.com/bench", folder / "key")
-        publish.publish(
-            dsn, publish.Publisher(key, folder / "checkpoints", lambda _: None)
-        )
-        log = folder / "log"
-        export.run(dsn, log, None, begin=lambda *_: None, advance=lambda _: None)
-        request = Request(log, load_keys([key.vkey]))
-        yield Workload(
-            "evident verify: an export, one process",
-            "events/s",
-            [
-                Candidate(
-                    "plain loop: lines to leaf hashes",
-                    "reads events.ndjson, builds and hashes each entry; compares"
-                    " nothing",
-                    _timed(bench, lambda: _hash_lines(log)),
-                ),
-                Candidate(
-                    "plain loop: stored entries only",
-                    "hashes the bytes in tile/entries; no event is looked at",
-                    _timed(bench, lambda: _hash_entries(log)),
-                ),
-                Candidate(
-                    "evident verify",
-                    "lines, entries, tiles, roots, signature, versions of each"
-                    " aggregate",
-                    _timed(bench, lambda: _verify(request)),
-                ),
-            ],
-        )
+    with connect(bench.server.uri_for(TEMPLATE), autocommit=True) as connection:
+        seal_all(connection)
+    yield Workload(
+        f"verify: {bench.events:,} events, 1 connection",
+        "events/s",
+        [
+            hashing(bench),
+            Candidate(
+                "verify_ledger",
+                "every leaf, tile and tree head again",
+                over_all(bench, _verify),
+                [Budget(0.5)],
+            ),
+        ],
+    )
+    yield _proofs(bench)
+    yield from offline_workload(bench)
 
 
-def _timed(bench: Bench, work: Callable[[], int]) -> Callable[[], Sample]:
-    """Return a run of `work`, which gives how many events it dealt with."""
+def _proofs(bench: Bench) -> Workload:
+    sizes = sorted({min(_SMALL, bench.events), bench.events})
+    return Workload(
+        "verify: proofs, 1 connection",
+        "proofs/s",
+        [
+            Candidate(
+                f"inclusion_proof, {size:,} leaves",
+                "the path from any leaf to the root",
+                _proving(bench, size),
+                axis=("leaves", size),
+            )
+            for size in sizes
+        ],
+    )
 
+
+def _proving(bench: Bench, size: int) -> Callable[[], Sample]:
     def measure() -> Sample:
-        with metered(bench.server) as usage:
-            start = time.perf_counter()
-            done = work()
-            spent = time.perf_counter() - start
+        with (
+            fresh_database(bench) as database,
+            connect(bench.server.uri_for(database), autocommit=True) as connection,
+        ):
+            events = [row[0] for row in connection.execute(_SAMPLE, [size])]
+            checkpoint(bench)
+            done = found = 0
+            with metered(bench.server) as usage:
+                start = time.perf_counter()
+                for event in itertools.cycle(events):
+                    row = connection.execute(_PROOF, (event, size)).fetchone()
+                    found += row[0] if row else 0
+                    done += 1
+                    if time.perf_counter() - start >= bench.seconds:
+                        break
+                spent = time.perf_counter() - start
         return Sample(
-            operations=done,
-            seconds=spent,
-            usage=usage,
-            is_right=done >= bench.events,
+            operations=done, seconds=spent, usage=usage, is_right=found == done
         )
 
     return measure
 
 
-def _verify(request: Request) -> int:
-    report = verify_export(request)
-    return report.checked if report.exit_code == 0 else 0
-
-
-def _hash_lines(log: Path) -> int:
-    done = 0
-    with (log / "events.ndjson").open(encoding="utf-8") as lines:
-        for line in lines:
-            sha256(b"\x00" + _entry(json.loads(line))).digest()
-            done += 1
-    return done
-
-
-def _entry(event: dict[str, Any]) -> bytes:
-    """Build the leaf's bytes as docs/ledger-spec.md tells, in the plainest way."""
-    moment = datetime.fromisoformat(event["occurred_at"]) - _EPOCH
-    event_type = event["event_type"].encode()
-    recorded_by = event["recorded_by"].encode()
-    return b"".join(
-        (
-            b"evident.event.v1\n",
-            pack(">q", event["id"]),
-            UUID(event["event_id"]).bytes,
-            UUID(event["aggregate_id"]).bytes,
-            pack(">iq", event["version"], moment // _MICROSECOND),
-            pack(">i", len(event_type)),
-            event_type,
-            pack(">i", len(recorded_by)),
-            recorded_by,
-            sha256(event["payload"].encode()).digest(),
-            sha256(event["metadata"].encode()).digest(),
-            bytes(32),
-        )
-    )
-
-
-def _hash_entries(log: Path) -> int:
-    done = 0
-    for file in sorted((log / "tile" / "entries").rglob("*")):
-        if file.is_dir():
-            continue
-        data = file.read_bytes()
-        position = 0
-        while position < len(data):
-            (length,) = unpack_from(">H", data, position)
-            position += 2
-            sha256(b"\x00" + data[position : position + length]).digest()
-            position += length
-            done += 1
-    return done
+def _verify(connection: psycopg.Connection[Any]) -> int:
+    problems = number(connection, VERIFY)
+    return number(connection, _LEAVES) - problems
