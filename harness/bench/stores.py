@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,7 +175,9 @@ def _fill_table(
 
 
 @contextlib.contextmanager
-def changed_settings(server: _Connection, settings: dict[str, str]) -> Iterator[None]:
+def changed_settings(
+    server: _Connection, settings: Mapping[str, str]
+) -> Iterator[None]:
     """Change the server's settings for a while."""
     for name, value in settings.items():
         statement = sql.SQL("alter system set {} = {}")

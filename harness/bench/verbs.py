@@ -21,6 +21,7 @@ from harness.bench.rebuild import rebuild_workloads
 from harness.bench.rounds import Workload
 from harness.bench.seal import seal_workloads
 from harness.bench.server import Bench
+from harness.bench.settings import settings_workloads
 from harness.bench.verify import verify_workloads
 
 
@@ -127,5 +128,12 @@ VERBS = (
             "sizes": Numbers((100_000, 1_000_000, 10_000_000)),
         },
         is_filled=False,
+    ),
+    Verb(
+        "settings",
+        "Appends under settings of the server that a DBA may think of.",
+        settings_workloads,
+        {"rounds": 5, "seconds": 4, "clients": 16, "events": 1_000_000},
+        in_all=False,
     ),
 )
