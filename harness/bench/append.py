@@ -29,7 +29,7 @@ Connection = psycopg.Connection[Any]
 
 NEW = "gen_random_uuid()"
 # Each client has an aggregate of its own, and another one while warming up.
-_OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
+OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
 
 RAW = (
     "insert into bench.event_store (aggregate_id, version, event_type, payload)"
@@ -85,7 +85,7 @@ def append_workloads(bench: Bench) -> list[Workload]:
     connections = f"{bench.clients} connections"
     return [
         _workload(bench, f"append: new aggregates, {connections}", NEW, "0"),
-        _workload(bench, f"append: known versions, {connections}", _OWN, ":v"),
+        _workload(bench, f"append: known versions, {connections}", OWN, ":v"),
     ]
 
 

@@ -15,6 +15,7 @@ from harness.bench.contention import contention_workloads
 from harness.bench.feed import feed_workloads
 from harness.bench.ledger import ledger_workloads
 from harness.bench.options import Numbers
+from harness.bench.peers import peer_workloads
 from harness.bench.projection import projection_workloads
 from harness.bench.rebuild import rebuild_workloads
 from harness.bench.rounds import Workload
@@ -88,5 +89,20 @@ VERBS = (
         "The ledger: seal, verify, proofs, appends beside the sealer, offline verify.",
         ledger_workloads,
         {"rounds": 5, "seconds": 4, "clients": 16, "events": 100_000},
+    ),
+    Verb(
+        "peers",
+        "One event per transaction: beside message-db, Emmett and eventsourcing.",
+        peer_workloads,
+        {
+            "rounds": 7,
+            "seconds": 4,
+            "clients": 16,
+            "events": 10_000,
+            "only": None,
+            "cache": None,
+        },
+        # It fetches packages.
+        in_all=False,
     ),
 )
