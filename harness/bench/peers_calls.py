@@ -1,6 +1,8 @@
 """How other event stores are called, and what their calls guarantee.
 
-What is said of each was read in the source of the tested version, and tried there.
+What is said of each was read in the source of the tested version, and tried there with
+two connections. All are sent as one prepared statement, Emmett's too, whose own client
+writes literals and a transaction around them.
 """
 
 from __future__ import annotations

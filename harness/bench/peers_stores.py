@@ -126,11 +126,11 @@ def _fill(bench: Bench, connection: Connection, store: Store) -> None:
         )
         if version in (1, 10):
             # Else the next versions are looked up without an index.
-            _vacuum(connection, store, "analyze")
-    _vacuum(connection, store, "vacuum (freeze, analyze)")
+            _tend(connection, store, "analyze")
+    _tend(connection, store, "vacuum (freeze, analyze)")
 
 
-def _vacuum(connection: Connection, store: Store, command: str) -> None:
+def _tend(connection: Connection, store: Store, command: str) -> None:
     for table in store.tables:
         name = sql.Identifier(*table.split("."))
         connection.execute(sql.SQL(command + " {}").format(name))
