@@ -30,7 +30,7 @@ Connection = psycopg.Connection[Any]
 
 NEW = "gen_random_uuid()"
 # Each client has an aggregate of its own, and another one while warming up.
-_OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
+OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
 
 RAW = (
     "insert into bench.event_store (aggregate_id, version, event_type, payload)"
@@ -98,7 +98,7 @@ def append_workloads(bench: Bench) -> list[Workload]:
         for size in bench.options.payloads
     ]
     known = _workload(
-        bench, f"append: known versions, {connections}", _OWN, ":v", PAYLOAD
+        bench, f"append: known versions, {connections}", OWN, ":v", PAYLOAD
     )
     return [*by_payload, known]
 

@@ -74,6 +74,25 @@ class Options:
             parser=numbers, metavar="N,N,...", help="Events per call, to compare."
         ),
     ] = Numbers((1,))  # noqa: RUF009
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="NAME,NAME,...",
+            help="Some of raw, article, evident, message-db, emmett, eventsourcing,"
+            " dcb; raw and evident are always there.",
+            show_default=False,
+        ),
+    ] = None
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache",
+            help="Where the others' packages are kept. Default: the user's cache.",
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None
     # Those below are taken by all.
     calm: Annotated[
         int,

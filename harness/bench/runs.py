@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.bench.budgets import Verdict, judge
@@ -39,7 +40,12 @@ def run_verb(verb: Verb, options: Options, say: Say) -> Run:
             )
             print_result(results[-1])
     document = as_json(verb.name, about, set_to, results)
-    document["options"] = {name: getattr(options, name) for name in verb.options}
+    # Where something is kept on this machine does not belong to the figures.
+    document["options"] = {
+        name: value
+        for name in verb.options
+        if not isinstance(value := getattr(options, name), Path)
+    }
     return Run(results, judge(results), document)
 
 

@@ -16,6 +16,7 @@ from harness.bench.feed import feed_workloads
 from harness.bench.growth import growth_workloads
 from harness.bench.mixed import mixed_workloads
 from harness.bench.options import Numbers
+from harness.bench.peers import peer_workloads
 from harness.bench.projection import projection_workloads
 from harness.bench.rebuild import rebuild_workloads
 from harness.bench.rounds import Workload
@@ -134,6 +135,21 @@ VERBS = (
         "Appends under settings of the server that a DBA may think of.",
         settings_workloads,
         {"rounds": 5, "seconds": 4, "clients": 16, "events": 1_000_000},
+        in_all=False,
+    ),
+    Verb(
+        "peers",
+        "One event per transaction: beside message-db, Emmett and eventsourcing.",
+        peer_workloads,
+        {
+            "rounds": 7,
+            "seconds": 4,
+            "clients": 16,
+            "events": 10_000,
+            "only": None,
+            "cache": None,
+        },
+        # It fetches packages.
         in_all=False,
     ),
 )
