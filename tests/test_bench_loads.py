@@ -110,9 +110,9 @@ def test_mixed_ends_with_all_events_followed(major: int, tmp_path: Path) -> None
     )
     assert names(mixture) == [
         "bare tables",
-        "bare tables, a row by hand",
-        "evident, events only",
-        "evident, all of it",
+        "bare, row by hand",
+        "evident, events",
+        "evident, all",
     ]
     assert set(mixture["candidates"][3]["extra"]) == {
         "consumer behind, most",
