@@ -52,7 +52,7 @@ def growth_workloads(bench: Bench) -> Iterator[Workload]:
             )
     stores = fill_stores(bench, sizes)
     yield Workload(
-        "growth: filling by insert ... select, once",
+        "growth: filling by insert ... select, once, by events stored",
         "events/s",
         [
             store.candidate(name, _GROWN, _filled(store, table))
@@ -98,7 +98,7 @@ def _append_workload(
             )
             for store in stores
         ]
-    title = f"growth: {title}, {bench.clients} connections"
+    title = f"growth: {title}, {bench.clients} connections, by events stored"
     return Workload(title, "events/s", candidates)
 
 

@@ -64,9 +64,12 @@ def read_workloads(bench: Bench, stores: Sequence[Store]) -> Iterator[Workload]:
             *_candidates(bench, stores, "bare SELECT", bare),
             *_candidates(bench, stores, f"evident.{name}", script),
         ]
-        yield Workload(f"growth: {title}, 1 connection", unit, candidates)
+        yield Workload(
+            f"growth: {title}, 1 connection, by events stored", unit, candidates
+        )
     yield Workload(
-        "growth: a row of a projection as stored and as replayed, 1 connection",
+        "growth: a row of a projection, stored and replayed, 1 connection, by events"
+        " stored",
         "rows/s",
         _candidates(bench, stores, "evident.project", _VERIFY),
     )

@@ -59,19 +59,19 @@ def mixtures() -> list[Mixture]:
             bare | appends(RAW),
         ),
         Mixture(
-            "bare tables, a row by hand",
+            "bare, row by hand",
             "the row that this statement's author thought of; readers skip events",
             TWIN,
             bare | appends(BY_HAND),
         ),
         Mixture(
-            "evident, events only",
+            "evident, events",
             "exact versions, readers skip nothing; no projection, no consumer",
             STORE,
             ours | appends(EVIDENT),
         ),
         Mixture(
-            "evident, all of it",
+            "evident, all",
             "one projection in the append, one behind it, a consumer that gets each"
             " event once",
             STORE,

@@ -88,7 +88,7 @@ def _label(candidate: Candidate) -> str:
     if candidate.axis is None:
         return candidate.name
     name, value = candidate.axis
-    return candidate.name.removesuffix(f", {value:,.0f} {name}")
+    return candidate.name.removesuffix(f" {name}").removesuffix(f", {value:,.0f}")
 
 
 def _family(workload: Workload) -> str:

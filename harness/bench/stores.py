@@ -75,7 +75,7 @@ class Store:
 
     def named(self, name: str) -> str:
         """Return the name of what is measured here."""
-        return f"{name}, {self.events:,} events"
+        return f"{name}, {self.events:,}"
 
     def candidate(
         self,
