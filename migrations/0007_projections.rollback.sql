@@ -28,7 +28,7 @@ drop function evident.wait_for_projection(text, bigint, interval);
 drop function evident.aggregate_at(uuid, timestamptz);
 drop function evident.project(text, text, text);
 drop function evident.project(text, text, integer, bigint, timestamptz);
-drop function evident.verify_projection(text);
+drop function evident.verify_projection(text, text);
 drop function evident.rebuild_projection(text, integer, integer);
 drop function evident._note_rebuild(evident.projection, integer, integer, text, bigint, bigint, timestamptz);
 drop function evident._fold_round(evident.projection, text, bigint, bigint, bigint);

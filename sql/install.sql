@@ -6883,11 +6883,15 @@ to evident_operator;
 -- cut is consistent while appends and runs go on, and nobody waits. A parked
 -- key is compared up to its failure.
 --
--- The work is in the folds, which are not compiled; so neither is the rest.
+-- The work is in the folds, which are not compiled; so neither is the rest. One key is
+-- an index scan where the key is the aggregate; for others the log is read.
 --
--- Errors: PT404; those of the fold, which is strict here
+-- Errors: PT400, PT404; those of the fold, which is strict here
 
-create or replace function evident.verify_projection(p_name text)
+create or replace function evident.verify_projection(
+    p_name text,
+    p_key text default null
+)
 returns table (key text, stored jsonb, replayed jsonb)
 language plpgsql
 stable
@@ -6901,7 +6905,25 @@ set jit = off
 as $function$
 declare
     v_projection evident.projection := evident._projection(p_name);
+    v_stored text := v_projection.name;
+    v_only text := 'true';
 begin
+    if p_key is not null then
+        begin
+            execute format('select %L::%s', p_key, v_projection.key_type);
+        exception when data_exception then
+            perform evident._refuse_argument(
+                'p_key', 'not a ' || v_projection.key_type,
+                'give a key as the read model has it, or none for all rows'
+            );
+        end;
+        v_only := format('v.key = %L::%s', p_key, v_projection.key_type);
+        v_stored := format(
+            '(select m.* from %s as m where m.%I = %L::%s)',
+            v_projection.name, v_projection.key_column, p_key, v_projection.key_type
+        );
+    end if;
+
     return query execute format(
         $sql$
         with replay as (
@@ -6928,6 +6950,7 @@ begin
                         and f.position <= v.position
                         and f.key = v.key::text
                 )
+                and %8$s
             group by v.key
         )
 
@@ -6948,19 +6971,21 @@ begin
         p_name,
         v_projection.key_column,
         v_projection.key_column,
-        v_projection.name,
-        evident._projection_differs(v_projection, 'r.next_row')
+        v_stored,
+        evident._projection_differs(v_projection, 'r.next_row'),
+        v_only
     );
 end;
 $function$;
 
-comment on function evident.verify_projection(text) is
+comment on function evident.verify_projection(text, text) is
 'The drift: one row for each key where the read model is not what its events fold to,
 with the row as stored and as replayed (null: no row). No rows: they are equal. Blocks
-nobody. Errors: PT404 no such projection, or the fold''s own.';
+nobody. p_key: look at this key alone. Errors: PT400 no such key can be, PT404 no
+such projection, or the fold''s own.';
 
-revoke all on function evident.verify_projection(text) from public;
-grant execute on function evident.verify_projection(text) to
+revoke all on function evident.verify_projection(text, text) from public;
+grant execute on function evident.verify_projection(text, text) to
 evident_operator, evident_auditor;
 -- [end sql/functions/verify_projection.sql]
 -- [begin sql/functions/project.sql]

@@ -795,7 +795,7 @@ values
         evident.rebuild_projection('shop.counted', 1, 2) $$
 ),
 (
-    'evident_auditor', 'verify_projection(text, text)',
+    'evident_auditor', 'verify_projection(text,text)',
     $$ select
         exists (select * from evident.verify_projection('shop.orders_summary')),
         exists (select * from evident.verify_projection('shop.counted')),

@@ -1,5 +1,5 @@
 begin;
-select plan(13);
+select plan(18);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -72,6 +72,47 @@ select is(
     pg_temp.drift('probe.label'),
     '{"red": [null, [3, 4]]}'::jsonb,
     'by key'
+);
+select results_eq(
+    $$ select c.number, v.stored ->> 'notes', v.replayed ->> 'notes'
+    from generate_series(1, 6) as c (number)
+    cross join lateral evident.verify_projection(
+        'probe.note', pg_temp.task(c.number)::text
+    ) as v
+    where v.key = pg_temp.task(c.number)::text
+    order by c.number $$,
+    $$ values (2, '[3, 3]', '[3]'), (3, null, '[4]'), (4, '[5]', null),
+    (5, null, null) $$,
+    'one key alone is told like the others'
+);
+select results_eq(
+    $$ select k.key, v.key, v.replayed -> 'notes'
+    from unnest(array['red', 'blue', 'green']) as k (key)
+    cross join lateral evident.verify_projection('probe.label', k.key) as v $$,
+    $$ values ('red', 'red', '[3, 4]'::jsonb) $$,
+    'also where keys cross aggregates'
+);
+select is(
+    (
+        select count(*)
+        from evident.verify_projection('probe.note', null)
+    ),
+    4::bigint,
+    'no key means all'
+);
+select is(
+    pg_temp.refusal(
+        $q$ select * from evident.verify_projection('probe.note', 'red') $q$
+    ) - array['message', 'hint'],
+    '{"code": "PT400", "detail": {"argument": "p_key", "reason": "not a uuid"}}'::jsonb,
+    'a key that cannot be is refused'
+);
+select is(
+    pg_temp.refusal(
+        $q$ select * from evident.verify_projection('probe.nobody', 'red') $q$
+    ) ->> 'code',
+    'PT404',
+    'the projection comes first'
 );
 select
     evident.rebuild_projection('probe.note'),

@@ -79,6 +79,11 @@ READS: dict[str, list[tuple[str, list[object]]]] = {
         ("select * from evident.verify_projection('shop.orders_summary')", []),
         ("select * from evident.verify_projection('shop.types')", []),
         ("select * from evident.verify_projection('shop.amounts')", []),
+        (
+            "select * from evident.verify_projection('shop.orders_summary', %s)",
+            [str(KNOWN)],
+        ),
+        ("select * from evident.verify_projection('shop.orders_summary', 'x')", []),
         ("select * from evident.verify_projection('nobody')", []),
     ],
     "project": [

@@ -58,7 +58,7 @@ STATEMENTS = {
     "skip_failure": "select evident.skip_failure(%s, %s, %s, %s)",
     "rebuild_projection": "select"
     " evident.rebuild_projection(%s, %s::integer, %s::integer)",
-    "verify_projection": "select count(*) from evident.verify_projection(%s)",
+    "verify_projection": "select count(*) from evident.verify_projection(%s, %s)",
     "project": "select evident.project("
     "%s, %s, %s::integer, %s::bigint, %s::timestamptz)",
     "project at": "select evident.project(%s, %s, %s::text)",
@@ -86,7 +86,6 @@ BY_NAME = (
     "drop_projection",
     "pause_projection",
     "resume_projection",
-    "verify_projection",
     "projection_definition",
 )
 
@@ -113,7 +112,7 @@ CASTS = {
     "retry_failure": "select %s::text, %s::text",
     "skip_failure": "select %s::text, %s::text, %s::text, %s::text",
     "rebuild_projection": "select %s::text, %s::integer, %s::integer",
-    "verify_projection": "select %s::text",
+    "verify_projection": "select %s::text, %s::text",
     "project": "select %s::text, %s::text, %s::integer, %s::bigint, %s::timestamptz",
     "project at": "select %s::text, %s::text, %s::text",
     "aggregate_at": "select %s::uuid, %s::timestamptz",
@@ -225,7 +224,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "retry_failure": st.tuples(_projections, _keys),
     "skip_failure": st.tuples(_projections, _keys, _consumers, _consumers),
     "rebuild_projection": st.tuples(_projections, _integers, _integers),
-    "verify_projection": st.tuples(_projections),
+    "verify_projection": st.tuples(_projections, _keys),
     "project": st.tuples(_projections, _keys, _integers, _integers, _moments),
     "project at": st.tuples(_projections, _keys, st.one_of(_moments, names)),
     "aggregate_at": st.tuples(aggregate_names, _moments),
