@@ -30,6 +30,25 @@ def numbers(text: str) -> Numbers:
     return found
 
 
+class Settings(tuple[tuple[str, str], ...]):
+    """Settings of a server, as `shared_buffers=4GB,wal_compression=on` tells them."""
+
+    def __str__(self) -> str:
+        """Return them as they are written on the command line."""
+        return ",".join(f"{name}={value}" for name, value in self)
+
+
+def setting(text: str) -> Settings:
+    """Read settings, separated by commas."""
+    found = []
+    for word in filter(None, str(text).split(",")):
+        name, equals, value = word.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f"{word!r} is not a setting such as jit=off")
+        found.append((name.strip(), value.strip()))
+    return Settings(found)
+
+
 @dataclass(frozen=True)
 class Options:
     """What a verb was asked for; what it does not take has the value of here.
@@ -107,6 +126,16 @@ class Options:
         int,
         typer.Option("--pg", help="Major version: 18 embedded, others of the system."),
     ] = EMBEDDED_MAJOR
+    set: Annotated[
+        Settings,
+        typer.Option(
+            "--set",
+            parser=setting,
+            metavar="NAME=VALUE,...",
+            help="Settings of the server. Default: PostgreSQL's own.",
+            show_default=False,
+        ),
+    ] = Settings()  # noqa: RUF009
     data: Annotated[
         Path | None,
         typer.Option(
@@ -137,7 +166,7 @@ class Options:
     ] = None
 
 
-SHARED = ("calm", "pg", "data", "json", "check", "plots")
+SHARED = ("calm", "pg", "set", "data", "json", "check", "plots")
 
 
 def option_types() -> dict[str, Any]:

@@ -73,7 +73,8 @@ begin
 end;
 $function$;
 
-create role bench_writer login in role evident_writer, evident_reader;
+create role bench_writer login
+in role evident_writer, evident_reader, evident_auditor;
 grant usage on schema bench to bench_writer;
 grant select, insert on bench.event_store to bench_writer;
 -- The equal table has the store's defaults, which its writer computes itself.

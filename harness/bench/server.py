@@ -32,7 +32,7 @@ class Bench:
 
 @contextlib.contextmanager
 def measured_server(options: Options, *, fill: bool, say: Say) -> Iterator[Bench]:
-    """Start a durable server with default settings and build the template database.
+    """Start a durable server and build the template database.
 
     Without `fill` its event tables hold one event each.
     """
@@ -41,6 +41,7 @@ def measured_server(options: Options, *, fill: bool, say: Say) -> Iterator[Bench
         "fsync": "on",
         "synchronous_commit": "on",
         "max_connections": str(max(100, most + 20)),
+        **dict(options.set),
     }
     events = options.events if fill else 1
     with ephemeral(options.pg, settings, parent=options.data) as server:
