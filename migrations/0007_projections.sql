@@ -1531,11 +1531,11 @@ revoke all on function evident._make_fold(evident.projection) from public;
 -- The first version of an aggregate has no row to look for. For others the row is read,
 -- folded and written where it was found, which costs less than one statement for all.
 -- The last step of a rebuild stops writers of the read model with a lock, so it may
--- change the row after that look. Then the row is no longer there, or has been written
--- by another transaction, and is not written by this one: what follows does the
--- work again, as it does for a row that came or goes. There, reading and writing are
--- one statement, which has its lock on the table before its snapshot; so nothing is
--- ever folded onto a row that a rebuild is about to change.
+-- change the row after that look. Then the row is no longer there, or another
+-- transaction has written it, and this one does not: what follows does the work again,
+-- as it does for a row that came or goes. There, reading and writing are one
+-- statement, which has its lock on the table before its snapshot; so nothing is ever
+-- folded onto a row that a rebuild is about to change.
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
@@ -1658,8 +1658,7 @@ begin
         #variable_conflict use_column
         declare
             v_row %1$s;
-            v_place tid;
-            v_writer xid;
+            v_found record;
             v_message text;
             v_detail text;
         begin
@@ -1676,20 +1675,23 @@ begin
                     return null;
                 end if;
 
-                select s.ctid, s.xmin, %14$s
-                into v_place, v_writer, %15$s
+                select
+                    row(s.*)::%1$s as stored,
+                    s.ctid as place,
+                    s.xmin as writer
+                into v_found
                 from %1$s as s
                 where s.%3$I = new.aggregate_id;
 
                 if found then
                     begin
-                        v_row := %4$s;
+                        v_row := %14$s;
                     %5$s
                     update %1$s as t
-                    set %16$s
+                    set %15$s
                     where
-                        t.ctid = v_place
-                        and t.xmin = v_writer
+                        t.ctid = v_found.place
+                        and t.xmin = v_found.writer
                         and t.%3$I = new.aggregate_id
                         and v_row.%3$I is not null;
                     if found then
@@ -1736,8 +1738,7 @@ begin
             evident._projection_blank(p_projection, 'new.aggregate_id'),
             evident._projection_snapshot(p_projection),
             evident._projection_stored(p_projection, 'new.aggregate_id'),
-            evident._projection_columns(p_projection, 's.%1$s'),
-            evident._projection_columns(p_projection, 'v_row.%1$s'),
+            format(v_step, v_apply, v_pinned, 'v_found.stored', 'new'),
             coalesce(
                 evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
                 format('%1$I = t.%1$I', p_projection.key_column)

@@ -6,5 +6,5 @@ select pg_temp.spoil(
     'lock table races.sync_one in row exclusive mode;',
     ''
 );
-select pg_temp.spoil('races.keep_event_sync_one()', 't.ctid = v_place', 'true');
-select pg_temp.spoil('races.keep_event_sync_one()', 't.xmin = v_writer', 'true');
+select pg_temp.spoil('races.keep_event_sync_one()', 't.ctid = v_found.place', 'true');
+select pg_temp.spoil('races.keep_event_sync_one()', 't.xmin = v_found.writer', 'true');
