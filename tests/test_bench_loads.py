@@ -16,6 +16,12 @@ import pytest
 from harness.bench.payloads import order
 
 
+@pytest.fixture(autouse=True)
+def once(major: int) -> None:
+    if major != 18:
+        pytest.skip("test_bench.py shows that other majors can be measured")
+
+
 def measure(verb: str, major: int, tmp_path: Path, *words: str) -> list[dict[str, Any]]:
     """Run a verb as shortly as can be, and return its workloads."""
     file = tmp_path / "figures.json"
@@ -131,3 +137,28 @@ def test_mixed_ends_with_all_events_followed(major: int, tmp_path: Path) -> None
     for each in purchases["candidates"]:
         assert each["operations"] == [13_830]
         assert each["is_right"]
+
+
+def test_settings_are_compared_with_the_defaults(major: int, tmp_path: Path) -> None:
+    small, large = measure("settings", major, tmp_path, "--events=1000", "--clients=4")
+    for load in (small, large):
+        assert names(load)[0] == "as PostgreSQL comes"
+        assert "wal_compression = pglz" in names(load)
+    assert "synchronous_commit = off" in names(small)
+
+
+def test_the_server_takes_settings_and_shows_them(major: int, tmp_path: Path) -> None:
+    measure("feed", major, tmp_path, "--events=1000", "--set=work_mem=5MB,jit=off")
+    settings = json.loads((tmp_path / "figures.json").read_text())["settings"]
+    assert (settings["work_mem"], settings["jit"]) == ("5MB", "off")
+
+
+def test_what_is_no_setting_is_not_understood() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "bench", "feed", "--set=jit"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2
+    assert "'jit' is not a setting" in done.stderr
