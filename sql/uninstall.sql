@@ -1324,6 +1324,7 @@ drop function evident._is_uuid(jsonb);
 drop function evident._lock_aggregate(uuid);
 drop function evident._announce_append();
 drop function evident._announce_again();
+drop function evident._refuse_version(uuid, integer, integer);
 drop function evident._refuse_versions(jsonb);
 drop function evident._refuse_argument(text, text, text);
 

@@ -25,14 +25,8 @@ begin
     ) as s;
 
     if v_outcome.version is null then
-        perform evident._refuse_versions(
-            jsonb_build_array(
-                jsonb_build_object(
-                    'aggregate_id', p_aggregate_id,
-                    'expected', p_expected_version,
-                    'actual', v_outcome.actual
-                )
-            )
+        perform evident._refuse_version(
+            p_aggregate_id, p_expected_version, v_outcome.actual
         );
     end if;
     return v_outcome.version;

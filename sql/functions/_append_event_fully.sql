@@ -4,6 +4,9 @@
 -- version is not as expected, a rival took it, or the event_id is stored. Says
 -- which, or appends after all when any version will do.
 --
+-- Where many write to one aggregate, most refusals are an exact version that is no
+-- longer the newest: that is asked first. All else costs several times as much.
+--
 -- Errors: PT400, PT404, PT409, PT422
 
 create or replace function evident._append_event_fully(
@@ -21,14 +24,31 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_event constant jsonb := jsonb_build_object(
+    v_actual integer;
+    v_event jsonb;
+    v_problem text[];
+begin
+    if p_expected_version >= 0
+        and p_event_id is null
+        and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
+    then
+        select coalesce(max(e.version), 0) into v_actual
+        from evident.event_store as e
+        where e.aggregate_id = p_aggregate_id;
+        if v_actual <> p_expected_version then
+            perform evident._refuse_version(
+                p_aggregate_id, p_expected_version, v_actual
+            );
+        end if;
+    end if;
+
+    v_event := jsonb_build_object(
         'type', p_event_type,
         'payload', p_payload,
         'metadata', p_metadata,
         'event_id', p_event_id
     );
-    v_problem text[] := evident._event_problem(v_event);
-begin
+    v_problem := evident._event_problem(v_event);
     perform evident._check_aggregate(p_aggregate_id, p_expected_version);
     if v_problem is not null then
         perform evident._refuse_argument(
