@@ -1,6 +1,7 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
 # make trust  every promise at full size, into trust-report.md and .html; ROUNDS=10 for a night
+# make bench  every measurement beside plain SQL and beside others: an hour or two
 # make coverage   which statements of the functions in PL/pgSQL the tests run
 # make lint   the checks that need no server
 # make freeze after editing sql/: paste it into the migrations
@@ -18,12 +19,15 @@ ROUNDS ?= 1
 RUNS := build/trust
 # What the bounded selection in `make test` showed: python -m trust.report reads it.
 BOUNDED := build/trust-bounded
+# Where the figures of `make bench` go; CHECK=--check compares them with the budgets.
+BENCH := build/bench
+CHECK ?=
 # Where `make coverage` counts, and the major that has plpgsql_check.
 COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust lint pgtap pytest coverage freeze system-packages clean
+.PHONY: help demo test trust bench lint pgtap pytest coverage freeze system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -82,6 +86,10 @@ pytest: $(VENV)/.installed-dev
 	done
 	@echo "pytest without a server"
 	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report=$(BOUNDED)/verifier.json
+
+bench: $(VENV)/.installed-dev
+	@mkdir -p $(dir $(BENCH))
+	$(BIN)/evident bench all --json $(BENCH).json --plots $(BENCH) $(CHECK)
 
 # Counting slows down: what fails for that alone is no reason to stop.
 coverage: system-packages

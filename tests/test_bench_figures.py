@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from harness.bench import cli, plots
 from harness.bench.budgets import judge
+from harness.bench.cli import measure_all
 from harness.bench.document import as_json, write_json
 from harness.bench.latencies import PERCENTILES, read_logs, summary
 from harness.bench.options import Options
@@ -29,6 +31,7 @@ from harness.bench.rounds import (
     Workload,
 )
 from harness.bench.runs import Run
+from harness.bench.server import Bench
 from harness.bench.verbs import VERBS, Verb
 from harness.database import Failure
 
@@ -236,3 +239,26 @@ def test_plots_without_matplotlib_are_refused_before_anything_is_measured(
     refused = CliRunner().invoke(cli.app, ["append", f"--plots={tmp_path}"])
     assert isinstance(refused.exception, Failure)
     assert "pip install 'matplotlib" in str(refused.exception.hint)
+
+
+def _nothing(_: Bench) -> list[Workload]:
+    raise Failure("nobody is there", "come back later")
+
+
+def test_all_goes_on_after_a_verb_that_cannot_be_run(
+    major: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feed = next(verb for verb in VERBS if verb.name == "feed")
+    broken = Verb("broken", "", _nothing, {"events": 1})
+    file = tmp_path / "figures.json"
+    given = {"pg": major, "rounds": 1, "seconds": 1, "events": 1000, "json": file}
+
+    measure_all([broken, feed], given)
+
+    shown = capsys.readouterr()
+    assert "left out: broken: nobody is there\ncome back later" in shown.err
+    assert "evident.read_feed" in shown.out
+    assert [verb["verb"] for verb in json.loads(file.read_text())["verbs"]] == ["feed"]
+    with pytest.raises(typer.Exit) as left:
+        measure_all([broken], {**given, "check": True})
+    assert left.value.exit_code == 1

@@ -20,6 +20,7 @@ from harness.bench.plots import require_matplotlib, write_plots
 from harness.bench.report import print_verdicts
 from harness.bench.runs import Run, joined, run_verb
 from harness.bench.verbs import VERBS, Verb
+from harness.database import Failure
 
 
 class _Verbs(TyperGroup):
@@ -59,28 +60,48 @@ def _add_all() -> None:
     verbs = [verb for verb in VERBS if verb.in_all]
 
     def measure(**given: Any) -> None:
-        chosen = {name: value for name, value in given.items() if value is not None}
-        shared = Options(**{name: chosen[name] for name in SHARED if name in chosen})
-        _begin(shared)
-        runs = []
-        for verb in verbs:
-            taken = {
-                name: value
-                for name, value in chosen.items()
-                if name in verb.options or name in SHARED
-            }
-            _say(f"evident bench {verb.name}")
-            runs.append(run_verb(verb, Options(**{**verb.options, **taken}), _say))
-            # Hours of figures are not lost when a later verb fails.
-            if shared.json is not None:
-                write_json(joined(runs), shared.json)
-        _finish(runs, shared)
+        measure_all(verbs, given)
 
     own = {name: default(name) for name in SHARED}
     own |= {name: None for verb in verbs for name in verb.options}
     app.command("all", help="Every verb, one after the other.")(
         _with_options(measure, own)
     )
+
+
+def measure_all(verbs: Sequence[Verb], given: Mapping[str, Any]) -> None:
+    """Run verbs one after the other; one that cannot be run does not stop the rest.
+
+    That is told on stderr, and counts as a missed budget.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    shared = Options(**{name: chosen[name] for name in SHARED if name in chosen})
+    _begin(shared)
+    runs: list[Run] = []
+    left_out: list[str] = []
+    for verb in verbs:
+        taken = {
+            name: value
+            for name, value in chosen.items()
+            if name in verb.options or name in SHARED
+        }
+        _say(f"evident bench {verb.name}")
+        try:
+            runs.append(run_verb(verb, Options(**{**verb.options, **taken}), _say))
+        except Failure as failure:
+            left_out.append(f"{verb.name}: {failure.message}")
+            _say(f"left out: {left_out[-1]}\n{failure.hint or ''}")
+        # Hours of figures are not lost when a later verb fails.
+        if shared.json is not None and runs:
+            write_json(joined(runs), shared.json)
+    try:
+        if runs:
+            _finish(runs, shared)
+    finally:
+        for text in left_out:
+            _say(f"left out: {text}")
+    if left_out and shared.check:
+        raise typer.Exit(1)
 
 
 def _with_options(
