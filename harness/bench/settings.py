@@ -1,8 +1,9 @@
-"""Measure what the server's settings do to appends."""
+"""Measure what the server's settings, and the choice of ids, do to appends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from harness.bench.append import EVIDENT, NEW, single_appends
 from harness.bench.payloads import order
@@ -32,7 +33,13 @@ def settings_workloads(bench: Bench) -> Iterator[Workload]:
         ("whole pages in the log are compressed", {"wal_compression": method})
         for method in _choices(bench, "wal_compression")
     ]
-    yield _workload(bench, title, PAYLOAD, changes)
+    workload = _workload(bench, title, PAYLOAD, changes)
+    in_order = Candidate(
+        "ids of aggregates in time order",
+        "UUID version 7: new ones meet at the end of the index",
+        _append(bench, "evident._uuid_v7()", PAYLOAD),
+    )
+    yield replace(workload, candidates=[*workload.candidates, in_order])
     by_method: list[tuple[str, Settings]] = [
         ("payloads are compressed by another method", {"default_toast_compression": it})
         for it in _choices(bench, "default_toast_compression")
@@ -53,18 +60,22 @@ def settings_workloads(bench: Bench) -> Iterator[Workload]:
 def _workload(
     bench: Bench, title: str, payload: str, changes: list[tuple[str, Settings]]
 ) -> Workload:
-    append = single_appends(
-        bench,
-        EVIDENT.format(aggregate=NEW, version="0"),
-        STORE,
-        clients=bench.clients,
-        payload=payload,
-    )
+    append = _append(bench, NEW, payload)
     candidates = [Candidate("as PostgreSQL comes", "durable", append)]
     for gives, change in changes:
         name = ", ".join(f"{setting} = {value}" for setting, value in change.items())
         candidates.append(Candidate(name, gives, _changed(bench, change, append)))
     return Workload(f"{title}, {bench.clients} connections", "events/s", candidates)
+
+
+def _append(bench: Bench, aggregate: str, payload: str) -> Callable[[], Sample]:
+    return single_appends(
+        bench,
+        EVIDENT.format(aggregate=aggregate, version="0"),
+        STORE,
+        clients=bench.clients,
+        payload=payload,
+    )
 
 
 def _changed(
