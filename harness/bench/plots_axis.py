@@ -95,7 +95,8 @@ def _family(workload: Workload) -> str:
     """Return a title without its verb and without its place on the axis."""
     title, axis = without_verb(workload), workload.axis
     if axis is None:
-        return title
+        # Its candidates have the places, and the axis says so.
+        return re.sub(r", by [\w ]+$", "", title)
     number = rf"(?:{axis[1]:,.0f}|{axis[1]:.0f})"
     # A part that is nothing but the place goes, as `, 4 connections` does.
     title = re.sub(rf"(^|, ){number} \w+(?=, |$)", "", title).removeprefix(", ")
