@@ -65,6 +65,9 @@ def print_result(result: Result) -> None:
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:
     """Print one line for each budget: what was promised, and what came out."""
+    if not verdicts:
+        _console().print("\nNothing is promised here.")
+        return
     table = _table("Budgets: median ratios of rates", "workload", "what")
     for header in ("budget", "ratio", "least .. most"):
         table.add_column(header, justify="right", no_wrap=True)
