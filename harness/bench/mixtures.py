@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.bench.append import EVIDENT, NEW, RAW
+from harness.bench.append import EVIDENT, NEW, OWN, RAW
 from harness.bench.projection import BY_HAND, PAY, REPLACE
 from harness.bench.read_model import HAND, MODEL
 from harness.bench.schema import STORE, TWIN
 
 _ANY = "\\set number random(0, :aggregates - 1)\n"
 _FILLED = "md5('filled/' || :number::text)::uuid"
-# Each client pays for an order of its own, and for another one while warming up.
-_OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
 _PLACE = "\\set after random(0, greatest(0, :events - 50))\n"
 _READ = f"{_ANY}select e.* from evident.read_aggregate({_FILLED}) as e;\n"
 _BARE_READ = (
@@ -42,7 +40,7 @@ class Mixture:
 def mixtures() -> list[Mixture]:
     """Return the mixtures, 70 reads to 30 appends; bare tables are the first."""
     names = {"change": REPLACE, "aggregate": NEW, "version": "0"}
-    paying = {"change": PAY, "aggregate": _OWN, "version": ":v"}
+    paying = {"change": PAY, "aggregate": OWN, "version": ":v"}
     bare = {_BARE_READ: 30, _ROW.format(model=HAND): 30, _BARE_PAGE: 10}
     ours = {_READ: 30, _ROW.format(model=MODEL): 30, _PAGE: 10}
 

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from harness.bench.append import Connection, single_appends
+from harness.bench.append import NEW, OWN, Connection, single_appends
 from harness.bench.footprint import footprinted
 from harness.bench.processors import metered
 from harness.bench.read_model import (
@@ -27,10 +27,6 @@ from harness.database import connect
 _BUDGETS = (Budget(0.70),)
 _BATCH_WARM_UP = 3  # transactions
 _ORDERS = 500  # per batch, with two events each
-
-_NEW = "gen_random_uuid()"
-# Each client has an aggregate of its own, and another one while warming up.
-_OWN = "md5(:run::text || '/' || :client_id::text)::uuid"
 
 _EVIDENT = (
     "select evident.append_event({aggregate}, :event_type, :payload,"
@@ -93,8 +89,8 @@ def projection_workloads(bench: Bench) -> list[Workload]:
     _prepare(bench)
     connections = f"{bench.clients} connections"
     return [
-        _single(bench, f"new aggregates, {connections}", _NEW, "0", CREATED, REPLACE),
-        _single(bench, f"known versions, {connections}", _OWN, ":v", PAID, PAY),
+        _single(bench, f"new aggregates, {connections}", NEW, "0", CREATED, REPLACE),
+        _single(bench, f"known versions, {connections}", OWN, ":v", PAID, PAY),
         Workload(
             f"append of 1,000 events of {_ORDERS} aggregates with one synchronous"
             " projection, 1 connection",
