@@ -90,7 +90,7 @@ _COMPOSED = {
     "drop_projection": 1,
     "project": 2,
     "rebuild_projection": 1,
-    "verify_projection": 1,
+    "verify_projection": 2,
 }
 # What the checker cannot see: columns that `return query execute` sets, an error that
 # is always raised, a count that SQL gives and nobody needs, and functions that must
