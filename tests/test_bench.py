@@ -67,6 +67,8 @@ BUDGETS = {
     "verify": 1,
     "feed": 2,
 }
+# What is also measured on majors that are not the embedded one.
+OTHER_MAJORS = ("append", "feed", "seal")
 # Workloads with the same candidates.
 REPEATS = {"append": 2}
 
@@ -84,6 +86,8 @@ def bench(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_verb_measures_and_shows_each_candidate(
     verb: str, major: int, tmp_path: Path
 ) -> None:
+    if major != 18 and verb not in OTHER_MAJORS:
+        pytest.skip("measured on 18; some verbs show that other majors can be")
     file = tmp_path / "figures.json"
     words = [f"--pg={major}", "--rounds=1", "--events=1000"]
     if verb != "rebuild":

@@ -91,7 +91,8 @@ def test_a_payload_has_the_size_that_was_asked_for(size: int) -> None:
 
 
 def test_a_large_payload_is_counted_with_its_toast(major: int, tmp_path: Path) -> None:
-    load, _ = measure("append", major, tmp_path, "--payload=20000", "--clients=4")
+    words = ["--payload=20000", "--clients=4", "--match=payloads"]
+    (load,) = measure("append", major, tmp_path, *words)
     assert load["axis"] == ["bytes of payload", 20000]
     for each in load["candidates"]:
         assert each["footprint"]["table"] > 4000
@@ -140,15 +141,16 @@ def test_mixed_ends_with_all_events_followed(major: int, tmp_path: Path) -> None
 
 
 def test_settings_are_compared_with_the_defaults(major: int, tmp_path: Path) -> None:
-    small, large = measure("settings", major, tmp_path, "--events=1000", "--clients=4")
-    for load in (small, large):
-        assert names(load)[0] == "as PostgreSQL comes"
-        assert "wal_compression = pglz" in names(load)
-    assert "synchronous_commit = off" in names(small)
-
-
-def test_the_server_takes_settings_and_shows_them(major: int, tmp_path: Path) -> None:
-    measure("feed", major, tmp_path, "--events=1000", "--set=work_mem=5MB,jit=off")
+    words = ["--events=1000", "--clients=4", "--match=events before"]
+    words.append("--set=work_mem=5MB,jit=off")
+    (load,) = measure("settings", major, tmp_path, *words)
+    assert names(load) == [
+        "as PostgreSQL comes",
+        "synchronous_commit = off",
+        "commit_delay = 100",
+        "wal_compression = pglz",
+        "ids of aggregates in time order",
+    ]
     settings = json.loads((tmp_path / "figures.json").read_text())["settings"]
     assert (settings["work_mem"], settings["jit"]) == ("5MB", "off")
 
@@ -162,3 +164,17 @@ def test_what_is_no_setting_is_not_understood() -> None:
     )
     assert done.returncode == 2
     assert "'jit' is not a setting" in done.stderr
+
+
+def test_a_match_that_leaves_no_workload_is_told() -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "harness", "bench", "feed"),
+            *("--events=1000", "--match=nothing"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "no workload of feed has 'nothing' in its title" in done.stderr

@@ -136,6 +136,15 @@ class Options:
             show_default=False,
         ),
     ] = Settings()  # noqa: RUF009
+    match: Annotated[
+        str,
+        typer.Option(
+            "--match",
+            metavar="TEXT",
+            help="Only the workloads whose title contains this.",
+            show_default=False,
+        ),
+    ] = ""
     data: Annotated[
         Path | None,
         typer.Option(
@@ -166,7 +175,7 @@ class Options:
     ] = None
 
 
-SHARED = ("calm", "pg", "set", "data", "json", "check", "plots")
+SHARED = ("calm", "pg", "set", "match", "data", "json", "check", "plots")
 
 
 def option_types() -> dict[str, Any]:

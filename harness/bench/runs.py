@@ -15,6 +15,7 @@ from harness.bench.report import print_facts, print_result
 from harness.bench.rounds import Result, Say, alternate
 from harness.bench.server import measured_server
 from harness.bench.verbs import Verb
+from harness.database import Failure
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,25 @@ class Run:
 
 
 def run_verb(verb: Verb, options: Options, say: Say) -> Run:
-    """Print what it runs on, then each workload as soon as it is measured."""
+    """Print what it runs on, then each workload as soon as it is measured.
+
+    Raises Failure when the options leave none.
+    """
     with measured_server(options, fill=verb.is_filled, say=say) as bench:
         about, set_to = facts(bench), settings(bench)
         print_facts({**about, "settings": ", ".join(map(" ".join, set_to.items()))})
         results = []
         for workload in verb.workloads(bench):
+            if options.match not in workload.title:
+                continue
             results.append(
                 alternate(
                     workload, rounds=options.rounds, calm=options.calm / 100, say=say
                 )
             )
             print_result(results[-1])
+    if not results:
+        raise Failure(f"no workload of {verb.name} has {options.match!r} in its title")
     document = as_json(verb.name, about, set_to, results)
     # Where something is kept on this machine does not belong to the figures.
     document["options"] = {
