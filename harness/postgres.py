@@ -112,11 +112,17 @@ class Server:
         self.start()
 
     def crash(self) -> None:
-        """Kill every process of the server at once; start() then recovers."""
+        """Kill every process of the server at once; start() then recovers.
+
+        They are stopped before the first one dies, as in a machine that dies. A backend
+        that sees its postmaster die gives up waiting for a standby, and others that
+        still live could read what it committed.
+        """
         while processes := self._processes():
-            for pid in processes:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                for pid in processes:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
             time.sleep(0.005)
 
     def kill(self) -> None:
