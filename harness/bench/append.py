@@ -80,6 +80,9 @@ WAYS = (
     ),
 )
 
+# The limit, and what is promised beside it.
+PAIR = tuple(way for way in WAYS if way.command in (RAW, EVIDENT))
+
 
 def append_workloads(bench: Bench) -> list[Workload]:
     """Return the workloads of `evident bench append`; raw INSERT is the reference."""

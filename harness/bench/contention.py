@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from harness.bench.append import EVIDENT, NEW, RAW, WAYS, single_appends
+from harness.bench.append import EVIDENT, NEW, PAIR, single_appends
 from harness.bench.rounds import Candidate, Workload
 from harness.bench.schema import STORE
 from harness.bench.server import Bench
@@ -17,16 +17,13 @@ def contention_workloads(bench: Bench) -> Iterator[Workload]:
     """Give the workloads of `evident bench contention`, each with its own reference."""
     for clients in bench.options.connections:
         yield _by_connections(bench, clients)
-    for workload in OTHERS:
-        yield workload(bench)
+    yield _hot(bench)
     yield from spread_workloads(bench)
 
 
 def _by_connections(bench: Bench, clients: int) -> Workload:
     candidates = []
-    for way in WAYS:
-        if way.command not in (RAW, EVIDENT):
-            continue
+    for way in PAIR:
         command = way.command.format(aggregate=NEW, version="0")
         measure = single_appends(bench, command, way.table, clients=clients)
         candidates.append(Candidate(way.name, way.gives, measure))
@@ -54,7 +51,3 @@ def _hot(bench: Bench) -> Workload:
 
 def _connections(clients: int) -> str:
     return f"{clients} connection{'s' if clients > 1 else ''}"
-
-
-# What is measured at one number of connections.
-OTHERS: tuple[Callable[[Bench], Workload], ...] = (_hot,)

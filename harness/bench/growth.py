@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from harness.bench.append import EVIDENT, NEW, RAW, WAYS
+from harness.bench.append import NEW, PAIR
 from harness.bench.footprint import footprinted
 from harness.bench.growth_reads import read_workloads
 from harness.bench.pgbench import pgbench
@@ -83,9 +83,7 @@ def _append_workload(
     script: str = "",
 ) -> Workload:
     candidates = []
-    for way in WAYS:
-        if way.command not in (RAW, EVIDENT):
-            continue
+    for way in PAIR:
         command = way.command.format(aggregate=aggregate, version=version)
         flat = [Budget(_FLAT, of=stores[0].named(way.name))]
         is_ours = way.table == STORE

@@ -29,11 +29,11 @@ def settings_workloads(bench: Bench) -> Iterator[Workload]:
         ("an answer before the log is on the disk", {"synchronous_commit": "off"}),
         ("a commit waits for company, at most 100 µs", {"commit_delay": "100"}),
     ]
-    changes += [
+    pages: list[tuple[str, Settings]] = [
         ("whole pages in the log are compressed", {"wal_compression": method})
         for method in _choices(bench, "wal_compression")
     ]
-    workload = _workload(bench, title, PAYLOAD, changes)
+    workload = _workload(bench, title, PAYLOAD, [*changes, *pages])
     in_order = Candidate(
         "ids of aggregates in time order",
         "UUID version 7: new ones meet at the end of the index",
@@ -46,14 +46,14 @@ def settings_workloads(bench: Bench) -> Iterator[Workload]:
     ]
     by_method += [
         (f"{gives}; {by_method[-1][0]}", {**change, **by_method[-1][1]})
-        for gives, change in changes[2:]
+        for gives, change in pages
         if by_method
     ]
     yield _workload(
         bench,
         f"settings: payloads of {_LARGE:,} bytes",
         order(_LARGE),
-        [*changes[2:], *by_method],
+        [*pages, *by_method],
     )
 
 
