@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
 from harness.bench.rounds import Budget, Candidate, Sample, Workload
-from harness.bench.schema import aggregates
+from harness.bench.schema import FILLED, aggregates
 from harness.bench.server import Bench, checkpoint, fresh_database
 
 _PAGE = 1000  # events
@@ -15,7 +15,6 @@ _WARM_UP = 50  # transactions
 
 _CHOOSE_PAGE = f"\\set after {_PAGE} * random(0, :pages - 1)\n"
 _CHOOSE_AGGREGATE = "\\set number random(0, :aggregates - 1)\n"
-_AGGREGATE = "md5('filled/' || :number::text)::uuid"
 
 _BARE_PAGE = (
     "select e.* from evident.event_store as e where e.id > :after"
@@ -24,9 +23,9 @@ _BARE_PAGE = (
 _FEED_PAGE = f"select e.* from evident.read_feed(:after, {_PAGE}) as e;\n"
 _BARE_AGGREGATE = (
     "select e.* from evident.event_store as e"
-    f" where e.aggregate_id = {_AGGREGATE} order by e.version;\n"
+    f" where e.aggregate_id = {FILLED} order by e.version;\n"
 )
-_READ_AGGREGATE = f"select e.* from evident.read_aggregate({_AGGREGATE}) as e;\n"
+_READ_AGGREGATE = f"select e.* from evident.read_aggregate({FILLED}) as e;\n"
 
 
 def feed_workloads(bench: Bench) -> Iterator[Workload]:

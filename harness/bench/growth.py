@@ -12,7 +12,7 @@ from harness.bench.pgbench import pgbench
 from harness.bench.processors import metered
 from harness.bench.read_model import PAID
 from harness.bench.rounds import Budget, Sample, Workload
-from harness.bench.schema import PAYLOAD, STORE, TWIN
+from harness.bench.schema import FILLED, PAYLOAD, STORE, TWIN
 from harness.bench.server import Bench, checkpoint
 from harness.bench.stores import Store, changed_settings, fill_stores, writable
 from harness.bench.tables import count_after, has_dense_versions_after, last_id
@@ -28,7 +28,6 @@ _WARM_UP = 100  # transactions per client
 _TURN = (
     "\\set number (:k % :each) * :clients + :client_id\n\\set v :base + :k / :each\n"
 )
-_EXISTING = "md5('filled/' || :number::text)::uuid"
 
 _FLAT = 0.8  # of the rate: at most 1.25 times the cost
 _GROWN = "without full page writes meanwhile; the log with vacuum (freeze)"
@@ -62,7 +61,7 @@ def growth_workloads(bench: Bench) -> Iterator[Workload]:
     )
     yield _append_workload(bench, stores, "new aggregates", NEW, "0")
     title = "known versions over all aggregates"
-    yield _append_workload(bench, stores, title, _EXISTING, ":v", _TURN)
+    yield _append_workload(bench, stores, title, FILLED, ":v", _TURN)
     # What is left when no page goes to the log as a whole. Long after a checkpoint
     # most appends are like this, and right after it like those before.
     title += ", full_page_writes off"
@@ -70,7 +69,7 @@ def growth_workloads(bench: Bench) -> Iterator[Workload]:
         connect(bench.server.uri, autocommit=True) as server,
         changed_settings(server, {"full_page_writes": "off"}),
     ):
-        yield _append_workload(bench, stores, title, _EXISTING, ":v", _TURN)
+        yield _append_workload(bench, stores, title, FILLED, ":v", _TURN)
     yield from read_workloads(bench, stores)
 
 

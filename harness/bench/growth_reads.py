@@ -8,6 +8,7 @@ from harness.bench.pgbench import Outcome, pgbench
 from harness.bench.processors import metered
 from harness.bench.read_model import MODEL
 from harness.bench.rounds import Budget, Candidate, Sample, Workload
+from harness.bench.schema import FILLED
 from harness.bench.server import Bench, checkpoint
 from harness.bench.stores import Store
 from harness.database import connect
@@ -17,21 +18,20 @@ _WARM_UP = 50  # transactions
 
 _ANY_PLACE = f"\\set after random(0, greatest(0, :events - {_PAGE}))\n"
 _ANY_AGGREGATE = "\\set number random(0, :aggregates - 1)\n"
-_KEY = "md5('filled/' || :number::text)::uuid"
 
 _FEED = f"{_ANY_PLACE}select e.* from evident.read_feed(:after, {_PAGE}) as e;\n"
 _BARE_FEED = (
     f"{_ANY_PLACE}select e.* from evident.event_store as e where e.id > :after"
     f" order by e.id limit {_PAGE};\n"
 )
-_AGGREGATE = f"{_ANY_AGGREGATE}select e.* from evident.read_aggregate({_KEY}) as e;\n"
+_AGGREGATE = f"{_ANY_AGGREGATE}select e.* from evident.read_aggregate({FILLED}) as e;\n"
 _BARE_AGGREGATE = (
     f"{_ANY_AGGREGATE}select e.* from evident.event_store as e"
-    f" where e.aggregate_id = {_KEY} order by e.version;\n"
+    f" where e.aggregate_id = {FILLED} order by e.version;\n"
 )
 _VERIFY = (
     f"{_ANY_AGGREGATE}select count(*)"
-    f" from evident.verify_projection('{MODEL}', {_KEY}::text);\n"
+    f" from evident.verify_projection('{MODEL}', {FILLED}::text);\n"
 )
 _SAMPLE = 20  # keys
 _OURS = "the same at any size"

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from harness.bench.append import EVIDENT, NEW, OWN, RAW
 from harness.bench.projection import BY_HAND, PAY, REPLACE
 from harness.bench.read_model import HAND, MODEL
-from harness.bench.schema import STORE, TWIN
+from harness.bench.schema import FILLED, STORE, TWIN
 
 _ANY = "\\set number random(0, :aggregates - 1)\n"
-_FILLED = "md5('filled/' || :number::text)::uuid"
 _PLACE = "\\set after random(0, greatest(0, :events - 50))\n"
-_READ = f"{_ANY}select e.* from evident.read_aggregate({_FILLED}) as e;\n"
+_READ = f"{_ANY}select e.* from evident.read_aggregate({FILLED}) as e;\n"
 _BARE_READ = (
     f"{_ANY}select e.* from bench.event_store as e"
-    f" where e.aggregate_id = {_FILLED} order by e.version;\n"
+    f" where e.aggregate_id = {FILLED} order by e.version;\n"
 )
-_ROW = f"{_ANY}select t.* from {{model}} as t where t.aggregate_id = {_FILLED};\n"
+_ROW = f"{_ANY}select t.* from {{model}} as t where t.aggregate_id = {FILLED};\n"
 _PAGE = f"{_PLACE}select e.* from evident.read_feed(:after, 50) as e;\n"
 _BARE_PAGE = (
     f"{_PLACE}select e.* from bench.event_store as e where e.id > :after"

@@ -71,7 +71,7 @@ def _round(bench: Bench) -> dict[str, Sample]:
         with connect(dsn, autocommit=True) as connection:
             with step("other projections"):
                 for (name,) in connection.execute(_ASYNC).fetchall():
-                    while _one(connection, _RUN, name, _LIMIT):
+                    while number(connection, _RUN, name, _LIMIT):
                         pass
             with step("seal"):
                 sealed = seal_all(connection)
@@ -79,7 +79,7 @@ def _round(bench: Bench) -> dict[str, Sample]:
                 problems = number(connection, VERIFY)
             with step("drift check"):
                 problems += sum(
-                    _one(connection, _DRIFT, name)
+                    number(connection, _DRIFT, name)
                     for (name,) in connection.execute(_NAMES).fetchall()
                 )
             stored = count(connection, STORE)
@@ -94,9 +94,3 @@ def _round(bench: Bench) -> dict[str, Sample]:
         )
         for name, (seconds, usage) in taken.items()
     }
-
-
-def _one(connection: _Connection, query: str, *values: object) -> int:
-    row = connection.execute(query.encode(), values).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -12,6 +12,8 @@ WRITER = "bench_writer"
 STORE = "evident.event_store"
 TWIN = "bench.event_store"
 EVENT_TYPE = "OrderCreated"
+# For pgbench: an aggregate of the filled tables, by its number.
+FILLED = "md5('filled/' || :number::text)::uuid"
 # About 0.2 kB, as an order with its lines may have.
 PAYLOAD = json.dumps(
     {

@@ -77,8 +77,8 @@ def is_sealed_well(connection: _Connection) -> bool:
     return number(connection, VERIFY) == 0
 
 
-def number(connection: _Connection, query: str) -> int:
+def number(connection: _Connection, query: str, *values: object) -> int:
     """Return the one number that a query gives."""
-    row = connection.execute(query.encode()).fetchone()
+    row = connection.execute(query.encode(), values or None).fetchone()
     assert row is not None
     return int(row[0])
