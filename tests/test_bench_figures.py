@@ -73,8 +73,9 @@ def result(
 
 
 def run(*results: Result, verb: str = "append") -> Run:
-    document = as_json(verb, {"server": "none"}, {"fsync": "on"}, results)
-    return Run(list(results), judge(results), document)
+    verdicts = judge(results)
+    document = as_json(verb, {"server": "none"}, {"fsync": "on"}, results, verdicts)
+    return Run(list(results), verdicts, document)
 
 
 def test_a_budget_is_about_the_median_of_the_ratios_by_round() -> None:

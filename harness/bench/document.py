@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.bench.budgets import judge
+from harness.bench.budgets import Verdict
 from harness.bench.latencies import PERCENTILES
 from harness.bench.rounds import Result, Series
 
@@ -22,6 +22,7 @@ def as_json(
     facts: Mapping[str, str],
     settings: Mapping[str, str],
     results: Sequence[Result],
+    verdicts: Sequence[Verdict],
 ) -> dict[str, Any]:
     """Return all figures, round by round, as a JSON object.
 
@@ -42,7 +43,7 @@ def as_json(
             }
             for result in results
         ],
-        "budgets": [verdict.as_json() for verdict in judge(results)],
+        "budgets": [verdict.as_json() for verdict in verdicts],
     }
 
 

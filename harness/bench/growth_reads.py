@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from harness.bench.pgbench import Outcome, pgbench
-from harness.bench.processors import metered
 from harness.bench.read_model import MODEL
-from harness.bench.rounds import Budget, Candidate, Sample, Workload
+from harness.bench.reads import (
+    ANY_AGGREGATE,
+    BARE_AGGREGATE,
+    BARE_PAGE,
+    FEED_PAGE,
+    PAGE,
+    READ_AGGREGATE,
+    reader,
+)
+from harness.bench.rounds import Budget, Candidate, Workload
 from harness.bench.schema import FILLED
-from harness.bench.server import Bench, checkpoint
+from harness.bench.server import Bench
 from harness.bench.stores import Store
 from harness.database import connect
 
-_PAGE = 1000  # events
-_WARM_UP = 50  # transactions
-
-_ANY_PLACE = f"\\set after random(0, greatest(0, :events - {_PAGE}))\n"
-_ANY_AGGREGATE = "\\set number random(0, :aggregates - 1)\n"
-
-_FEED = f"{_ANY_PLACE}select e.* from evident.read_feed(:after, {_PAGE}) as e;\n"
-_BARE_FEED = (
-    f"{_ANY_PLACE}select e.* from evident.event_store as e where e.id > :after"
-    f" order by e.id limit {_PAGE};\n"
-)
-_AGGREGATE = f"{_ANY_AGGREGATE}select e.* from evident.read_aggregate({FILLED}) as e;\n"
-_BARE_AGGREGATE = (
-    f"{_ANY_AGGREGATE}select e.* from evident.event_store as e"
-    f" where e.aggregate_id = {FILLED} order by e.version;\n"
-)
+_ANY_PLACE = f"\\set after random(0, greatest(0, :events - {PAGE}))\n"
 _VERIFY = (
-    f"{_ANY_AGGREGATE}select count(*)"
+    f"{ANY_AGGREGATE}select count(*)"
     f" from evident.verify_projection('{MODEL}', {FILLED}::text);\n"
 )
 _SAMPLE = 20  # keys
@@ -46,13 +39,19 @@ def read_workloads(bench: Bench, stores: Sequence[Store]) -> Iterator[Workload]:
     is what reads promise at any size: nearly the bare SELECT's rate.
     """
     for title, unit, bare, name, script in (
-        ("any 1,000 events of the feed", "pages/s", _BARE_FEED, "read_feed", _FEED),
+        (
+            "any 1,000 events of the feed",
+            "pages/s",
+            _ANY_PLACE + BARE_PAGE,
+            "read_feed",
+            _ANY_PLACE + FEED_PAGE,
+        ),
         (
             "all events of any aggregate",
             "aggregates/s",
-            _BARE_AGGREGATE,
+            BARE_AGGREGATE,
             "read_aggregate",
-            _AGGREGATE,
+            READ_AGGREGATE,
         ),
     ):
         candidates = [
@@ -77,7 +76,13 @@ def _candidates(
         store.candidate(
             name,
             _THEIRS if is_bare else _OURS,
-            _reader(bench, store, script, checks=script is _VERIFY),
+            reader(
+                bench,
+                store.database,
+                script,
+                {"events": store.events, "aggregates": store.aggregates},
+                partial(_is_kept, bench, store) if script is _VERIFY else None,
+            ),
             (
                 []
                 if is_bare or script is _VERIFY
@@ -86,41 +91,6 @@ def _candidates(
         )
         for store in stores
     ]
-
-
-def _reader(
-    bench: Bench, store: Store, script: str, *, checks: bool
-) -> Callable[[], Sample]:
-    def measure() -> Sample:
-        variables: dict[str, str | int] = {
-            "events": store.events,
-            "aggregates": store.aggregates,
-        }
-
-        def run(transactions: int | None = None) -> Outcome:
-            return pgbench(
-                bench,
-                store.database,
-                script,
-                clients=1,
-                variables=variables,
-                transactions=transactions,
-            )
-
-        run(_WARM_UP)
-        checkpoint(bench)
-        with metered(bench.server) as usage:
-            outcome = run()
-        return Sample(
-            operations=outcome.transactions,
-            seconds=outcome.transactions / outcome.rate,
-            usage=usage,
-            failures=outcome.aborted,
-            is_right=_is_kept(bench, store) if checks else None,
-            latencies=outcome.latencies,
-        )
-
-    return measure
 
 
 def _is_kept(bench: Bench, store: Store) -> bool:

@@ -47,14 +47,15 @@ def run_verb(verb: Verb, options: Options, say: Say) -> Run:
             print_result(results[-1])
     if not results:
         raise Failure(f"no workload of {verb.name} has {options.match!r} in its title")
-    document = as_json(verb.name, about, set_to, results)
+    verdicts = judge(results)
+    document = as_json(verb.name, about, set_to, results, verdicts)
     # Where something is kept on this machine does not belong to the figures.
     document["options"] = {
         name: value
         for name in verb.options
         if not isinstance(value := getattr(options, name), Path)
     }
-    return Run(results, judge(results), document)
+    return Run(results, verdicts, document)
 
 
 def joined(runs: Iterable[Run]) -> dict[str, Any]:
