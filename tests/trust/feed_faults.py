@@ -76,10 +76,13 @@ def run_under_faults(
 def end_sessions(
     done: Faulty, store: Store, progress: Progress, share: float, more: float
 ) -> None:
-    """Go on to a share of all events and one more, and end sessions on the way."""
+    """Go on behind a share of all events, by nearly `more`, ending sessions on the way.
+
+    The rest is for after the crash: with nothing left to write no reader would go on.
+    """
     with contextlib.closing(store.db.connect(autocommit=True)) as observer:
         for step in range(1, SESSIONS + 1):
-            progress.wait_for(share + more * step / SESSIONS)
+            progress.wait_for(share + more * step / (SESSIONS + 1))
             done.ended_sessions += observer.execute(VICTIM, [LOGIN]).rowcount
 
 
