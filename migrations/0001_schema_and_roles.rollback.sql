@@ -17,8 +17,8 @@ declare
     v_role text;
 begin
     foreach v_role in array array[
-        'evident_auditor', 'evident_operator', 'evident_writer',
-        'evident_reader', 'evident_owner'
+        'evident_auditor', 'evident_monitor', 'evident_operator', 'evident_consumer',
+        'evident_reader', 'evident_writer', 'evident_projector', 'evident_owner'
     ]
     loop
         if exists (

@@ -1,7 +1,7 @@
--- The schema, its five roles and evident.version().
+-- The schema, its eight roles and evident.version().
 --
 -- Locks: none that others would notice. Rollback loses no events, but it loses who
--- was granted the five roles.
+-- was granted the eight roles.
 --
 -- Runs as a superuser, or as a role with CREATEROLE and CREATE on the database.
 -- Roles belong to the whole cluster: those that exist already, because another
@@ -47,29 +47,31 @@ begin
         select *
         from (values
             ('evident_owner', 'owns every object of evident; nobody logs in as it'),
+            ('evident_projector', 'owns read models, their schemas and folds, which '
+            'run as it; nobody logs in as it'),
             ('evident_writer', 'may append events'),
             ('evident_reader', 'may read events, the feed and the read models'),
+            ('evident_consumer', 'may claim, confirm, release and park events'),
             ('evident_operator', 'runs projections, seals and watches the store'),
+            ('evident_monitor', 'may read health and status, but no event'),
             ('evident_auditor', 'may read the ledger and export it')
         ) as r (name, purpose)
     loop
         continue when to_regrole(v_role.name) is not null;
         execute format('create role %I nologin', v_role.name);
         execute format('comment on role %I is %L', v_role.name, v_role.purpose);
-        if v_role.name in ('evident_operator', 'evident_auditor') then
-            execute format('grant evident_reader to %I', v_role.name);
-        end if;
     end loop;
 
-    -- Whoever migrates must be able to become the owner. From 16 on the creator of
-    -- a role is its administrator but not, of itself, allowed to set it.
+    -- Whoever migrates must be able to become the owner, and the one of read models.
+    -- From 16 on the creator of a role is its administrator but not, of itself,
+    -- allowed to set it.
     if not (
         select s.rolsuper
         from pg_catalog.pg_roles as s
         where s.rolname = current_user
     ) then
         execute format(
-            'grant evident_owner to %I%s',
+            'grant evident_owner, evident_projector to %I%s',
             current_user,
             case
                 when current_setting('server_version_num')::integer >= 160000
@@ -91,7 +93,8 @@ comment on schema evident is
 'projections and a ledger.';
 
 grant usage on schema evident to
-evident_writer, evident_reader, evident_operator, evident_auditor;
+evident_projector, evident_writer, evident_reader, evident_consumer,
+evident_operator, evident_monitor, evident_auditor;
 
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.

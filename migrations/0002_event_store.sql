@@ -128,8 +128,12 @@ comment on column evident.event_store.occurred_at is
 comment on column evident.event_store.recorded_by is
 'The login that appended the event (session_user).';
 
-grant select on table evident.event_store to evident_reader;
-grant select on sequence evident.event_store_id_seq to evident_reader;
+-- Rights are granted to each role outright: a membership would be somebody's to take
+-- away. evident_projector runs folds, which see events.
+grant select on table evident.event_store to
+evident_reader, evident_operator, evident_auditor, evident_projector;
+grant select on sequence evident.event_store_id_seq to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.

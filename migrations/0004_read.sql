@@ -29,7 +29,8 @@ comment on function evident.aggregate_version(uuid) is
 'The newest version of one aggregate, 0 when it has no events.';
 
 revoke all on function evident.aggregate_version(uuid) from public;
-grant execute on function evident.aggregate_version(uuid) to evident_reader;
+grant execute on function evident.aggregate_version(uuid) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/aggregate_version.sql]
 -- [begin sql/functions/read_aggregate.sql]
 -- evident.read_aggregate: the events of one aggregate, by version.
@@ -61,8 +62,8 @@ to p_to_version, both included; null leaves that end open. No rows when there
 are none.';
 
 revoke all on function evident.read_aggregate(uuid, integer, integer) from public;
-grant execute on function evident.read_aggregate(uuid, integer, integer)
-to evident_reader;
+grant execute on function evident.read_aggregate(uuid, integer, integer) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/read_aggregate.sql]
 -- [begin sql/functions/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
@@ -243,8 +244,8 @@ yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
 transaction at REPEATABLE READ or SERIALIZABLE.';
 
 revoke all on function evident.read_feed(bigint, integer, text[]) from public;
-grant execute on function evident.read_feed(bigint, integer, text[])
-to evident_reader;
+grant execute on function evident.read_feed(bigint, integer, text[]) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/read_feed.sql]
 -- [begin sql/functions/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.

@@ -25,7 +25,8 @@ comment on column evident.feed_stamp.position is
 'All events at or below it were committed before this row was; see stamp_position.';
 
 -- safe_position reads it with its caller's rights.
-grant select on table evident.feed_stamp to evident_reader;
+grant select on table evident.feed_stamp to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 
 insert into evident.feed_stamp (position) values (0);
 
@@ -164,7 +165,8 @@ position that stamp_position has stored, 0 without one. Errors: PT400 at REPEATA
 READ and SERIALIZABLE.';
 
 revoke all on function evident.safe_position() from public;
-grant execute on function evident.safe_position() to evident_reader;
+grant execute on function evident.safe_position() to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/safe_position.sql]
 -- [begin sql/functions/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
@@ -244,7 +246,8 @@ between them), and who holds the feed back: holder_pid, holder_name
 event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 
 revoke all on table evident.feed_status from public;
-grant select on table evident.feed_status to evident_reader;
+grant select on table evident.feed_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/feed_status.sql]
 -- [begin sql/functions/stamp_position.sql]
 -- evident.stamp_position: store the safe position, for standbys and for waiters.
@@ -751,8 +754,8 @@ SERIALIZABLE; PT404 no such consumer.';
 
 revoke all on function evident.claim_events(text, text, integer, interval)
 from public;
-grant execute on function evident.claim_events(text, text, integer, interval)
-to evident_operator;
+grant execute on function evident.claim_events(text, text, integer, interval) to
+evident_consumer, evident_operator;
 -- [end sql/functions/claim_events.sql]
 -- [begin sql/functions/confirm_events.sql]
 -- evident.confirm_events: say that claimed events are dealt with, up to one id.
@@ -828,8 +831,8 @@ consumer, PT423 the partition was claimed by another since.';
 
 revoke all on function evident.confirm_events(text, integer, bigint, bigint)
 from public;
-grant execute on function evident.confirm_events(text, integer, bigint, bigint)
-to evident_operator;
+grant execute on function evident.confirm_events(text, integer, bigint, bigint) to
+evident_consumer, evident_operator;
 -- [end sql/functions/confirm_events.sql]
 -- [begin sql/functions/release_events.sql]
 -- evident.release_events: give claimed events back that are not confirmed.
@@ -872,8 +875,8 @@ claim at once. The same call again does nothing. Errors: PT400 invalid argument,
 no such consumer, PT423 the partition was claimed by another since.';
 
 revoke all on function evident.release_events(text, integer, bigint) from public;
-grant execute on function evident.release_events(text, integer, bigint)
-to evident_operator;
+grant execute on function evident.release_events(text, integer, bigint) to
+evident_consumer, evident_operator;
 -- [end sql/functions/release_events.sql]
 -- [begin sql/functions/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
@@ -902,7 +905,8 @@ that is not confirmed: worker, epoch, lease_expires_at, is_leased. Readable at R
 COMMITTED.';
 
 revoke all on table evident.consumer_status from public;
-grant select on table evident.consumer_status to evident_reader;
+grant select on table evident.consumer_status to
+evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
 -- [end sql/functions/consumer_status.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.

@@ -126,7 +126,7 @@ comment on column evident.projection_rebuild.lock_time is
 grant select on table
 evident.projection, evident.projection_failure, evident.projection_skip,
 evident.projection_rebuild
-to evident_reader;
+to evident_reader, evident_operator, evident_auditor;
 
 -- [begin sql/functions/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
@@ -3700,9 +3700,10 @@ comment on function evident.project(text, text, text) is
 revoke all on function evident.project(text, text, integer, bigint, timestamptz)
 from public;
 revoke all on function evident.project(text, text, text) from public;
-grant execute on function evident.project(text, text, integer, bigint, timestamptz)
-to evident_reader;
-grant execute on function evident.project(text, text, text) to evident_reader;
+grant execute on function evident.project(text, text, integer, bigint, timestamptz) to
+evident_reader, evident_operator, evident_auditor;
+grant execute on function evident.project(text, text, text) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/project.sql]
 -- [begin sql/functions/aggregate_at.sql]
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
@@ -3767,7 +3768,8 @@ by aggregate, with the aggregate''s version then, and the row as JSON. No rows: 
 was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
-grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
+grant execute on function evident.aggregate_at(uuid, timestamptz) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/aggregate_at.sql]
 -- [begin sql/functions/wait_for_projection.sql]
 -- evident.wait_for_projection: wait until a read model holds what was written.
@@ -3857,8 +3859,8 @@ it after the commit, at READ COMMITTED. Parked keys are not waited for. Errors: 
 invalid argument, PT404 no such projection.';
 
 revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
-grant execute on function evident.wait_for_projection(text, bigint, interval)
-to evident_reader;
+grant execute on function evident.wait_for_projection(text, bigint, interval) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/wait_for_projection.sql]
 -- [begin sql/functions/projection_definition.sql]
 -- evident.projection_definition: a fingerprint of what a projection is made of.
@@ -3941,7 +3943,8 @@ now; null when one of them is missing. Where it is not the one that the rows wer
 folded with, the projection is stale. Errors: PT404 no such projection.';
 
 revoke all on function evident.projection_definition(text) from public;
-grant execute on function evident.projection_definition(text) to evident_reader;
+grant execute on function evident.projection_definition(text) to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/projection_definition.sql]
 -- [begin sql/functions/projection_status.sql]
 -- evident.projection_status: how each projection does.
@@ -4011,7 +4014,8 @@ waits; failures (parked keys) and the last_error; how many of the slices of the
 newest rebuild are done, and when. Readable at READ COMMITTED.';
 
 revoke all on table evident.projection_status from public;
-grant select on table evident.projection_status to evident_reader;
+grant select on table evident.projection_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/projection_status.sql]
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, read from the catalog now.

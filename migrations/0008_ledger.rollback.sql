@@ -59,6 +59,9 @@ drop trigger tree_head_history_rows on evident.tree_head;
 drop trigger tree_head_history on evident.tree_head;
 drop trigger ledger_tile_history_rows on evident.ledger_tile;
 drop trigger ledger_tile_history on evident.ledger_tile;
+revoke execute on function evident.guard_status() from evident_operator, evident_auditor, evident_monitor;
+revoke execute on function evident.version() from evident_writer, evident_reader, evident_consumer, evident_operator,
+evident_monitor, evident_auditor;
 
 -- [begin sql/functions/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.

@@ -598,7 +598,7 @@ nothing to compare with.';
 
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to
-evident_operator, evident_auditor;
+evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/guard_status.sql]
 -- [begin sql/functions/leaf_entry.sql]
 -- evident.leaf_entry: the bytes of one event that its leaf in the ledger is made of.
@@ -637,7 +637,8 @@ event_id, aggregate_id, version, occurred_at, event_type, recorded_by, the sha25
 payload and of metadata as text, and 32 zero bytes.';
 
 revoke all on function evident.leaf_entry(evident.event_store) from public;
-grant execute on function evident.leaf_entry(evident.event_store) to evident_reader;
+grant execute on function evident.leaf_entry(evident.event_store) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/leaf_entry.sql]
 -- [begin sql/functions/leaf_hash.sql]
 -- evident.leaf_hash: the hash of one event in the ledger.
@@ -658,7 +659,8 @@ comment on function evident.leaf_hash(evident.event_store) is
 client that keeps it has a receipt: what the ledger must hold for this event.';
 
 revoke all on function evident.leaf_hash(evident.event_store) from public;
-grant execute on function evident.leaf_hash(evident.event_store) to evident_reader;
+grant execute on function evident.leaf_hash(evident.event_store) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/leaf_hash.sql]
 -- [begin sql/functions/_pair_hashes.sql]
 -- evident._pair_hashes: one level of a Merkle tree from the level below.
@@ -2186,7 +2188,8 @@ seconds ago; how many events are not sealed yet; leaves of the newest published
 checkpoint, and when it was published.';
 
 revoke all on table evident.ledger_status from public;
-grant select on table evident.ledger_status to evident_operator, evident_auditor;
+grant select on table evident.ledger_status to
+evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/ledger_status.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
@@ -2209,5 +2212,6 @@ comment on function evident.version() is
 
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
-evident_writer, evident_reader, evident_operator, evident_auditor;
+evident_writer, evident_reader, evident_consumer, evident_operator,
+evident_monitor, evident_auditor;
 -- [end sql/functions/version.sql]

@@ -2,10 +2,10 @@
 -- Run: psql -X -v ON_ERROR_STOP=1 -1 -f sql/install.sql
 
 -- migrations/0001_schema_and_roles.sql
--- The schema, its five roles and evident.version().
+-- The schema, its eight roles and evident.version().
 --
 -- Locks: none that others would notice. Rollback loses no events, but it loses who
--- was granted the five roles.
+-- was granted the eight roles.
 --
 -- Runs as a superuser, or as a role with CREATEROLE and CREATE on the database.
 -- Roles belong to the whole cluster: those that exist already, because another
@@ -51,29 +51,31 @@ begin
         select *
         from (values
             ('evident_owner', 'owns every object of evident; nobody logs in as it'),
+            ('evident_projector', 'owns read models, their schemas and folds, which '
+            'run as it; nobody logs in as it'),
             ('evident_writer', 'may append events'),
             ('evident_reader', 'may read events, the feed and the read models'),
+            ('evident_consumer', 'may claim, confirm, release and park events'),
             ('evident_operator', 'runs projections, seals and watches the store'),
+            ('evident_monitor', 'may read health and status, but no event'),
             ('evident_auditor', 'may read the ledger and export it')
         ) as r (name, purpose)
     loop
         continue when to_regrole(v_role.name) is not null;
         execute format('create role %I nologin', v_role.name);
         execute format('comment on role %I is %L', v_role.name, v_role.purpose);
-        if v_role.name in ('evident_operator', 'evident_auditor') then
-            execute format('grant evident_reader to %I', v_role.name);
-        end if;
     end loop;
 
-    -- Whoever migrates must be able to become the owner. From 16 on the creator of
-    -- a role is its administrator but not, of itself, allowed to set it.
+    -- Whoever migrates must be able to become the owner, and the one of read models.
+    -- From 16 on the creator of a role is its administrator but not, of itself,
+    -- allowed to set it.
     if not (
         select s.rolsuper
         from pg_catalog.pg_roles as s
         where s.rolname = current_user
     ) then
         execute format(
-            'grant evident_owner to %I%s',
+            'grant evident_owner, evident_projector to %I%s',
             current_user,
             case
                 when current_setting('server_version_num')::integer >= 160000
@@ -95,7 +97,8 @@ comment on schema evident is
 'projections and a ledger.';
 
 grant usage on schema evident to
-evident_writer, evident_reader, evident_operator, evident_auditor;
+evident_projector, evident_writer, evident_reader, evident_consumer,
+evident_operator, evident_monitor, evident_auditor;
 
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
@@ -252,8 +255,12 @@ comment on column evident.event_store.occurred_at is
 comment on column evident.event_store.recorded_by is
 'The login that appended the event (session_user).';
 
-grant select on table evident.event_store to evident_reader;
-grant select on sequence evident.event_store_id_seq to evident_reader;
+-- Rights are granted to each role outright: a membership would be somebody's to take
+-- away. evident_projector runs folds, which see events.
+grant select on table evident.event_store to
+evident_reader, evident_operator, evident_auditor, evident_projector;
+grant select on sequence evident.event_store_id_seq to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
@@ -1913,7 +1920,8 @@ comment on function evident.aggregate_version(uuid) is
 'The newest version of one aggregate, 0 when it has no events.';
 
 revoke all on function evident.aggregate_version(uuid) from public;
-grant execute on function evident.aggregate_version(uuid) to evident_reader;
+grant execute on function evident.aggregate_version(uuid) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/aggregate_version.sql]
 -- [begin sql/functions/read_aggregate.sql]
 -- evident.read_aggregate: the events of one aggregate, by version.
@@ -1945,8 +1953,8 @@ to p_to_version, both included; null leaves that end open. No rows when there
 are none.';
 
 revoke all on function evident.read_aggregate(uuid, integer, integer) from public;
-grant execute on function evident.read_aggregate(uuid, integer, integer)
-to evident_reader;
+grant execute on function evident.read_aggregate(uuid, integer, integer) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/read_aggregate.sql]
 -- [begin sql/functions/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
@@ -2127,8 +2135,8 @@ yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
 transaction at REPEATABLE READ or SERIALIZABLE.';
 
 revoke all on function evident.read_feed(bigint, integer, text[]) from public;
-grant execute on function evident.read_feed(bigint, integer, text[])
-to evident_reader;
+grant execute on function evident.read_feed(bigint, integer, text[]) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/read_feed.sql]
 -- [begin sql/functions/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
@@ -2603,7 +2611,8 @@ comment on column evident.feed_stamp.position is
 'All events at or below it were committed before this row was; see stamp_position.';
 
 -- safe_position reads it with its caller's rights.
-grant select on table evident.feed_stamp to evident_reader;
+grant select on table evident.feed_stamp to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 
 insert into evident.feed_stamp (position) values (0);
 
@@ -2742,7 +2751,8 @@ position that stamp_position has stored, 0 without one. Errors: PT400 at REPEATA
 READ and SERIALIZABLE.';
 
 revoke all on function evident.safe_position() from public;
-grant execute on function evident.safe_position() to evident_reader;
+grant execute on function evident.safe_position() to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/safe_position.sql]
 -- [begin sql/functions/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
@@ -2822,7 +2832,8 @@ between them), and who holds the feed back: holder_pid, holder_name
 event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 
 revoke all on table evident.feed_status from public;
-grant select on table evident.feed_status to evident_reader;
+grant select on table evident.feed_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/feed_status.sql]
 -- [begin sql/functions/stamp_position.sql]
 -- evident.stamp_position: store the safe position, for standbys and for waiters.
@@ -3329,8 +3340,8 @@ SERIALIZABLE; PT404 no such consumer.';
 
 revoke all on function evident.claim_events(text, text, integer, interval)
 from public;
-grant execute on function evident.claim_events(text, text, integer, interval)
-to evident_operator;
+grant execute on function evident.claim_events(text, text, integer, interval) to
+evident_consumer, evident_operator;
 -- [end sql/functions/claim_events.sql]
 -- [begin sql/functions/confirm_events.sql]
 -- evident.confirm_events: say that claimed events are dealt with, up to one id.
@@ -3406,8 +3417,8 @@ consumer, PT423 the partition was claimed by another since.';
 
 revoke all on function evident.confirm_events(text, integer, bigint, bigint)
 from public;
-grant execute on function evident.confirm_events(text, integer, bigint, bigint)
-to evident_operator;
+grant execute on function evident.confirm_events(text, integer, bigint, bigint) to
+evident_consumer, evident_operator;
 -- [end sql/functions/confirm_events.sql]
 -- [begin sql/functions/release_events.sql]
 -- evident.release_events: give claimed events back that are not confirmed.
@@ -3450,8 +3461,8 @@ claim at once. The same call again does nothing. Errors: PT400 invalid argument,
 no such consumer, PT423 the partition was claimed by another since.';
 
 revoke all on function evident.release_events(text, integer, bigint) from public;
-grant execute on function evident.release_events(text, integer, bigint)
-to evident_operator;
+grant execute on function evident.release_events(text, integer, bigint) to
+evident_consumer, evident_operator;
 -- [end sql/functions/release_events.sql]
 -- [begin sql/functions/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
@@ -3480,7 +3491,8 @@ that is not confirmed: worker, epoch, lease_expires_at, is_leased. Readable at R
 COMMITTED.';
 
 revoke all on table evident.consumer_status from public;
-grant select on table evident.consumer_status to evident_reader;
+grant select on table evident.consumer_status to
+evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
 -- [end sql/functions/consumer_status.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
@@ -3635,7 +3647,7 @@ comment on column evident.projection_rebuild.lock_time is
 grant select on table
 evident.projection, evident.projection_failure, evident.projection_skip,
 evident.projection_rebuild
-to evident_reader;
+to evident_reader, evident_operator, evident_auditor;
 
 -- [begin sql/functions/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
@@ -7209,9 +7221,10 @@ comment on function evident.project(text, text, text) is
 revoke all on function evident.project(text, text, integer, bigint, timestamptz)
 from public;
 revoke all on function evident.project(text, text, text) from public;
-grant execute on function evident.project(text, text, integer, bigint, timestamptz)
-to evident_reader;
-grant execute on function evident.project(text, text, text) to evident_reader;
+grant execute on function evident.project(text, text, integer, bigint, timestamptz) to
+evident_reader, evident_operator, evident_auditor;
+grant execute on function evident.project(text, text, text) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/project.sql]
 -- [begin sql/functions/aggregate_at.sql]
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
@@ -7276,7 +7289,8 @@ by aggregate, with the aggregate''s version then, and the row as JSON. No rows: 
 was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
-grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
+grant execute on function evident.aggregate_at(uuid, timestamptz) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/aggregate_at.sql]
 -- [begin sql/functions/wait_for_projection.sql]
 -- evident.wait_for_projection: wait until a read model holds what was written.
@@ -7366,8 +7380,8 @@ it after the commit, at READ COMMITTED. Parked keys are not waited for. Errors: 
 invalid argument, PT404 no such projection.';
 
 revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
-grant execute on function evident.wait_for_projection(text, bigint, interval)
-to evident_reader;
+grant execute on function evident.wait_for_projection(text, bigint, interval) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/wait_for_projection.sql]
 -- [begin sql/functions/projection_definition.sql]
 -- evident.projection_definition: a fingerprint of what a projection is made of.
@@ -7450,7 +7464,8 @@ now; null when one of them is missing. Where it is not the one that the rows wer
 folded with, the projection is stale. Errors: PT404 no such projection.';
 
 revoke all on function evident.projection_definition(text) from public;
-grant execute on function evident.projection_definition(text) to evident_reader;
+grant execute on function evident.projection_definition(text) to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/projection_definition.sql]
 -- [begin sql/functions/projection_status.sql]
 -- evident.projection_status: how each projection does.
@@ -7520,7 +7535,8 @@ waits; failures (parked keys) and the last_error; how many of the slices of the
 newest rebuild are done, and when. Readable at READ COMMITTED.';
 
 revoke all on table evident.projection_status from public;
-grant select on table evident.projection_status to evident_reader;
+grant select on table evident.projection_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/projection_status.sql]
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, read from the catalog now.
@@ -8430,7 +8446,7 @@ nothing to compare with.';
 
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to
-evident_operator, evident_auditor;
+evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/guard_status.sql]
 -- [begin sql/functions/leaf_entry.sql]
 -- evident.leaf_entry: the bytes of one event that its leaf in the ledger is made of.
@@ -8469,7 +8485,8 @@ event_id, aggregate_id, version, occurred_at, event_type, recorded_by, the sha25
 payload and of metadata as text, and 32 zero bytes.';
 
 revoke all on function evident.leaf_entry(evident.event_store) from public;
-grant execute on function evident.leaf_entry(evident.event_store) to evident_reader;
+grant execute on function evident.leaf_entry(evident.event_store) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/leaf_entry.sql]
 -- [begin sql/functions/leaf_hash.sql]
 -- evident.leaf_hash: the hash of one event in the ledger.
@@ -8490,7 +8507,8 @@ comment on function evident.leaf_hash(evident.event_store) is
 client that keeps it has a receipt: what the ledger must hold for this event.';
 
 revoke all on function evident.leaf_hash(evident.event_store) from public;
-grant execute on function evident.leaf_hash(evident.event_store) to evident_reader;
+grant execute on function evident.leaf_hash(evident.event_store) to
+evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/leaf_hash.sql]
 -- [begin sql/functions/_pair_hashes.sql]
 -- evident._pair_hashes: one level of a Merkle tree from the level below.
@@ -10018,7 +10036,8 @@ seconds ago; how many events are not sealed yet; leaves of the newest published
 checkpoint, and when it was published.';
 
 revoke all on table evident.ledger_status from public;
-grant select on table evident.ledger_status to evident_operator, evident_auditor;
+grant select on table evident.ledger_status to
+evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/ledger_status.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
@@ -10041,5 +10060,6 @@ comment on function evident.version() is
 
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
-evident_writer, evident_reader, evident_operator, evident_auditor;
+evident_writer, evident_reader, evident_consumer, evident_operator,
+evident_monitor, evident_auditor;
 -- [end sql/functions/version.sql]

@@ -63,6 +63,9 @@ drop trigger tree_head_history_rows on evident.tree_head;
 drop trigger tree_head_history on evident.tree_head;
 drop trigger ledger_tile_history_rows on evident.ledger_tile;
 drop trigger ledger_tile_history on evident.ledger_tile;
+revoke execute on function evident.guard_status() from evident_operator, evident_auditor, evident_monitor;
+revoke execute on function evident.version() from evident_writer, evident_reader, evident_consumer, evident_operator,
+evident_monitor, evident_auditor;
 
 -- [begin sql/functions/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
@@ -1020,6 +1023,8 @@ drop function evident._lock_lease(text, integer, bigint);
 drop function evident._refuse_consumer(text);
 drop function evident._partition_of(uuid, integer);
 drop function evident.stamp_position(boolean);
+revoke execute on function evident.safe_position() from evident_reader, evident_operator, evident_auditor, evident_monitor;
+revoke select on table evident.feed_status from evident_reader, evident_operator, evident_auditor, evident_monitor;
 
 -- [begin sql/functions/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
@@ -1428,8 +1433,8 @@ declare
     v_role text;
 begin
     foreach v_role in array array[
-        'evident_auditor', 'evident_operator', 'evident_writer',
-        'evident_reader', 'evident_owner'
+        'evident_auditor', 'evident_monitor', 'evident_operator', 'evident_consumer',
+        'evident_reader', 'evident_writer', 'evident_projector', 'evident_owner'
     ]
     loop
         if exists (

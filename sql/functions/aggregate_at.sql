@@ -60,4 +60,5 @@ by aggregate, with the aggregate''s version then, and the row as JSON. No rows: 
 was known yet. Errors: PT404 no such aggregate.';
 
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
-grant execute on function evident.aggregate_at(uuid, timestamptz) to evident_reader;
+grant execute on function evident.aggregate_at(uuid, timestamptz) to
+evident_reader, evident_operator, evident_auditor;

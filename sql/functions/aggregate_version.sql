@@ -19,4 +19,5 @@ comment on function evident.aggregate_version(uuid) is
 'The newest version of one aggregate, 0 when it has no events.';
 
 revoke all on function evident.aggregate_version(uuid) from public;
-grant execute on function evident.aggregate_version(uuid) to evident_reader;
+grant execute on function evident.aggregate_version(uuid) to
+evident_reader, evident_operator, evident_auditor;

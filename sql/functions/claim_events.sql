@@ -174,5 +174,5 @@ SERIALIZABLE; PT404 no such consumer.';
 
 revoke all on function evident.claim_events(text, text, integer, interval)
 from public;
-grant execute on function evident.claim_events(text, text, integer, interval)
-to evident_operator;
+grant execute on function evident.claim_events(text, text, integer, interval) to
+evident_consumer, evident_operator;

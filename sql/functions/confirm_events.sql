@@ -71,5 +71,5 @@ consumer, PT423 the partition was claimed by another since.';
 
 revoke all on function evident.confirm_events(text, integer, bigint, bigint)
 from public;
-grant execute on function evident.confirm_events(text, integer, bigint, bigint)
-to evident_operator;
+grant execute on function evident.confirm_events(text, integer, bigint, bigint) to
+evident_consumer, evident_operator;

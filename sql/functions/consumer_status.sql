@@ -24,4 +24,5 @@ that is not confirmed: worker, epoch, lease_expires_at, is_leased. Readable at R
 COMMITTED.';
 
 revoke all on table evident.consumer_status from public;
-grant select on table evident.consumer_status to evident_reader;
+grant select on table evident.consumer_status to
+evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;

@@ -75,4 +75,5 @@ between them), and who holds the feed back: holder_pid, holder_name
 event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 
 revoke all on table evident.feed_status from public;
-grant select on table evident.feed_status to evident_reader;
+grant select on table evident.feed_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;

@@ -369,4 +369,4 @@ nothing to compare with.';
 
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to
-evident_operator, evident_auditor;
+evident_operator, evident_auditor, evident_monitor;

@@ -34,4 +34,5 @@ event_id, aggregate_id, version, occurred_at, event_type, recorded_by, the sha25
 payload and of metadata as text, and 32 zero bytes.';
 
 revoke all on function evident.leaf_entry(evident.event_store) from public;
-grant execute on function evident.leaf_entry(evident.event_store) to evident_reader;
+grant execute on function evident.leaf_entry(evident.event_store) to
+evident_reader, evident_operator, evident_auditor;

@@ -16,4 +16,5 @@ comment on function evident.leaf_hash(evident.event_store) is
 client that keeps it has a receipt: what the ledger must hold for this event.';
 
 revoke all on function evident.leaf_hash(evident.event_store) from public;
-grant execute on function evident.leaf_hash(evident.event_store) to evident_reader;
+grant execute on function evident.leaf_hash(evident.event_store) to
+evident_reader, evident_operator, evident_auditor;

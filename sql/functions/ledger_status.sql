@@ -59,4 +59,5 @@ seconds ago; how many events are not sealed yet; leaves of the newest published
 checkpoint, and when it was published.';
 
 revoke all on table evident.ledger_status from public;
-grant select on table evident.ledger_status to evident_operator, evident_auditor;
+grant select on table evident.ledger_status to
+evident_operator, evident_auditor, evident_monitor;

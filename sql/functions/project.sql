@@ -169,6 +169,7 @@ comment on function evident.project(text, text, text) is
 revoke all on function evident.project(text, text, integer, bigint, timestamptz)
 from public;
 revoke all on function evident.project(text, text, text) from public;
-grant execute on function evident.project(text, text, integer, bigint, timestamptz)
-to evident_reader;
-grant execute on function evident.project(text, text, text) to evident_reader;
+grant execute on function evident.project(text, text, integer, bigint, timestamptz) to
+evident_reader, evident_operator, evident_auditor;
+grant execute on function evident.project(text, text, text) to
+evident_reader, evident_operator, evident_auditor;

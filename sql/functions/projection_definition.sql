@@ -78,4 +78,5 @@ now; null when one of them is missing. Where it is not the one that the rows wer
 folded with, the projection is stale. Errors: PT404 no such projection.';
 
 revoke all on function evident.projection_definition(text) from public;
-grant execute on function evident.projection_definition(text) to evident_reader;
+grant execute on function evident.projection_definition(text) to
+evident_reader, evident_operator, evident_auditor, evident_monitor;

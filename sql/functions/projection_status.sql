@@ -65,4 +65,5 @@ waits; failures (parked keys) and the last_error; how many of the slices of the
 newest rebuild are done, and when. Readable at READ COMMITTED.';
 
 revoke all on table evident.projection_status from public;
-grant select on table evident.projection_status to evident_reader;
+grant select on table evident.projection_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;

@@ -27,5 +27,5 @@ to p_to_version, both included; null leaves that end open. No rows when there
 are none.';
 
 revoke all on function evident.read_aggregate(uuid, integer, integer) from public;
-grant execute on function evident.read_aggregate(uuid, integer, integer)
-to evident_reader;
+grant execute on function evident.read_aggregate(uuid, integer, integer) to
+evident_reader, evident_operator, evident_auditor;

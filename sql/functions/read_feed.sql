@@ -85,5 +85,5 @@ yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
 transaction at REPEATABLE READ or SERIALIZABLE.';
 
 revoke all on function evident.read_feed(bigint, integer, text[]) from public;
-grant execute on function evident.read_feed(bigint, integer, text[])
-to evident_reader;
+grant execute on function evident.read_feed(bigint, integer, text[]) to
+evident_reader, evident_operator, evident_auditor;

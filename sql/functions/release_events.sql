@@ -38,5 +38,5 @@ claim at once. The same call again does nothing. Errors: PT400 invalid argument,
 no such consumer, PT423 the partition was claimed by another since.';
 
 revoke all on function evident.release_events(text, integer, bigint) from public;
-grant execute on function evident.release_events(text, integer, bigint)
-to evident_operator;
+grant execute on function evident.release_events(text, integer, bigint) to
+evident_consumer, evident_operator;

@@ -83,4 +83,5 @@ position that stamp_position has stored, 0 without one. Errors: PT400 at REPEATA
 READ and SERIALIZABLE.';
 
 revoke all on function evident.safe_position() from public;
-grant execute on function evident.safe_position() to evident_reader;
+grant execute on function evident.safe_position() to
+evident_reader, evident_operator, evident_auditor, evident_monitor;

@@ -18,4 +18,5 @@ comment on function evident.version() is
 
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
-evident_writer, evident_reader, evident_operator, evident_auditor;
+evident_writer, evident_reader, evident_consumer, evident_operator,
+evident_monitor, evident_auditor;

@@ -85,5 +85,5 @@ it after the commit, at READ COMMITTED. Parked keys are not waited for. Errors: 
 invalid argument, PT404 no such projection.';
 
 revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
-grant execute on function evident.wait_for_projection(text, bigint, interval)
-to evident_reader;
+grant execute on function evident.wait_for_projection(text, bigint, interval) to
+evident_reader, evident_operator, evident_auditor;

@@ -30,7 +30,7 @@ LOGIN = "evident_test_app"
 # A deadlock shows at once instead of after a second, and nothing waits for ever.
 LOGIN_SQL = f"""
 create role {LOGIN} login
-in role evident_writer, evident_operator, evident_auditor;
+in role evident_writer, evident_reader, evident_operator, evident_auditor;
 alter role {LOGIN} set deadlock_timeout = '20ms';
 alter role {LOGIN} set statement_timeout = '30s';
 alter role {LOGIN} set idle_in_transaction_session_timeout = '120s';

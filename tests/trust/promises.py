@@ -139,4 +139,46 @@ PROMISES = [
         "53100 or a crash and recovery, no false acknowledgement",
         None,
     ),
+    Promise(
+        21,
+        "No content of an event can stop appends, feed, seal, export or dump.",
+        "refused in little memory, or stored and carried by all of them",
+        "a limit on the stored size",
+    ),
+    Promise(
+        22,
+        "A replaced history never verifies clean.",
+        "replaced or refused, and the leaves named",
+        "a publisher and a verifier that take an incarnation's word",
+    ),
+    Promise(
+        23,
+        "The store's own stream holds what the store wrote, and cannot stop it.",
+        "PT403 for all others; seal, feed and append continue",
+        "an own stream that is open to writers",
+    ),
+    Promise(
+        24,
+        "Nothing is trusted by its name.",
+        "refused, with the owner named; nothing foreign runs",
+        "a look-up by name alone",
+    ),
+    Promise(
+        25,
+        "Guard status is never silent about a change.",
+        "each change shows as not intact, and as GuardChanged",
+        "a status without a baseline",
+    ),
+    Promise(
+        26,
+        "No login without rights can stop work unseen, or any evidence.",
+        "the holder is shown; seal, feed and own events continue",
+        "a sealer that waits for an advisory lock",
+    ),
+    Promise(
+        27,
+        "No file or text that comes in can mislead a person or crash a tool.",
+        "one of the verdicts, nothing opened outside, no raw control character",
+        "text that is shown as it came",
+    ),
 ]
