@@ -1394,7 +1394,7 @@ begin
         'Made by create_projection: the events of the projection, once for each key.';
 
         revoke all on table %1$s from public;
-        grant select on table %1$s to evident_reader;
+        grant select on table %1$s to evident_reader, evident_operator, evident_auditor;
         $sql$,
         evident._projection_object(p_projection, 'events_of_%s'),
         case
@@ -1477,7 +1477,7 @@ onto an existing row.';
         %2$s(%4$s, evident.event_store),
         %2$s(%3$s, evident.event_store),
         %7$s
-        to evident_reader;
+        to evident_reader, evident_operator, evident_auditor;
         $sql$,
         evident._projection_object(p_projection, 'fold_%s_step'),
         evident._projection_object(p_projection, 'fold_%s'),

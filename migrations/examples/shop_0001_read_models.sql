@@ -18,7 +18,7 @@ set local role evident_owner;
 comment on schema shop is
 'Example read models over evident.event_store: orders of a shop.';
 
-grant usage on schema shop to evident_reader, evident_operator;
+grant usage on schema shop to evident_reader, evident_operator, evident_auditor;
 
 create table shop.orders_summary (
     aggregate_id uuid not null,
@@ -50,7 +50,8 @@ comment on column shop.orders_summary.version is
 comment on column shop.orders_summary.updated_at is
 'When the newest event folded in occurred.';
 
-grant select on table shop.orders_summary to evident_reader;
+grant select on table shop.orders_summary to
+evident_reader, evident_operator, evident_auditor;
 
 -- [begin sql/projections/orders_summary.sql]
 -- shop.orders_summary: one row per order, for lists by customer or by date.

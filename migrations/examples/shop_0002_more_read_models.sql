@@ -78,7 +78,7 @@ comment on column shop.account_balance.updated_at is
 
 grant select on table
 shop.customer_activity, shop.daily_sales, shop.stock_level, shop.account_balance
-to evident_reader;
+to evident_reader, evident_operator, evident_auditor;
 
 -- [begin sql/projections/customer_activity.sql]
 -- shop.customer_activity: one row per customer: orders, payments, first and last day.

@@ -34,7 +34,7 @@ returns probe.count
 language sql
 immutable
 return row(p_row.id, coalesce(p_row.number, 0) + 1)::probe.count;
-grant select on table probe.count to evident_reader;
+grant select on table probe.count to evident_reader, evident_operator, evident_auditor;
 reset role;
 select evident.create_projection(
     'probe.count', 'probe.apply_count(probe.count,evident.event_store)', '{Seen}',

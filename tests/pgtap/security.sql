@@ -118,7 +118,8 @@ select is_empty(
         array['insert', 'update', 'delete', 'truncate', 'trigger', 'references']
     ) as p (privilege)
     cross join unnest(array[
-        'evident_writer', 'evident_reader', 'evident_operator', 'evident_auditor'
+        'evident_writer', 'evident_reader', 'evident_consumer', 'evident_operator',
+        'evident_monitor', 'evident_auditor'
     ]) as o (role)
     where
         r.relkind in ('r', 'v', 'm', 'p', 'f')
@@ -137,102 +138,69 @@ select set_eq(
     from granted as g
     inner join routine as r on g.name = r.signature
     where g.grantee <> g.owner $$,
-    $$ values
-    ('append_event'::name, 'evident_writer'),
-    ('append_events', 'evident_writer'),
-    ('append_batch', 'evident_writer'),
-    ('aggregate_version', 'evident_reader'),
-    ('read_aggregate', 'evident_reader'),
-    ('safe_position', 'evident_reader'),
-    ('read_feed', 'evident_reader'),
-    ('stamp_position', 'evident_operator'),
-    ('create_consumer', 'evident_operator'),
-    ('drop_consumer', 'evident_operator'),
-    ('claim_events', 'evident_operator'),
-    ('confirm_events', 'evident_operator'),
-    ('release_events', 'evident_operator'),
-    ('create_projection', 'evident_operator'),
-    ('drop_projection', 'evident_operator'),
-    ('pause_projection', 'evident_operator'),
-    ('resume_projection', 'evident_operator'),
-    ('run_projection', 'evident_operator'),
-    ('rebuild_projection', 'evident_operator'),
-    ('retry_failure', 'evident_operator'),
-    ('skip_failure', 'evident_operator'),
-    ('verify_projection', 'evident_operator'),
-    ('verify_projection', 'evident_auditor'),
-    ('projection_definition', 'evident_reader'),
-    ('project', 'evident_reader'),
-    ('aggregate_at', 'evident_reader'),
-    ('wait_for_projection', 'evident_reader'),
-    ('guard_status', 'evident_operator'),
-    ('guard_status', 'evident_auditor'),
-    ('leaf_entry', 'evident_reader'),
-    ('leaf_hash', 'evident_reader'),
-    ('root_hash', 'evident_operator'),
-    ('root_hash', 'evident_auditor'),
-    ('inclusion_proof', 'evident_auditor'),
-    ('consistency_proof', 'evident_auditor'),
-    ('read_tile', 'evident_auditor'),
-    ('seal', 'evident_operator'),
-    ('verify_ledger', 'evident_operator'),
-    ('verify_ledger', 'evident_auditor'),
-    ('begin_incarnation', 'evident_operator'),
-    ('record_publication', 'evident_auditor'),
-    ('version', 'evident_writer'),
-    ('version', 'evident_reader'),
-    ('version', 'evident_operator'),
-    ('version', 'evident_auditor'),
-    ('withdraw', 'evident_writer'),
-    ('keys_of_customer_activity', 'evident_reader'),
-    ('keys_of_daily_sales', 'evident_reader'),
-    ('keys_of_stock_level', 'evident_reader')
-    union all
-    select format(f.form, m.name)::name, 'evident_reader'
-    from read_model as m
-    cross join unnest(array['apply_%s', 'fold_%s', 'fold_%s_step']) as f (form) $$,
+    $$ select f.name::name, 'evident_' || r.name
+    from (
+        values
+        ('append_batch append_event append_events', 'writer'),
+        ('aggregate_at aggregate_version leaf_entry leaf_hash project read_aggregate '
+        'read_feed wait_for_projection', 'reader operator auditor'),
+        ('projection_definition safe_position', 'reader operator auditor monitor'),
+        ('claim_events confirm_events release_events', 'consumer operator'),
+        ('create_consumer drop_consumer create_projection drop_projection '
+        'pause_projection resume_projection run_projection rebuild_projection '
+        'retry_failure skip_failure stamp_position seal begin_incarnation',
+        'operator'),
+        ('root_hash verify_ledger verify_projection', 'operator auditor'),
+        ('consistency_proof inclusion_proof read_tile record_publication', 'auditor'),
+        ('guard_status', 'operator auditor monitor'),
+        ('version', 'writer reader consumer operator monitor auditor'),
+        ('withdraw', 'writer'),
+        ('keys_of_customer_activity keys_of_daily_sales keys_of_stock_level',
+        'reader operator auditor')
+        union all
+        select string_agg(format(f.form, m.name), ' '), 'reader operator auditor'
+        from read_model as m
+        cross join unnest(array['apply_%s', 'fold_%s', 'fold_%s_step']) as f (form)
+    ) as t (names, roles)
+    cross join lateral string_to_table(t.names, ' ') as f (name)
+    cross join lateral string_to_table(t.roles, ' ') as r (name) $$,
     'each public function is granted to its roles, and to no others'
 );
 select set_eq(
     $$ select g.name, g.grantee::regrole::text
     from granted as g
     where g.kind in ('relation', 'sequence', 'column') and g.grantee <> g.owner $$,
-    $$ values
-    ('evident.event_store', 'evident_reader'),
-    ('evident.event_store_id_seq', 'evident_reader'),
-    ('evident.feed_status', 'evident_reader'),
-    ('evident.feed_stamp', 'evident_reader'),
-    ('evident.consumer_status', 'evident_reader'),
-    ('evident.projection', 'evident_reader'),
-    ('evident.projection_failure', 'evident_reader'),
-    ('evident.projection_skip', 'evident_reader'),
-    ('evident.projection_rebuild', 'evident_reader'),
-    ('evident.projection_status', 'evident_reader')
-    union all
-    select format(f.form, m.name), 'evident_reader'
-    from read_model as m
-    cross join unnest(array['shop.%s', 'shop.events_of_%s']) as f (form)
-    union all
-    select 'evident.' || t.name, r.name
-    from unnest(array[
-        'ledger_tile', 'tree_head', 'log_identity', 'ledger_publication',
-        'ledger_status'
-    ]) as t (name)
-    cross join unnest(array['evident_operator', 'evident_auditor']) as r (name) $$,
-    'tables, views and sequences may be selected by readers, those of the ledger by '
-    'operators and auditors, and by no others'
+    $$ select f.name, 'evident_' || r.name
+    from (
+        values
+        ('evident.event_store', 'reader operator auditor projector'),
+        ('evident.projection evident.projection_failure evident.projection_skip '
+        'evident.projection_rebuild', 'reader operator auditor'),
+        ('evident.event_store_id_seq evident.feed_stamp evident.feed_status '
+        'evident.projection_status', 'reader operator auditor monitor'),
+        ('evident.consumer_status', 'reader consumer operator auditor monitor'),
+        ('evident.ledger_tile evident.tree_head evident.log_identity '
+        'evident.ledger_publication', 'operator auditor'),
+        ('evident.ledger_status', 'operator auditor monitor')
+        union all
+        select format('shop.%1$s shop.events_of_%1$s', m.name), 'reader operator auditor'
+        from read_model as m
+    ) as t (names, roles)
+    cross join lateral string_to_table(t.names, ' ') as f (name)
+    cross join lateral string_to_table(t.roles, ' ') as r (name) $$,
+    'tables, views and sequences may be selected by their roles, and by no others'
 );
 select set_eq(
     $$ select g.name, g.grantee::regrole::text
     from granted as g
     where g.kind = 'schema' and g.grantee <> g.owner $$,
-    $$ values
-    ('evident', 'evident_writer'),
-    ('evident', 'evident_reader'),
-    ('evident', 'evident_operator'),
-    ('evident', 'evident_auditor'),
-    ('shop', 'evident_reader'),
-    ('shop', 'evident_operator') $$,
+    $$ select 'evident' as name, 'evident_' || r.name as grantee
+    from unnest(array[
+        'projector', 'writer', 'reader', 'consumer', 'operator', 'monitor', 'auditor'
+    ]) as r (name)
+    union all
+    select 'shop', 'evident_' || r.name
+    from unnest(array['reader', 'operator', 'auditor']) as r (name) $$,
     'each schema may be used by its roles, and by no others'
 );
 
@@ -241,8 +209,8 @@ select set_eq(
 select is_empty(
     $$ select r.name
     from unnest(array[
-        'evident_owner', 'evident_writer', 'evident_reader', 'evident_operator',
-        'evident_auditor'
+        'evident_owner', 'evident_projector', 'evident_writer', 'evident_reader',
+        'evident_consumer', 'evident_operator', 'evident_monitor', 'evident_auditor'
     ]) as r (name)
     left join pg_roles as o on r.name = o.rolname
     where
@@ -253,15 +221,13 @@ select is_empty(
         or o.rolcreatedb
         or o.rolreplication
         or o.rolbypassrls $$,
-    'the five roles exist, cannot log in and have no powers over the cluster'
+    'the eight roles exist, cannot log in and have no powers over the cluster'
 );
-select set_eq(
+select is_empty(
     $$ select m.roleid::regrole::text, m.member::regrole::text
     from pg_auth_members as m
     where m.member::regrole::text like 'evident\_%' $$,
-    $$ values
-    ('evident_reader', 'evident_operator'), ('evident_reader', 'evident_auditor') $$,
-    'operators and auditors are readers, and no role has more from another one'
+    'no role has anything from another one'
 );
 
 -- Owners.
