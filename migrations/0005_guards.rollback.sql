@@ -5,7 +5,18 @@ set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 
 -- [begin generated rollback]
+drop function evident.fingerprint();
 drop function evident.guard_status();
+drop function evident._record_baseline(text);
+drop function evident._catalog();
+drop function evident._catalog_roles();
+drop function evident._catalog_others();
+drop function evident._catalog_grants(oid[], oid[], oid[]);
+drop function evident._catalog_routines(oid[]);
+drop function evident._catalog_relations(oid[]);
+drop function evident._short(text);
+drop trigger baseline_history_rows on evident.baseline;
+drop trigger baseline_history on evident.baseline;
 drop trigger event_store_history_rows on evident.event_store;
 drop trigger event_store_history on evident.event_store;
 drop function evident._refuse_change();
@@ -34,3 +45,5 @@ grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
 -- [end generated rollback]
+
+drop table evident.baseline;

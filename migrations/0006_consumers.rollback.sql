@@ -211,3 +211,9 @@ drop table evident.consumer_partition;
 drop sequence evident.consumer_epoch_seq;
 drop table evident.consumer;
 drop table evident.feed_stamp;
+
+do $do$
+begin
+    perform evident._record_baseline();
+end;
+$do$;

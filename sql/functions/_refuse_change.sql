@@ -29,6 +29,8 @@ begin
         hint = case tg_table_name
             when 'event_store'
                 then 'append an event that corrects or compensates the earlier one'
+            when 'baseline'
+                then 'record the catalog as it is: evident._record_baseline()'
             else 'what is sealed or published stays as it is'
         end;
 end;
@@ -50,6 +52,18 @@ before update or delete on evident.event_store
 for each row execute function evident._refuse_change();
 
 alter table evident.event_store enable always trigger event_store_history_rows;
+
+create or replace trigger baseline_history
+before update or delete or truncate on evident.baseline
+for each statement execute function evident._refuse_change();
+
+alter table evident.baseline enable always trigger baseline_history;
+
+create or replace trigger baseline_history_rows
+before update or delete on evident.baseline
+for each row execute function evident._refuse_change();
+
+alter table evident.baseline enable always trigger baseline_history_rows;
 
 create or replace trigger ledger_tile_history
 before update or delete or truncate on evident.ledger_tile

@@ -1,371 +1,115 @@
--- evident.guard_status: what protects history, read from the catalog now.
+-- evident.guard_status: what protects history, and whether it is as installed.
 --
--- One row for each trigger, key, default, rule, child table, owner, privilege,
--- function and role that matters. is_intact is false where something differs from what
--- the package installs, and null where there is nothing to compare with: the
--- fingerprint of a function is for whoever keeps the last one. An owner or superuser
--- can change what this function tells; the ledger is for that.
+-- One row for each thing in the catalog that matters, compared with evident.baseline:
+-- what is missing, was added or is another is not intact, and so is everything when
+-- the baseline is. What may come and go is shown, and intact. An owner or superuser can
+-- change what this function tells, and write a baseline of his own: GuardChanged events
+-- keep what it told before, fingerprint() is compared with the one that the package
+-- carries, and the ledger is for the rest.
 
 create or replace function evident.guard_status()
 returns table (kind text, name text, state text, is_intact boolean)
-language sql
+language plpgsql
 stable
-parallel safe
+parallel restricted
+security definer
 set search_path = pg_catalog, pg_temp
--- Definitions are rendered under these settings, and what a session says must not
--- look like a change.
-set quote_all_identifiers = off
-set standard_conforming_strings = on
-set bytea_output = 'hex'
-set intervalstyle = 'postgres'
-set datestyle = 'ISO, YMD'
-set timezone = 'UTC'
--- The catalog is small. Under the seal's enable_seqscan = off its joins look so dear
--- before PostgreSQL 18 that they are compiled, which takes a second each time.
+-- The baseline is small as well; see _catalog.
 set enable_seqscan = on
 set jit = off
-begin atomic
-    -- The kinds are pg_trigger.tgtype: before update, delete and truncate for
-    -- each statement; before update and delete for each row.
-    with guarded (table_name, trigger_name, trigger_kind) as (
-        values
-        ('event_store', 'event_store_history', 58),
-        ('event_store', 'event_store_history_rows', 27),
-        ('ledger_publication', 'ledger_publication_history', 58),
-        ('ledger_publication', 'ledger_publication_history_rows', 27),
-        ('ledger_tile', 'ledger_tile_history', 58),
-        ('ledger_tile', 'ledger_tile_history_rows', 27),
-        ('log_identity', 'log_identity_history', 58),
-        ('log_identity', 'log_identity_history_rows', 27),
-        ('tree_head', 'tree_head_history', 58),
-        ('tree_head', 'tree_head_history_rows', 27)
+set datestyle = 'ISO, YMD'
+set timezone = 'UTC'
+as $function$
+begin
+    return query
+    with expected as (
+        select distinct on (
+            b.projection collate "C", b.kind collate "C", b.name collate "C"
+        )
+            b.projection,
+            b.kind,
+            b.name,
+            b.state,
+            b.server
+        from evident.baseline as b
+        order by
+            b.projection collate "C", b.kind collate "C", b.name collate "C",
+            b.number desc
     ),
 
-    keyed (table_name, constraint_name) as (
-        values
-        ('event_store', 'event_store_id_pkey'),
-        ('event_store', 'event_store_aggregate_id_version_key'),
-        ('event_store', 'event_store_event_id_key'),
-        ('ledger_publication', 'ledger_publication_number_pkey'),
-        ('ledger_tile', 'ledger_tile_level_index_pkey'),
-        ('log_identity', 'log_identity_incarnation_pkey'),
-        ('tree_head', 'tree_head_number_pkey')
-    ),
-
-    -- When, and by whom, is what these say.
-    defaulted (table_name, column_name, expression) as (
-        values
-        ('event_store', 'event_id', 'evident._uuid_v7()'),
-        ('event_store', 'metadata', '''{}''::jsonb'),
-        ('event_store', 'occurred_at', 'evident._now()'),
-        ('event_store', 'recorded_by', 'SESSION_USER'),
-        ('ledger_publication', 'published_at', 'evident._now()'),
-        ('ledger_publication', 'published_by', 'SESSION_USER'),
-        ('log_identity', 'begun_at', 'evident._now()'),
-        ('log_identity', 'begun_by', 'SESSION_USER'),
-        ('tree_head', 'sealed_at', 'evident._now()')
-    ),
-
-    relation as (
+    compared as (
         select
-            c.oid,
-            c.relname::text as relname,
-            c.relkind,
-            c.relacl,
-            c.relowner,
-            c.relrowsecurity
-        from pg_class as c
-        where c.relnamespace = 'evident'::regnamespace and c.relkind in ('r', 'v', 'S')
-    ),
-
-    -- What create_projection made, named as there.
-    keeper (function_name, read_model, projection_state) as (
-        select
-            format('%I.%I', i.part[1], s.kind || i.part[2]),
-            p.name,
-            p.state
-        from evident.projection as p
-        cross join lateral parse_ident(p.name) as i (part)
-        cross join unnest(array['keep_event_', 'keep_batch_']) as s (kind)
-    ),
-
-    routine as (
-        select
-            p.oid,
-            p.oid::regprocedure::text as signature,
-            p.prosecdef,
-            p.proconfig,
-            p.proowner,
-            coalesce(p.proacl, acldefault('f', p.proowner)) as acl
-        from pg_proc as p
-        where p.pronamespace = 'evident'::regnamespace and p.prokind in ('f', 'p')
+            f.projection is not null as is_found,
+            coalesce(f.is_free, false) as is_free,
+            coalesce(f.kind, e.kind) as kind,
+            coalesce(f.name, e.name) as name,
+            f.state as found,
+            e.state as expected,
+            e.server
+        from (
+            select x.*
+            from expected as x
+            where x.state is not null
+        ) as e
+        full join evident._catalog() as f
+            on
+                e.projection = f.projection
+                and e.kind = f.kind
+                and e.name = f.name
     )
 
-    select
-        'trigger' as kind,
-        g.table_name || '.' || g.trigger_name as name,
-        case t.tgenabled
-            when 'A' then 'enabled always'
-            when 'O' then 'enabled, but not for replicas'
-            when 'R' then 'enabled for replicas only'
-            when 'D' then 'disabled'
-            else 'missing'
-        end as state,
-        coalesce(
-            t.tgenabled = 'A'
-            and t.tgtype = g.trigger_kind
-            and t.tgqual is null
-            and t.tgattr::text = ''
-            and t.tgfoid = 'evident._refuse_change()'::regprocedure,
-            false
-        ) as is_intact
-    from guarded as g
-    left join relation as r on g.table_name = r.relname
-    left join pg_trigger as t on r.oid = t.tgrelid and g.trigger_name = t.tgname
-
-    union all
-
-    select
-        'trigger' as kind,
-        r.relname || '.' || t.tgname as name,
+    select distinct
+        c.kind collate "C",
+        c.name collate "C",
         case
-            when t.tgtype & 2 = 2 then 'not ours, and runs before the change'
-            when k.read_model is null then 'not ours, runs after the change'
-            when t.tgenabled = 'D' then 'disabled, would keep ' || k.read_model
-            else 'keeps ' || k.read_model
-        end as state,
-        case
-            when
-                t.tgtype & 2 = 2
-                or (k.projection_state = 'running') <> (t.tgenabled = 'O')
-                then false
-        end as is_intact
-    from relation as r
-    inner join pg_trigger as t on r.oid = t.tgrelid
-    left join keeper as k on t.tgfoid::regproc::text = k.function_name
-    where
-        not t.tgisinternal
-        and not exists (
-            select
-            from guarded as g
-            where g.table_name = r.relname and g.trigger_name = t.tgname
-        )
-
-    union all
-
-    select
-        'constraint' as kind,
-        k.table_name || '.' || k.constraint_name as name,
-        coalesce(pg_get_constraintdef(c.oid), 'missing') as state,
-        c.oid is not null and c.convalidated as is_intact
-    from keyed as k
-    left join relation as r on k.table_name = r.relname
-    left join pg_constraint as c
-        on
-            r.oid = c.conrelid
-            and k.constraint_name = c.conname
-            and c.contype in ('p', 'u')
-
-    union all
-
-    select
-        'constraint' as kind,
-        r.relname || '.' || c.conname as name,
-        pg_get_constraintdef(c.oid) as state,
-        case when not c.convalidated then false end as is_intact
-    from guarded as g
-    inner join relation as r on g.table_name = r.relname
-    inner join pg_constraint as c on r.oid = c.conrelid and c.contype = 'c'
-    group by r.relname, c.oid, c.conname, c.convalidated
-
-    union all
-
-    select
-        'columns' as kind,
-        r.relname as name,
-        string_agg(
-            a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
-            || case when a.attnotnull then ' not null' else '' end,
-            ', '
-            order by a.attnum
-        ) as state,
-        null as is_intact
-    from relation as r
-    inner join pg_attribute as a
-        on r.oid = a.attrelid and a.attnum > 0 and not a.attisdropped
-    where r.relkind = 'r'
-    group by r.relname
-
-    union all
-
-    select
-        'view' as kind,
-        r.relname as name,
-        'sha256 '
-        || encode(sha256(convert_to(pg_get_viewdef(r.oid), 'UTF8')), 'hex') as state,
-        null as is_intact
-    from relation as r
-    where r.relkind = 'v'
-
-    union all
-
-    select
-        'default' as kind,
-        v.table_name || '.' || v.column_name as name,
-        coalesce(pg_get_expr(d.adbin, d.adrelid), 'missing') as state,
-        coalesce(pg_get_expr(d.adbin, d.adrelid) = v.expression, false) as is_intact
-    from defaulted as v
-    left join relation as r on v.table_name = r.relname
-    left join pg_attribute as a on r.oid = a.attrelid and v.column_name = a.attname
-    left join pg_attrdef as d on r.oid = d.adrelid and a.attnum = d.adnum
-
-    union all
-
-    select
-        'row security' as kind,
-        r.relname as name,
-        'enabled' as state,
-        false as is_intact
-    from guarded as g
-    inner join relation as r on g.table_name = r.relname
-    where r.relrowsecurity
-    group by r.relname
-
-    union all
-
-    select
-        'rule' as kind,
-        r.relname || '.' || w.rulename as name,
-        'a rule rewrites statements on this table' as state,
-        false as is_intact
-    from guarded as g
-    inner join relation as r on g.table_name = r.relname
-    inner join pg_rewrite as w on r.oid = w.ev_class
-    group by r.relname, w.rulename
-
-    union all
-
-    select
-        'child' as kind,
-        i.inhrelid::regclass::text as name,
-        'inherits from ' || i.inhparent::regclass::text as state,
-        false as is_intact
-    from pg_inherits as i
-    inner join relation as r on i.inhparent = r.oid
-
-    union all
-
-    select
-        'owner' as kind,
-        'schema ' || n.nspname as name,
-        pg_get_userbyid(n.nspowner)::text as state,
-        pg_get_userbyid(n.nspowner) = 'evident_owner' as is_intact
-    from pg_namespace as n
-    where n.nspname = 'evident'
-
-    union all
-
-    select
-        'owner' as kind,
-        r.relname as name,
-        pg_get_userbyid(r.relowner)::text as state,
-        pg_get_userbyid(r.relowner) = 'evident_owner' as is_intact
-    from relation as r
-
-    union all
-
-    select
-        'owner' as kind,
-        f.signature as name,
-        pg_get_userbyid(f.proowner)::text as state,
-        pg_get_userbyid(f.proowner) = 'evident_owner' as is_intact
-    from routine as f
-
-    union all
-
-    select
-        'grant' as kind,
-        r.relname as name,
-        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
-        || ' may ' || a.privilege_type as state,
-        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
-    from relation as r
-    cross join lateral aclexplode(r.relacl) as a
-    where a.grantee <> r.relowner
-
-    union all
-
-    select
-        'grant' as kind,
-        r.relname || '.' || c.attname as name,
-        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
-        || ' may ' || a.privilege_type as state,
-        a.privilege_type = 'SELECT' and a.grantee <> 0 as is_intact
-    from relation as r
-    inner join pg_attribute as c on r.oid = c.attrelid
-    cross join lateral aclexplode(c.attacl) as a
-    where a.grantee <> r.relowner
-
-    union all
-
-    select
-        'grant' as kind,
-        f.signature as name,
-        coalesce(nullif(a.grantee, 0)::regrole::text, 'public')
-        || ' may ' || a.privilege_type as state,
-        a.grantee <> 0 as is_intact
-    from routine as f
-    cross join lateral aclexplode(f.acl) as a
-    where a.grantee <> f.proowner
-
-    union all
-
-    select
-        'function' as kind,
-        f.signature as name,
-        'sha256 '
-        || encode(sha256(convert_to(pg_get_functiondef(f.oid), 'UTF8')), 'hex')
-            as state,
-        case
-            when f.prosecdef then coalesce(
-                f.proconfig @> array['search_path=pg_catalog, pg_temp'], false
+            when c.is_free or c.found = c.expected then c.found
+            when not c.is_found and c.kind = 'member' then 'no longer a member'
+            when not c.is_found then 'missing, was: ' || c.expected
+            when c.expected is null then 'added: ' || c.found
+            else concat(
+                c.found, ' instead of: ', c.expected,
+                case
+                    when
+                        c.server
+                        <> current_setting('server_version_num')::integer / 10000
+                        then format(', recorded under PostgreSQL %s', c.server)
+                end
             )
-        end as is_intact
-    from routine as f
+        end collate "C",
+        -- A membership that ended takes a right away.
+        c.is_free
+        or coalesce(c.found = c.expected, false)
+        or (not c.is_found and c.kind = 'member')
+    from compared as c
 
     union all
 
     select
-        'role' as kind,
-        'evident_owner' as name,
+        'baseline',
+        'evident.baseline',
         case
-            when o.rolsuper then 'is a superuser'
-            when o.rolcanlogin then 'may log in'
-            else 'no login'
-        end as state,
-        not o.rolcanlogin and not o.rolsuper as is_intact
-    from pg_roles as o
-    where o.rolname = 'evident_owner'
+            when count(*) = 0 then 'empty: nothing to compare with'
+            when count(*) <> max(b.number) then 'rows are missing, '
+            else ''
+        end || case
+            when count(*) > 0 then 'sha256 ' || encode(
+                sha256(convert_to(string_agg(b::text, ' ' order by b.number), 'UTF8')),
+                'hex'
+            )
+            else ''
+        end,
+        count(*) > 0 and count(*) = max(b.number) and min(b.number) = 1
+    from evident.baseline as b
 
-    union all
-
-    select
-        'role' as kind,
-        'evident_owner' as name,
-        m.member::regrole::text || ' is a member' as state,
-        null as is_intact
-    from pg_auth_members as m
-    inner join pg_roles as o on m.roleid = o.oid
-    where o.rolname = 'evident_owner'
-
-    order by kind, name, state;
+    order by 1, 2, 3;
 end;
+$function$;
 
 comment on function evident.guard_status() is
-'What protects history, one row each: kind (trigger, constraint, columns, default,
-row security, rule, child, owner, grant, function, view, role), name, state, and
-is_intact: false where it differs from what the package installs, null where there is
-nothing to compare with.';
+'What protects history, one row each: kind (table, column, constraint, index, trigger,
+rule, policy, child, view, sequence, function, grant, schema, role, member ...), name,
+state, and is_intact: true, or false where it differs from what the package, or
+create_projection, made; state then tells both. Never null.';
 
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to
