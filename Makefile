@@ -4,6 +4,7 @@
 # make bench  every measurement beside plain SQL and beside others: an hour or two
 # make coverage   which statements of the functions in PL/pgSQL the tests run
 # make lint   the checks that need no server
+# make fingerprints  which catalog the package installs, on each major; after freeze
 # make freeze after editing sql/: paste it into the migrations
 
 PYTHON ?= python3
@@ -27,7 +28,7 @@ COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust bench lint pgtap pytest coverage freeze system-packages clean
+.PHONY: help demo test trust bench lint pgtap pytest coverage freeze fingerprints system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -101,6 +102,9 @@ coverage: system-packages
 
 freeze: $(VENV)/.installed-dev
 	$(BIN)/evident freeze
+
+fingerprints: $(VENV)/.installed-dev
+	$(BIN)/python -m harness.fingerprints $(MAJORS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

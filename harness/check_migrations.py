@@ -9,6 +9,8 @@ from harness.layout import (
     LOCK_TIMEOUT,
     PROJECTIONS,
     PROLOGUE,
+    RECORD,
+    RECORD_BASELINE,
     REGION_BEGIN,
     VERSION,
 )
@@ -39,6 +41,7 @@ def check_migration(
     yield from _check_head(migration, path, rollback, is_first)
     if migration.marks and find_region(path, rollback) is None:
         yield finding(path, 1, "rollback", f"no line {REGION_BEGIN}")
+    yield from _check_record(tree, migration, rollback)
 
 
 def _check_stem(migration: Migration) -> Iterator[Finding]:
@@ -92,6 +95,26 @@ def _check_version(migration: Migration) -> Iterator[Finding]:
     if stated != migration.stem:
         message = f"states {stated}, not {migration.stem}"
         yield finding(migration.path, block.line, "version", message)
+
+
+def _check_record(tree: Tree, migration: Migration, rollback: str) -> Iterator[Finding]:
+    """Check that what a migration changed becomes what the guards expect."""
+    if migration.is_example or not migration.is_transactional:
+        return
+    makers = [
+        each
+        for each in tree.engine
+        if any(mark.source == RECORD_BASELINE for mark in each.marks)
+    ]
+    if not makers or tree.engine.index(migration) < tree.engine.index(makers[0]):
+        return
+    texts = {migration.path: migration.text}
+    if migration != makers[0]:
+        texts[migration.rollback_path] = rollback
+    for path, text in texts.items():
+        if not text.endswith(f"\n{RECORD}"):
+            message = "does not end by evident._record_baseline() in a do block"
+            yield finding(path, len(text.split("\n")) - 1, "baseline", message)
 
 
 def _check_head(

@@ -8,6 +8,16 @@ MANIFEST = "sql/functions/MANIFEST"
 VERSION = "sql/functions/version.sql"
 ROLLBACK_SUFFIX = ".rollback.sql"
 
+RECORD_BASELINE = "sql/functions/_record_baseline.sql"
+# The last statement of a migration that makes the guards, and of each later one.
+RECORD = """\
+do $do$
+begin
+    perform evident._record_baseline();
+end;
+$do$;
+"""
+
 LOCK_TIMEOUT = "set local lock_timeout = '5s';"
 PROLOGUE = (
     "set local role evident_owner;",

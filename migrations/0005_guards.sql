@@ -1010,16 +1010,21 @@ begin
     where p.pronamespace = v_schema;
 
     if to_regclass('evident.projection') is not null then
+        -- By name and text: to_regclass needs a right on the schema, which whoever
+        -- has taken the schema may have taken away.
         with recursive registered as materialized (
             select
                 p.name,
                 c.oid,
                 c.relname::text as relname,
                 c.relnamespace,
-                to_regprocedure(p.apply)::oid as apply,
-                to_regprocedure(p.keys)::oid as keys
+                p.apply,
+                p.keys
             from evident.projection as p
-            inner join pg_class as c on to_regclass(p.name) = c.oid
+            inner join pg_class as c
+                inner join pg_namespace as n on c.relnamespace = n.oid
+                on p.name = format('%I.%I', n.nspname, c.relname)
+            where c.relkind in ('r', 'p', 'v', 'm', 'f')
         ),
 
         model as (
@@ -1098,9 +1103,9 @@ begin
                 r.name,
                 f.oid,
                 'f'
-            from registered as r
-            cross join unnest(array[r.apply, r.keys]) as f (oid)
-            where f.oid is not null
+            from pg_proc as f
+            inner join registered as r on f.oid::regprocedure::text in (r.apply, r.keys)
+            where 'evident.event_store'::regtype = any (f.proargtypes)
             union
             select
                 r.name,
@@ -1192,11 +1197,18 @@ revoke all on function evident._catalog() from public;
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
+-- With p_is_handover only functions and triggers on the event store are stored that are
+-- new: those that a synchronous projection gets when appends begin to keep it. Nobody
+-- looked at anything else then.
+--
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.baseline
 
-create or replace function evident._record_baseline(p_projection text default '')
+create or replace function evident._record_baseline(
+    p_projection text default '',
+    p_is_handover boolean default false
+)
 returns void
 language plpgsql
 volatile
@@ -1242,7 +1254,18 @@ begin
             where r.projection = p_projection
             order by r.kind collate "C", r.name collate "C", r.number desc
         ) as b on f.kind = b.kind and f.name = b.name
-        where f.state is distinct from b.state
+        where
+            f.state is distinct from b.state
+            and (
+                not p_is_handover
+                or (
+                    b.state is null
+                    and (
+                        f.kind = 'function'
+                        or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                    )
+                )
+            )
     ) as d
     cross join (
         select coalesce(max(r.number), 0) as number
@@ -1251,11 +1274,11 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text) is
+comment on function evident._record_baseline(text, boolean) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text) from public;
+revoke all on function evident._record_baseline(text, boolean) from public;
 -- [end sql/functions/_record_baseline.sql]
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, and whether it is as installed.

@@ -2348,6 +2348,7 @@ begin
             state = 'running',
             position = v_head
         where p.name = p_projection.name;
+        perform evident._record_baseline(p_projection.name, true);
     exception when others then
         if sqlstate <> '55P03'
             and (not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42')
@@ -2468,6 +2469,7 @@ begin
             (v_new.apply, v_new.event_types)
             and v_old.definition = evident.projection_definition(v_old.name)
         then
+            perform evident._record_baseline(v_old.name);
             return v_old.name;
         end if;
         perform evident._lock_registration(v_old.name);
@@ -2510,6 +2512,7 @@ begin
     then
         perform evident._go_live(v_new);
     end if;
+    perform evident._record_baseline(v_new.name);
     return v_new.name;
 end;
 $function$;
@@ -2595,6 +2598,7 @@ begin
 
     delete from evident.projection as p
     where p.name = p_name;
+    perform evident._record_baseline(p_name);
 end;
 $function$;
 

@@ -16,6 +16,7 @@ from small_tree import (
 
 from harness.check import Finding, check
 from harness.freeze import freeze
+from harness.layout import RECORD
 
 BASE = "migrations/0001_base.sql"
 BASE_ROLLBACK = "migrations/0001_base.rollback.sql"
@@ -121,6 +122,24 @@ def test_an_engine_function_in_an_example_is_found(tree: Path) -> None:
 def test_a_malformed_marker_is_found(tree: Path, line: str) -> None:
     write(tree, MORE, f"{read(tree, MORE)}{line}\n")
     assert found(tree, "unreadable") == [(MORE, line_of(tree, MORE, line))]
+
+
+# The baseline
+
+
+def test_a_migration_that_does_not_record_the_baseline_is_found(tree: Path) -> None:
+    source = "sql/functions/_record_baseline.sql"
+    write(tree, source, function("_record_baseline"))
+    edit(tree, MANIFEST, "helper.sql\n", "helper.sql\n_record_baseline.sql\n")
+    write(tree, MORE, read(tree, MORE) + include("_record_baseline"))
+    add_migration(tree, "0003_next", "0002_more", "")
+    freeze(tree)
+    paths = [MORE, "migrations/0003_next.rollback.sql", "migrations/0003_next.sql"]
+    assert sorted(path for path, _ in found(tree, "baseline")) == sorted(paths)
+    for path in paths:
+        write(tree, path, f"{read(tree, path)}\n{RECORD}")
+    freeze(tree)
+    assert found(tree, "baseline") == []
 
 
 # MANIFEST

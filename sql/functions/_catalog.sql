@@ -51,16 +51,21 @@ begin
     where p.pronamespace = v_schema;
 
     if to_regclass('evident.projection') is not null then
+        -- By name and text: to_regclass needs a right on the schema, which whoever
+        -- has taken the schema may have taken away.
         with recursive registered as materialized (
             select
                 p.name,
                 c.oid,
                 c.relname::text as relname,
                 c.relnamespace,
-                to_regprocedure(p.apply)::oid as apply,
-                to_regprocedure(p.keys)::oid as keys
+                p.apply,
+                p.keys
             from evident.projection as p
-            inner join pg_class as c on to_regclass(p.name) = c.oid
+            inner join pg_class as c
+                inner join pg_namespace as n on c.relnamespace = n.oid
+                on p.name = format('%I.%I', n.nspname, c.relname)
+            where c.relkind in ('r', 'p', 'v', 'm', 'f')
         ),
 
         model as (
@@ -139,9 +144,9 @@ begin
                 r.name,
                 f.oid,
                 'f'
-            from registered as r
-            cross join unnest(array[r.apply, r.keys]) as f (oid)
-            where f.oid is not null
+            from pg_proc as f
+            inner join registered as r on f.oid::regprocedure::text in (r.apply, r.keys)
+            where 'evident.event_store'::regtype = any (f.proargtypes)
             union
             select
                 r.name,

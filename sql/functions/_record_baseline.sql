@@ -6,11 +6,18 @@
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
+-- With p_is_handover only functions and triggers on the event store are stored that are
+-- new: those that a synchronous projection gets when appends begin to keep it. Nobody
+-- looked at anything else then.
+--
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.baseline
 
-create or replace function evident._record_baseline(p_projection text default '')
+create or replace function evident._record_baseline(
+    p_projection text default '',
+    p_is_handover boolean default false
+)
 returns void
 language plpgsql
 volatile
@@ -56,7 +63,18 @@ begin
             where r.projection = p_projection
             order by r.kind collate "C", r.name collate "C", r.number desc
         ) as b on f.kind = b.kind and f.name = b.name
-        where f.state is distinct from b.state
+        where
+            f.state is distinct from b.state
+            and (
+                not p_is_handover
+                or (
+                    b.state is null
+                    and (
+                        f.kind = 'function'
+                        or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                    )
+                )
+            )
     ) as d
     cross join (
         select coalesce(max(r.number), 0) as number
@@ -65,8 +83,8 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text) is
+comment on function evident._record_baseline(text, boolean) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text) from public;
+revoke all on function evident._record_baseline(text, boolean) from public;

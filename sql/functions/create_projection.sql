@@ -99,6 +99,7 @@ begin
             (v_new.apply, v_new.event_types)
             and v_old.definition = evident.projection_definition(v_old.name)
         then
+            perform evident._record_baseline(v_old.name);
             return v_old.name;
         end if;
         perform evident._lock_registration(v_old.name);
@@ -141,6 +142,7 @@ begin
     then
         perform evident._go_live(v_new);
     end if;
+    perform evident._record_baseline(v_new.name);
     return v_new.name;
 end;
 $function$;

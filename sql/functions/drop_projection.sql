@@ -61,6 +61,7 @@ begin
 
     delete from evident.projection as p
     where p.name = p_name;
+    perform evident._record_baseline(p_name);
 end;
 $function$;
 

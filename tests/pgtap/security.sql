@@ -1,5 +1,5 @@
 begin;
-select plan(88);
+select plan(89);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -152,7 +152,7 @@ select set_eq(
         'operator'),
         ('root_hash verify_ledger verify_projection', 'operator auditor'),
         ('consistency_proof inclusion_proof read_tile record_publication', 'auditor'),
-        ('guard_status', 'operator auditor monitor'),
+        ('guard_status fingerprint', 'operator auditor monitor'),
         ('version', 'writer reader consumer operator monitor auditor'),
         ('withdraw', 'writer'),
         ('keys_of_customer_activity keys_of_daily_sales keys_of_stock_level',
@@ -180,7 +180,7 @@ select set_eq(
         'evident.projection_status', 'reader operator auditor monitor'),
         ('evident.consumer_status', 'reader consumer operator auditor monitor'),
         ('evident.ledger_tile evident.tree_head evident.log_identity '
-        'evident.ledger_publication', 'operator auditor'),
+        'evident.ledger_publication evident.baseline', 'operator auditor'),
         ('evident.ledger_status', 'operator auditor monitor')
         union all
         select format('shop.%1$s shop.events_of_%1$s', m.name), 'reader operator auditor'
@@ -276,7 +276,8 @@ select set_eq(
         'evident.begin_incarnation', 'evident.claim_events', 'evident.confirm_events',
         'evident.consistency_proof', 'evident.create_consumer',
         'evident.create_projection', 'evident.drop_consumer',
-        'evident.drop_projection', 'evident.inclusion_proof',
+        'evident.drop_projection', 'evident.fingerprint', 'evident.guard_status',
+        'evident.inclusion_proof',
         'evident.pause_projection', 'evident.projection_definition',
         'evident.read_tile', 'evident.rebuild_projection',
         'evident.record_publication', 'evident.release_events',
@@ -349,7 +350,7 @@ select set_eq(
         'A'::"char"
     from unnest(array[
         'event_store', 'ledger_tile', 'tree_head', 'log_identity',
-        'ledger_publication'
+        'ledger_publication', 'baseline'
     ]) as t (name)
     cross join (
         values
@@ -810,6 +811,10 @@ values
 (
     'evident_auditor', 'guard_status()',
     $$ select * from evident.guard_status() $$
+),
+(
+    'evident_monitor', 'fingerprint()',
+    $$ select evident.fingerprint() $$
 ),
 (
     'evident_operator', 'seal(integer)',
