@@ -29,14 +29,14 @@ set enable_seqscan = on
 set jit = off
 as $function$
 declare
-    v_schema constant oid := 'evident'::regnamespace;
+    v_schema constant oid := 'evident'::regnamespace::oid;
     v_relations oid [];
     v_routines oid [];
     v_schemas oid [];
     -- Which object is whose: two arrays, side by side.
-    v_projections text [] := '{}';
-    v_objects oid [] := '{}';
-    v_running text [] := '{}';
+    v_projections text [];
+    v_objects oid [];
+    v_running text [];
 begin
     select array_agg(c.oid)
     into v_relations

@@ -11,7 +11,7 @@ parallel restricted
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_schema constant oid := 'evident'::regnamespace;
+    v_schema constant oid := 'evident'::regnamespace::oid;
 begin
     return query
     select
