@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from harness import dsn_errors
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -32,14 +34,18 @@ class Failure(Exception):
         self.hint = hint
 
 
+def is_given(dsn: str | None = None) -> str | None:
+    """Return what names a database: the given DSN, else DATABASE_URL, else None."""
+    return dsn or os.environ.get("DATABASE_URL") or None
+
+
 def resolve_dsn(dsn: str | None = None) -> str:
     """Find the database: the given DSN, else DATABASE_URL, else the embedded server.
 
     The embedded server is started when it is not running. Any libpq URI or
     keyword/value string is accepted; raises Failure for what libpq cannot parse.
     """
-    given = dsn or os.environ.get("DATABASE_URL")
-    if given:
+    if given := is_given(dsn):
         return _normalise(given)
     from harness import server
 
@@ -47,21 +53,30 @@ def resolve_dsn(dsn: str | None = None) -> str:
 
 
 def connect(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
-    """Open a psycopg connection; keyword arguments go to psycopg.connect."""
+    """Open a psycopg connection; keyword arguments go to psycopg.connect.
+
+    What is behind it is not looked at: commands take ownership.connect.
+    """
     import psycopg
 
     kwargs.setdefault("fallback_application_name", "evident")
-    return psycopg.connect(_normalise(dsn), **kwargs)
+    with dsn_errors.hidden(dsn, parameters(dsn)):
+        return psycopg.connect(_normalise(dsn), **kwargs)
 
 
 def connect_patiently(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
     """Connect for a long time: a server that has vanished is noticed within a minute.
 
-    What the DSN itself says about timeouts stands.
+    Schema evident has been found to be ours: see ownership. What the DSN itself says
+    about timeouts stands.
     """
+    from harness import ownership
+
     given = parameters(dsn)
-    ours = {key: value for key, value in _PATIENCE.items() if key not in given}
-    return connect(dsn, **ours, **kwargs)
+    for key, value in _PATIENCE.items():
+        if key not in given:
+            kwargs.setdefault(key, value)
+    return ownership.connect(dsn, **kwargs)
 
 
 def connect_for_calls(dsn: str, name: str) -> psycopg.Connection[Any]:
@@ -101,13 +116,12 @@ def parameters(dsn: str) -> dict[str, str]:
 
     try:
         found = conninfo_to_dict(_DRIVER.sub(r"\1://", dsn.strip()))
-    except ProgrammingError as error:
-        # libpq quotes the string in some of these messages, password included.
-        reason = str(error).replace(dsn, "…").strip()
+    except (ProgrammingError, UnicodeError) as error:
         raise Failure(
-            f"not a PostgreSQL connection string: {reason}",
-            "give a URI such as postgresql://user@host:5432/database, or"
-            " keywords such as 'host=/run/postgresql dbname=shop'",
+            f"not a PostgreSQL connection string: {dsn_errors.reason(error)}",
+            "give a URI such as postgresql://user@host:5432/database, with %40 for @,"
+            " %2F for / and %25 for % in a password, or keywords such as"
+            " 'host=/run/postgresql dbname=shop'",
         ) from None
     return {key: str(value) for key, value in found.items()}
 
