@@ -23,7 +23,14 @@ from pathlib import Path
 
 from harness.database import Failure, connect
 from harness.postgres import Server, create
-from harness.system import EMBEDDED_MAJOR, hand_over, system_user
+from harness.system import (
+    EMBEDDED_MAJOR,
+    ROOTS_STATE,
+    hand_over,
+    is_open,
+    make_open,
+    system_user,
+)
 
 _DATABASE = "evident"
 # sun_path holds 108 bytes with the closing NUL; the socket is /.s.PGSQL.<port>.
@@ -62,9 +69,14 @@ def stop() -> bool:
     return True
 
 
+def exists() -> bool:
+    """Say whether the user's own server has ever been started."""
+    return (_state() / "pg18").exists()
+
+
 def status() -> Server | None:
     """Return the user's own server when it is running, without starting it."""
-    if not (_state() / "pg18").exists():
+    if not exists():
         return None
     server = _kept()
     return server if server.is_running() else None
@@ -105,8 +117,11 @@ def ephemeral(
 
 
 def _state() -> Path:
+    """Give the folder of the kept server: root's own home would be closed to it."""
     from platformdirs import user_state_path
 
+    if os.geteuid() == 0 and not os.environ.get("XDG_STATE_HOME"):
+        return ROOTS_STATE
     return user_state_path("evident")
 
 
@@ -144,7 +159,7 @@ def _ensure_database(server: Server) -> None:
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Let one process at a time start or stop the kept server."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_open(directory)
     with (directory / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -152,6 +167,8 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def _temporary(parent: Path | None) -> Path:
     chosen = parent or Path(tempfile.gettempdir())
+    if parent is None and not is_open(chosen.resolve() / "evident"):
+        chosen = Path("/tmp")
     if len(os.fsencode(chosen.resolve())) + len("/evident-12345678/data") <= (
         _LONGEST_DIRECTORY
     ):

@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -20,6 +21,8 @@ from harness.database import Failure
 
 EMBEDDED_MAJOR = 18
 _SYSTEM_USER = "embedded_postgres"
+# Where root keeps what the servers' account has to reach.
+ROOTS_STATE = Path("/var/lib/evident")
 
 
 @functools.cache
@@ -53,15 +56,52 @@ def _account(name: str) -> pwd.struct_passwd | None:
 
 
 def hand_over(path: Path) -> None:
-    """Give a directory to the servers' account, and let it pass the way there.
+    """Give a directory that we made to the servers' account.
 
-    Only the permission to pass (o+x) is added to the folders above.
+    The folders above it are others': nothing is changed there. Raises Failure when
+    the account cannot pass one of them.
     """
     user = system_user()
     if user is None:
         return
+    if (closed := _closed_folder(path, user)) is not None:
+        raise Failure(
+            f"{closed} is closed to {user.pw_name}, as whom the server runs",
+            "choose a place that others may pass, with XDG_STATE_HOME for"
+            " `evident up` and TMPDIR for temporary servers",
+        )
     os.chown(path, user.pw_uid, user.pw_gid)
-    _let_through(path)
+
+
+def make_open(path: Path) -> None:
+    """Make a folder and what is missing above it, for root so that others may pass."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        for each in missing:
+            each.chmod(0o755)
+
+
+def is_open(path: Path) -> bool:
+    """Say whether the servers' account can pass all folders above a path."""
+    user = system_user()
+    return user is None or _closed_folder(path, user) is None
+
+
+def _closed_folder(path: Path, user: pwd.struct_passwd) -> Path | None:
+    """Find the first folder above a path that the account may not pass."""
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    for above in reversed(path.resolve().parents):
+        found = above.stat()
+        if found.st_uid == user.pw_uid:
+            bit = stat.S_IXUSR
+        elif found.st_gid in groups:
+            bit = stat.S_IXGRP
+        else:
+            bit = stat.S_IXOTH
+        if not found.st_mode & bit:
+            return above
+    return None
 
 
 @functools.cache
@@ -75,8 +115,7 @@ def bindir(major: int) -> Path:
         version = importlib.metadata.version("embedded-postgres")
         install = Path(spec.submodule_search_locations[0]) / "pginstall"
         if int(version.split(".")[0]) == major and (install / "bin/postgres").exists():
-            _readable(install)
-            return install / "bin"
+            return _readable(install, version) / "bin"
     debian = Path(f"/usr/lib/postgresql/{major}/bin")
     if (debian / "postgres").exists():
         return debian
@@ -111,19 +150,31 @@ def run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(words, code, output.read())
 
 
-def _let_through(path: Path) -> None:
-    for above in path.resolve().parents:
-        mode = above.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            above.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+def _readable(install: Path, version: str) -> Path:
+    """Give the wheel's programs where the servers' account can run them.
 
-
-def _readable(install: Path) -> None:
-    """Let the servers' account run a wheel that was installed under a strict umask."""
-    if system_user() is None:
-        return
-    _let_through(install)
-    if (install / "bin/postgres").stat().st_mode & stat.S_IXOTH:
-        return
+    Where the environment is in a private folder, or was installed under a strict
+    umask, that is a copy of our own.
+    """
     libraries = install.parent.with_name("embedded_postgres.libs")
-    run(["chmod", "-R", "go+rX", str(install.parent), str(libraries)])
+    program = install / "bin/postgres"
+    mode = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
+    is_readable = all(
+        each.stat().st_mode & mode == mode
+        for each in (program, install, program.parent, libraries)
+    )
+    if system_user() is None or (is_readable and is_open(program)):
+        return install
+    make_open(ROOTS_STATE)
+    kept = ROOTS_STATE / f"postgresql-{version}"
+    with (ROOTS_STATE / ".programs.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not kept.exists():
+            aside = kept.with_name(kept.name + ".new")
+            shutil.rmtree(aside, ignore_errors=True)
+            for each in (install, libraries):
+                # Beside each other as in the wheel, whose programs look there.
+                shutil.copytree(each, aside / each.relative_to(libraries.parent))
+            run(["chmod", "-R", "go+rX", str(aside)])
+            aside.rename(kept)
+    return kept / install.relative_to(libraries.parent)

@@ -34,10 +34,17 @@ with ephemeral(int(sys.argv[1]), {"fsync": "off"}) as running:
 """
 
 
+def passable(prefix: str) -> Path:
+    """Make a folder that the servers' account may pass."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder.chmod(0o755)
+    return folder
+
+
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the embedded server a state folder of its own, and stop what runs there."""
-    folder = Path(tempfile.mkdtemp(prefix="evident-state-"))
+    folder = passable("evident-state-")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     yield folder
@@ -192,7 +199,7 @@ def test_an_exception_removes_the_server(major: int) -> None:
 def test_a_server_that_cannot_start_says_why_and_leaves_nothing(
     major: int, tmp_path: Path
 ) -> None:
-    short = Path(tempfile.mkdtemp(prefix="evident-parent-"))
+    short = passable("evident-parent-")
     try:
         with (
             pytest.raises(Failure) as failure,
@@ -219,7 +226,7 @@ def test_a_signal_removes_the_server(major: int, number: signal.Signals) -> None
 
 
 def test_a_signal_during_the_start_leaves_nothing(major: int) -> None:
-    parent = Path(tempfile.mkdtemp(prefix="evident-parent-"))
+    parent = passable("evident-parent-")
     try:
         holder = start_holder(major, TMPDIR=str(parent))
         while not any(parent.glob("*/data.new/base")):
