@@ -1,11 +1,14 @@
 -- Takes back 0001: the schema, and each role that nothing else in the cluster uses.
 
 set local lock_timeout = '5s';
+set local search_path = pg_catalog, pg_temp;
 
 set local role evident_owner;
 
 -- [begin generated rollback]
 drop function evident.version();
+drop function evident._revoke_from_all(regclass, oid);
+drop function evident._drop_default_privileges();
 -- [end generated rollback]
 
 drop schema evident;

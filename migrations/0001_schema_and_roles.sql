@@ -5,9 +5,12 @@
 --
 -- Runs as a superuser, or as a role with CREATEROLE and CREATE on the database.
 -- Roles belong to the whole cluster: those that exist already, because another
--- database has the package too, are used as they are.
+-- database has the package too, are used, unless they may log in or do more than
+-- their grants say; who is a member of them is told.
 
 set local lock_timeout = '5s';
+-- Before anything is looked up: the database may have a search_path of another's.
+set local search_path = pg_catalog, pg_temp;
 
 do $do$
 begin
@@ -33,8 +36,17 @@ begin
         raise exception using
             errcode = 'duplicate_schema',
             message = 'schema evident exists already',
-            hint = 'if it is this package, select evident.version() tells how far '
-                'it is and later migrations bring it on; otherwise rename yours';
+            detail = format(
+                'it belongs to %s',
+                (
+                    select n.nspowner::regrole
+                    from pg_namespace as n
+                    where n.nspname = 'evident'
+                )
+            ),
+            hint = 'if that is evident_owner, select evident.version() tells how far '
+                'it is and later migrations bring it on; otherwise it is another''s: '
+                'rename or drop it';
     end if;
 end;
 $do$;
@@ -42,43 +54,154 @@ $do$;
 do $do$
 declare
     v_role record;
+    v_can text;
+    v_members text;
 begin
     for v_role in
-        select *
+        select
+            r.name, r.purpose, s.oid,
+            nullif(
+                concat_ws(
+                    ', ',
+                    case when s.rolcanlogin then 'login' end,
+                    case when s.rolsuper then 'superuser' end,
+                    case when s.rolcreaterole then 'createrole' end,
+                    case when s.rolcreatedb then 'createdb' end,
+                    case when s.rolreplication then 'replication' end,
+                    case when s.rolbypassrls then 'bypassrls' end
+                ),
+                ''
+            ) as attributes
         from (values
-            ('evident_owner', 'owns every object of evident; nobody logs in as it'),
-            ('evident_projector', 'owns read models, their schemas and folds, which '
+            (1, 'evident_owner', 'owns every object of evident; nobody logs in as it'),
+            (2, 'evident_projector', 'owns read models, their schemas and folds, which '
             'run as it; nobody logs in as it'),
-            ('evident_writer', 'may append events'),
-            ('evident_reader', 'may read events, the feed and the read models'),
-            ('evident_consumer', 'may claim, confirm, release and park events'),
-            ('evident_operator', 'runs projections, seals and watches the store'),
-            ('evident_monitor', 'may read health and status, but no event'),
-            ('evident_auditor', 'may read the ledger and export it')
-        ) as r (name, purpose)
+            (3, 'evident_writer', 'may append events'),
+            (4, 'evident_reader', 'may read events, the feed and the read models'),
+            (5, 'evident_consumer', 'may claim, confirm, release and park events'),
+            (6, 'evident_operator', 'runs projections, seals and watches the store'),
+            (7, 'evident_monitor', 'may read health and status, but no event'),
+            (8, 'evident_auditor', 'may read the ledger and export it')
+        ) as r (place, name, purpose)
+        left join pg_roles as s on s.rolname = r.name
+        order by r.place
     loop
-        continue when to_regrole(v_role.name) is not null;
-        execute format('create role %I nologin', v_role.name);
-        execute format('comment on role %I is %L', v_role.name, v_role.purpose);
+        if v_role.oid is null then
+            execute format('create role %I nologin', v_role.name);
+            execute format('comment on role %I is %L', v_role.name, v_role.purpose);
+            continue;
+        end if;
+        if v_role.attributes is not null then
+            raise exception using
+                errcode = 'invalid_role_specification',
+                message = format(
+                    'role %s exists already, with %s', v_role.name, v_role.attributes
+                ),
+                hint = format(
+                    'nobody logs in as it, and it has no power of its own: alter role '
+                    '%s nologin nosuperuser nocreaterole nocreatedb noreplication '
+                    'nobypassrls; or drop it, and it is made anew',
+                    v_role.name
+                );
+        end if;
+        select string_agg(m.member::regrole::text, ', ' order by g.rolname)
+        into v_members
+        from pg_auth_members as m
+        join pg_roles as g on g.oid = m.member
+        where m.roleid = v_role.oid and g.rolname like 'evident\_%';
+        if v_members is not null then
+            raise exception using
+                errcode = 'invalid_role_specification',
+                message = format(
+                    'role %s exists already, with members that have only rights of '
+                    'their own: %s', v_role.name, v_members
+                ),
+                hint = format('revoke %s from %s', v_role.name, v_members);
+        end if;
+        select string_agg(distinct m.member::regrole::text, ', ')
+        into v_members
+        from pg_auth_members as m
+        join pg_roles as g on g.oid = m.member
+        where
+            m.roleid = v_role.oid
+            and not g.rolsuper
+            and g.rolname <> current_user;
+        if v_members is not null then
+            raise warning using
+                message = format(
+                    'role %s exists already, with members: %s', v_role.name, v_members
+                ),
+                detail = 'roles belong to the whole cluster, so in this database too '
+                    'they get or may take what it may',
+                hint = format(
+                    'where that is not meant: revoke %s from %s cascade',
+                    v_role.name, v_members
+                );
+        end if;
     end loop;
 
     -- Whoever migrates must be able to become the owner, and the one of read models.
     -- From 16 on the creator of a role is its administrator but not, of itself,
     -- allowed to set it.
-    if not (
-        select s.rolsuper
-        from pg_catalog.pg_roles as s
-        where s.rolname = current_user
-    ) then
+    if (select s.rolsuper from pg_roles as s where s.rolname = current_user) then
+        return;
+    end if;
+    v_can := case
+        when current_setting('server_version_num')::integer >= 160000 then 'SET'
+        else 'MEMBER'
+    end;
+    for v_role in
+        select
+            string_agg(r.name, ', ' order by r.name) as names,
+            bool_and(
+                pg_has_role(current_user, r.name, 'MEMBER WITH ADMIN OPTION')
+                or v_can = 'MEMBER' and s.rolcreaterole
+            ) as may_grant,
+            (
+                select string_agg(distinct m.member::regrole::text, ', ')
+                from pg_auth_members as m
+                where m.admin_option and m.roleid = min(r.name)::regrole
+            ) as administrators
+        from (values ('evident_owner'), ('evident_projector')) as r (name)
+        join pg_roles as s on s.rolname = current_user
+        where not pg_has_role(current_user, r.name, v_can)
+        having count(*) > 0
+    loop
+        if not v_role.may_grant then
+            raise exception using
+                errcode = 'insufficient_privilege',
+                message = format(
+                    '%s exist already in this cluster, and %I may not become them',
+                    v_role.names, current_user
+                ),
+                hint = format(
+                    'grant %s to %I%s; a superuser%s can',
+                    v_role.names, current_user,
+                    case v_can when 'SET' then ' with inherit false, set true' end,
+                    ' or ' || v_role.administrators
+                );
+        end if;
         execute format(
-            'grant evident_owner, evident_projector to %I%s',
-            current_user,
-            case
-                when current_setting('server_version_num')::integer >= 160000
-                    then ' with inherit false, set true'
-                else ''
-            end
+            'grant %s to %I%s',
+            v_role.names, current_user,
+            case v_can when 'SET' then ' with inherit false, set true' end
         );
+    end loop;
+
+    -- So that evident.version() and the status views answer whoever installs.
+    if
+        not pg_has_role(current_user, 'evident_monitor', 'USAGE')
+        and (
+            pg_has_role(current_user, 'evident_monitor', 'MEMBER WITH ADMIN OPTION')
+            or v_can = 'MEMBER'
+            and (
+                select s.rolcreaterole
+                from pg_roles as s
+                where s.rolname = current_user
+            )
+        )
+    then
+        execute format('grant evident_monitor to %I', current_user);
     end if;
 end;
 $do$;
@@ -91,6 +214,148 @@ set local search_path = pg_catalog, pg_temp;
 comment on schema evident is
 'Evident: an append-only event store with optimistic concurrency, a feed, '
 'projections and a ledger.';
+
+-- [begin sql/functions/_drop_default_privileges.sql]
+-- evident._drop_default_privileges: nobody gets rights to what evident_owner makes
+-- next, but by a grant.
+--
+-- Roles belong to the cluster, so somebody may have set default privileges for
+-- evident_owner before this database had anything of it. Those would open the tables
+-- and functions that a migration makes. What evident_owner owns is this package's
+-- alone, so they go; EXECUTE on functions and USAGE on types for PUBLIC are built in,
+-- and each function file takes the former away. Each migration begins with this.
+
+create or replace function evident._drop_default_privileges()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_entry record;
+begin
+    for v_entry in
+        select distinct
+            case d.defaclobjtype
+                when 'r' then 'tables'
+                when 'S' then 'sequences'
+                when 'f' then 'functions'
+                when 'T' then 'types'
+                when 'n' then 'schemas'
+            end as kind,
+            case
+                when d.defaclnamespace = 0 then ''
+                else format('in schema %s', d.defaclnamespace::regnamespace)
+            end as place,
+            case
+                when a.grantee = 0 then 'public'
+                else a.grantee::regrole::text
+            end as grantee
+        from pg_default_acl as d
+        cross join aclexplode(d.defaclacl) as a
+        where
+            d.defaclrole = 'evident_owner'::regrole
+            and d.defaclobjtype in ('r', 'S', 'f', 'T', 'n')
+            and d.defaclnamespace in (0, 'evident'::regnamespace)
+            and a.grantee <> d.defaclrole
+            and not (a.grantee = 0 and d.defaclobjtype in ('f', 'T'))
+    loop
+        execute format(
+            'alter default privileges for role evident_owner %s '
+            'revoke all on %s from %s cascade',
+            v_entry.place, v_entry.kind, v_entry.grantee
+        );
+    end loop;
+end;
+$function$;
+
+comment on function evident._drop_default_privileges() is
+'Removes default privileges on what evident_owner makes in this database.';
+
+revoke all on function evident._drop_default_privileges() from public;
+-- [end sql/functions/_drop_default_privileges.sql]
+-- [begin sql/functions/_revoke_from_all.sql]
+-- evident._revoke_from_all: leave an object to its owner alone.
+--
+-- For what was just made: default privileges may have given rights to it to anybody.
+-- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type. Called as
+-- the owner.
+
+create or replace function evident._revoke_from_all(p_catalog regclass, p_object oid)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_right record;
+begin
+    for v_right in
+        select distinct
+            o.kind,
+            o.name,
+            case
+                when a.grantee = 0 then 'public'
+                else a.grantee::regrole::text
+            end as grantee
+        from (
+            select
+                'pg_class'::regclass as catalog, c.oid, c.relowner as owner,
+                c.relacl as acl, c.oid::regclass::text as name,
+                case c.relkind when 'S' then 'sequence' else 'table' end as kind
+            from pg_class as c
+            union all
+            select
+                'pg_proc'::regclass, p.oid, p.proowner,
+                coalesce(p.proacl, acldefault('f', p.proowner)),
+                p.oid::regprocedure::text, 'routine'
+            from pg_proc as p
+            union all
+            select
+                'pg_namespace'::regclass, n.oid, n.nspowner, n.nspacl,
+                n.oid::regnamespace::text, 'schema'
+            from pg_namespace as n
+            union all
+            select
+                'pg_type'::regclass, t.oid, t.typowner, t.typacl,
+                t.oid::regtype::text, 'type'
+            from pg_type as t
+        ) as o
+        cross join aclexplode(o.acl) as a
+        where
+            o.catalog = p_catalog
+            and o.oid = p_object
+            and a.grantee <> o.owner
+    loop
+        execute format(
+            'revoke all on %s %s from %s cascade',
+            v_right.kind, v_right.name, v_right.grantee
+        );
+    end loop;
+end;
+$function$;
+
+comment on function evident._revoke_from_all(regclass, oid) is
+'Takes all rights to a new object from everybody but its owner.';
+
+revoke all on function evident._revoke_from_all(regclass, oid) from public;
+-- [end sql/functions/_revoke_from_all.sql]
+
+-- What came to be before default privileges were out of the way.
+do $do$
+begin
+    perform evident._drop_default_privileges();
+    perform evident._revoke_from_all('pg_namespace', 'evident'::regnamespace);
+    perform evident._revoke_from_all(
+        'pg_proc', 'evident._drop_default_privileges()'::regprocedure
+    );
+    perform evident._revoke_from_all(
+        'pg_proc', 'evident._revoke_from_all(regclass, oid)'::regprocedure
+    );
+end;
+$do$;
 
 grant usage on schema evident to
 evident_projector, evident_writer, evident_reader, evident_consumer,

@@ -7,6 +7,12 @@ set local role evident_owner;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 
+do $do$
+begin
+    perform evident._drop_default_privileges();
+end;
+$do$;
+
 -- [begin sql/functions/aggregate_version.sql]
 -- evident.aggregate_version: the newest version of one aggregate, 0 when it has
 -- none.

@@ -8,6 +8,12 @@ set local role evident_owner;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 
+do $do$
+begin
+    perform evident._drop_default_privileges();
+end;
+$do$;
+
 create table evident.feed_stamp (
     is_only boolean not null default true
     constraint feed_stamp_is_only_pkey primary key,

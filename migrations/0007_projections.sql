@@ -9,6 +9,12 @@ set local role evident_owner;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 
+do $do$
+begin
+    perform evident._drop_default_privileges();
+end;
+$do$;
+
 create table evident.projection (
     name text not null
     constraint projection_name_pkey primary key,

@@ -1,0 +1,65 @@
+-- evident._revoke_from_all: leave an object to its owner alone.
+--
+-- For what was just made: default privileges may have given rights to it to anybody.
+-- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type. Called as
+-- the owner.
+
+create or replace function evident._revoke_from_all(p_catalog regclass, p_object oid)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_right record;
+begin
+    for v_right in
+        select distinct
+            o.kind,
+            o.name,
+            case
+                when a.grantee = 0 then 'public'
+                else a.grantee::regrole::text
+            end as grantee
+        from (
+            select
+                'pg_class'::regclass as catalog, c.oid, c.relowner as owner,
+                c.relacl as acl, c.oid::regclass::text as name,
+                case c.relkind when 'S' then 'sequence' else 'table' end as kind
+            from pg_class as c
+            union all
+            select
+                'pg_proc'::regclass, p.oid, p.proowner,
+                coalesce(p.proacl, acldefault('f', p.proowner)),
+                p.oid::regprocedure::text, 'routine'
+            from pg_proc as p
+            union all
+            select
+                'pg_namespace'::regclass, n.oid, n.nspowner, n.nspacl,
+                n.oid::regnamespace::text, 'schema'
+            from pg_namespace as n
+            union all
+            select
+                'pg_type'::regclass, t.oid, t.typowner, t.typacl,
+                t.oid::regtype::text, 'type'
+            from pg_type as t
+        ) as o
+        cross join aclexplode(o.acl) as a
+        where
+            o.catalog = p_catalog
+            and o.oid = p_object
+            and a.grantee <> o.owner
+    loop
+        execute format(
+            'revoke all on %s %s from %s cascade',
+            v_right.kind, v_right.name, v_right.grantee
+        );
+    end loop;
+end;
+$function$;
+
+comment on function evident._revoke_from_all(regclass, oid) is
+'Takes all rights to a new object from everybody but its owner.';
+
+revoke all on function evident._revoke_from_all(regclass, oid) from public;
