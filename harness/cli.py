@@ -6,6 +6,7 @@ it needs itself, so that `evident --help` is quick.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ import typer
 
 from harness import cli_ledger, cli_projections
 from harness.cli_parts import Dsn, fail, fail_database, say
-from harness.database import Failure, resolve_dsn
+from harness.database import Failure, is_given, resolve_dsn
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,6 +37,7 @@ BreakLock = Annotated[
 
 def main() -> None:
     """Run the command line; errors are shown as one paragraph, never a traceback."""
+    _refuse_stray_dsn(sys.argv[1:])
     try:
         app()
     except Failure as failure:
@@ -50,6 +52,13 @@ def main() -> None:
         if psycopg is None or not isinstance(error, psycopg.Error):
             raise
         fail_database(error)
+
+
+def _refuse_stray_dsn(words: list[str]) -> None:
+    """Refuse a URI in the wrong place before anything repeats it in an error."""
+    for before, word in zip(["", *words], words, strict=False):
+        if not before.startswith("-") and re.match(r"postgres\w*(\+\w+)?:", word):
+            fail("a connection string is given with --dsn or DATABASE_URL", code=2)
 
 
 @app.command()
@@ -97,17 +106,40 @@ def migrate(
             help="Run nothing: make yoyo's marks agree with evident.version().",
         ),
     ] = False,
+    embedded: Annotated[
+        bool,
+        typer.Option("--embedded", help="On the embedded server of `evident up`."),
+    ] = False,
     break_lock: BreakLock = False,
 ) -> None:
-    """Apply pending migrations and print their ids."""
+    """Apply pending migrations and print their ids; stderr says on which server."""
     from harness import migrate as migrations
 
-    target = resolve_dsn(dsn)
+    target = _chosen(dsn, embedded=embedded)
+    say(migrations.where(target))
     if mark:
         done = migrations.mark(target, break_lock=break_lock)
     else:
         done = migrations.migrate(target, examples, break_lock=break_lock, report=say)
     _print_ids(done, nothing="nothing to do: the database is up to date")
+
+
+def _chosen(dsn: str | None, *, embedded: bool) -> str:
+    """Find the database, but begin no server of one's own for a forgotten --dsn."""
+    from harness import server
+
+    if embedded:
+        if dsn:
+            raise typer.BadParameter("--embedded and --dsn exclude each other")
+        return server.start().uri
+    if not is_given(dsn) and not server.exists():
+        fail(
+            "no database is given, and there is no embedded server yet",
+            hint="give --dsn or DATABASE_URL, or --embedded for a PostgreSQL of your"
+            " own on this machine",
+            code=2,
+        )
+    return resolve_dsn(dsn)
 
 
 @app.command()
@@ -127,8 +159,10 @@ def rollback(
 
     if to and everything:
         raise typer.BadParameter("--to and --all exclude each other")
+    target = resolve_dsn(dsn)
+    say(migrations.where(target))
     done = migrations.rollback(
-        resolve_dsn(dsn), to, everything=everything, break_lock=break_lock, report=say
+        target, to, everything=everything, break_lock=break_lock, report=say
     )
     _print_ids(done, nothing="nothing to roll back")
 

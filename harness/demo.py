@@ -7,10 +7,11 @@ from typing import Any
 from rich.console import Console
 
 from harness import demo_ledger, demo_projections
-from harness.database import connect, parameters
+from harness.database import parameters
 from harness.demo_show import refused, say, table
 from harness.marks import ROOT
 from harness.migrate import migrate
+from harness.ownership import connect
 from harness.progress import import_file
 
 ORDERS = ROOT / "harness" / "data" / "cdnow_sample.csv"

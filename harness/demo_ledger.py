@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness import export, keys, prove, publish, seal
-from harness.database import connect, parameters
+from harness.database import parameters
 from harness.demo_show import note, say
+from harness.ownership import connect
 from harness.verifier.check import Request, verify_export
 from harness.verifier.note import load_keys
 from harness.verifier.proof import verify_proof

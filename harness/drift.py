@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.database import connect, is_lost
+from harness.database import is_lost
 from harness.marks import require_installed
+from harness.ownership import connect
 
 # Rows of the table; --json gives all.
 MOST_ROWS = 100

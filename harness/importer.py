@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 
-from harness.database import connect
 from harness.ndjson import Line, Refusal, batches, document
+from harness.ownership import connect
 
 BATCH_SIZE = 500
 # Seconds to wait before each new attempt after a lost connection.

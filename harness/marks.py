@@ -9,7 +9,7 @@ place is kept. The same place by hand: the URL of `yoyo_url(dsn, "evident_yoyo")
 
 from __future__ import annotations
 
-import contextlib
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,48 +17,41 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from harness.database import Failure, connect
+from harness import ownership
+from harness.database import Failure
+from harness.ownership_sql import MARK_TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "migrations"
 EXAMPLES = ENGINE / "examples"
 SCHEMA = "evident_yoyo"
 
+_ELSEWHERE = (
+    "if these marks are another application's, `create schema evident_yoyo` as the role"
+    " that migrates: evident then looks there alone"
+)
+
 
 def require_installed(dsn: str) -> None:
-    """Raise Failure when the database has no schema evident."""
-    with connect(dsn, autocommit=True) as connection:
-        row = connection.execute(
-            "select pg_catalog.to_regnamespace('evident') is not null"
-        ).fetchone()
-    if not (row and row[0]):
-        raise Failure("evident is not installed in this database", "evident migrate")
+    """Raise Failure when the database has no schema evident, or another's."""
+    ownership.connect(dsn, autocommit=True).close()
 
 
 def installed_version(connection: psycopg.Connection[Any]) -> str | None:
-    """Return evident.version(), the newest applied engine migration's id.
+    """Return what evident.version() says, the newest applied engine migration's id.
 
-    None when the engine is not installed; raises psycopg.Error when the caller
-    may not execute it even as evident_owner.
+    None when the engine is not installed. It is read in the catalog and not called,
+    so it needs no right, and runs nothing.
     """
-    try:
-        return _version(connection)
-    except psycopg.errors.InsufficientPrivilege:
-        # From 16 on a member of the owner need not inherit its rights.
-        with connection.transaction():
-            connection.execute("set local role evident_owner")
-            return _version(connection)
-
-
-def _version(connection: psycopg.Connection[Any]) -> str | None:
-    with connection.transaction():
-        found = connection.execute(
-            "select pg_catalog.to_regprocedure('evident.version()') is not null"
+    with ownership.pinned(connection):
+        row = connection.execute(
+            "select coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)"
+            " from pg_proc as p"
+            " where p.pronamespace = to_regnamespace('evident')"
+            " and p.proname = 'version' and p.pronargs = 0"
         ).fetchone()
-        if found is None or not found[0]:
-            return None
-        row = connection.execute("select evident.version()").fetchone()
-    return str(row[0]) if row else None
+    found = re.search(r"'(\w+)'", row[0]) if row else None
+    return found[1] if found else None
 
 
 def migration_files(source: Path) -> list[Path]:
@@ -68,57 +61,66 @@ def migration_files(source: Path) -> list[Path]:
     )
 
 
-def prepare_schema(dsn: str) -> str | None:
-    """Return the schema for yoyo's tables, made when missing; None = the current."""
-    with connect(dsn, autocommit=True) as connection:
-        place = _marks_schema(connection)
-        if place == SCHEMA:
-            return SCHEMA
-        if place is not None:
-            return None
-        # Two that look at once both find none, and `if not exists` is not for that.
-        with contextlib.suppress(psycopg.errors.UniqueViolation):
-            connection.execute(
-                sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA))
-            )
-    return SCHEMA
-
-
-def _marks_schema(connection: psycopg.Connection[Any]) -> str | None:
-    """Find the schema that has our marks."""
+def has_table(connection: psycopg.Connection[Any], schema: str, name: str) -> bool:
+    """Say whether the schema has a relation of that name, of whatever kind."""
     row = connection.execute(
-        "select pg_catalog.current_schema(),"
-        " pg_catalog.to_regclass(%s) is not null,"
-        " pg_catalog.to_regclass("
-        "     pg_catalog.quote_ident(pg_catalog.current_schema())"
-        "     || '._yoyo_migration') is not null",
-        [f"{SCHEMA}._yoyo_migration"],
+        "select from pg_catalog.pg_class as c"
+        " join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
+        " where n.nspname = %s and c.relname = %s",
+        [schema, name],
     ).fetchone()
-    assert row is not None
-    current, has_own, has_current = row
-    if has_own:
-        return SCHEMA
-    ours = {path.stem for path in migration_files(ENGINE)}
-    if has_current and ours & _read_marks(connection, current).keys():
-        return str(current)
-    return None
+    return row is not None
+
+
+def marks_schema(connection: psycopg.Connection[Any]) -> str | None:
+    """Find the schema that has our marks; what is read there is ours."""
+    with connection.transaction():
+        # Where yoyo by hand would have put them.
+        connection.execute("set local search_path to default")
+        row = connection.execute("select pg_catalog.current_schema()").fetchone()
+    current = row[0] if row else None
+    with ownership.pinned(connection):
+        row = connection.execute(
+            "select from pg_namespace as n where n.nspname = %s", [SCHEMA]
+        ).fetchone()
+        if row is not None:
+            ownership.check_marks(connection, SCHEMA)
+            return SCHEMA
+        if current is None or not has_table(connection, current, "_yoyo_migration"):
+            return None
+        ours = {path.stem for path in migration_files(ENGINE)}
+        marked = _read_marks(connection, current, _ELSEWHERE).keys()
+        if not ours & marked:
+            return None
+        for name in MARK_TABLES:
+            if not has_table(connection, current, name):
+                raise Failure(f"{current}._yoyo_migration is there without {name}")
+    return str(current)
 
 
 def marks(connection: psycopg.Connection[Any]) -> dict[str, datetime]:
     """Read when each marked migration was applied (UTC), in that order."""
-    place = _marks_schema(connection)
-    return {} if place is None else _read_marks(connection, place)
+    place = marks_schema(connection)
+    if place is None or not has_table(connection, place, "_yoyo_migration"):
+        return {}
+    return _read_marks(connection, place)
 
 
 def _read_marks(
-    connection: psycopg.Connection[Any], schema: str
+    connection: psycopg.Connection[Any], schema: str, hint: str | None = None
 ) -> dict[str, datetime]:
-    rows = connection.execute(
-        sql.SQL(
-            "select m.migration_id, m.applied_at_utc from {} as m"
-            " order by m.applied_at_utc, m.migration_id"
-        ).format(sql.Identifier(schema, "_yoyo_migration"))
-    )
+    """Read the marks of a table that is checked, locked and checked once more."""
+    table = sql.Identifier(schema, "_yoyo_migration")
+    with ownership.pinned(connection):
+        ownership.check_marks(connection, schema, hint)
+        connection.execute(sql.SQL("lock table {} in access share mode").format(table))
+        ownership.check_marks(connection, schema, hint)
+        rows = connection.execute(
+            sql.SQL(
+                "select m.migration_id, m.applied_at_utc from {} as m"
+                " order by m.applied_at_utc, m.migration_id"
+            ).format(table)
+        ).fetchall()
     return {each: when.replace(tzinfo=UTC) for each, when in rows}
 
 
@@ -129,8 +131,10 @@ def disagreement(backend: Any, migrations: Any) -> tuple[list[Any], list[Any]]:
     engine = list(
         topological_sort(m for m in migrations if m.source_dir == str(ENGINE))
     )
-    here = backend.execute("select to_regnamespace('evident') is not null").fetchone()
-    version = installed_version(backend.connection) if here[0] else None
+    version = installed_version(backend.connection)
+    here = backend.execute(
+        "select pg_catalog.to_regnamespace('evident') is not null"
+    ).fetchone()
     if here[0] and version is None:
         # Nothing to compare with: the marks are all there is.
         return [], []

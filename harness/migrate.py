@@ -6,25 +6,20 @@ the search path for its session. Where its tables are: see marks.py.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from harness.database import Failure, connect, yoyo_url
+from harness import ownership
+from harness.database import Failure
 from harness.marks import (
     ENGINE,
     EXAMPLES,
-    SCHEMA,
     disagreement,
     installed_version,
     marks,
     migration_files,
-    prepare_schema,
 )
-
-Report = Callable[[str], None]
+from harness.yoyo_backend import Report, locked_backend
 
 
 def migrate(
@@ -41,7 +36,7 @@ def migrate(
     another run holds yoyo's lock, or psycopg.Error from a migration.
     """
     sources = [ENGINE, EXAMPLES] if examples else [ENGINE]
-    with _backend(dsn, sources, break_lock=break_lock) as (backend, migrations):
+    with locked_backend(dsn, sources, break_lock, report) as (backend, migrations):
         _repair(backend, migrations, report or (lambda _line: None))
         applied = []
         for migration in backend.to_apply(migrations):
@@ -64,7 +59,8 @@ def rollback(
     nothing stays. Raises Failure for an id that is not applied, and psycopg.Error
     when a rollback refuses, as one that would lose events does.
     """
-    with _backend(dsn, [ENGINE, EXAMPLES], break_lock=break_lock) as (backend, known):
+    sources = [ENGINE, EXAMPLES]
+    with locked_backend(dsn, sources, break_lock, report) as (backend, known):
         _repair(backend, known, report or (lambda _line: None))
         applied = list(backend.to_rollback(known))
         chosen = applied if everything else _chosen(backend, applied, to)
@@ -77,13 +73,28 @@ def mark(dsn: str, *, break_lock: bool = False) -> list[str]:
     """Make the marks of the engine agree with evident.version(); run no migration.
 
     Returns the ids that were marked or unmarked. For a database that psql
-    installed, upgraded or uninstalled.
+    installed, upgraded or uninstalled. Raises Failure where there is neither.
     """
-    with _backend(dsn, [ENGINE], break_lock=break_lock) as (backend, migrations):
+    with ownership.connect(dsn, installed=False, autocommit=True) as connection:
+        is_anything = installed_version(connection) or marks(connection)
+    if not is_anything:
+        raise Failure("evident is not installed in this database", "evident migrate")
+    with locked_backend(dsn, [ENGINE], break_lock) as (backend, migrations):
         missing, extra = disagreement(backend, migrations)
         backend.mark_migrations(missing)
         backend.unmark_migrations(extra)
     return [migration.id for migration in (*missing, *extra)]
+
+
+def where(dsn: str) -> str:
+    """Say which server, database and role a connection string leads to."""
+    with ownership.connect(dsn, installed=False, autocommit=True) as connection:
+        info = connection.info
+        version = info.parameter_status("server_version") or "?"
+        return (
+            f"PostgreSQL {version.split()[0]} at {info.host}, port {info.port}:"
+            f" database {info.dbname} as {info.user}"
+        )
 
 
 def status(dsn: str) -> list[tuple[str, datetime | None]]:
@@ -91,7 +102,7 @@ def status(dsn: str) -> list[tuple[str, datetime | None]]:
 
     Marks whose files this clone does not have come last.
     """
-    with connect(dsn, autocommit=True) as connection:
+    with ownership.connect(dsn, installed=False, autocommit=True) as connection:
         applied = marks(connection)
     ids = [
         path.stem for source in (ENGINE, EXAMPLES) for path in migration_files(source)
@@ -99,40 +110,6 @@ def status(dsn: str) -> list[tuple[str, datetime | None]]:
     return [(each, applied.get(each)) for each in ids] + [
         (each, when) for each, when in applied.items() if each not in ids
     ]
-
-
-@contextlib.contextmanager
-def _backend(
-    dsn: str, sources: list[Path], *, break_lock: bool
-) -> Iterator[tuple[Any, Any]]:
-    """Open yoyo's backend, locked, with the migrations of the sources."""
-    from yoyo import exceptions, get_backend, read_migrations
-
-    if not ENGINE.is_dir():
-        raise Failure(
-            f"no migrations at {ENGINE}", "run from a clone: pip install -e ."
-        )
-    url = yoyo_url(dsn, prepare_schema(dsn))
-    with get_backend(url) as backend:
-        if break_lock:
-            backend.break_lock()
-        try:
-            with backend.lock():
-                yield backend, read_migrations(*map(str, sources))
-        except exceptions.LockTimeout:
-            raise Failure(
-                _lock_holder(backend),
-                "when that process is gone: evident migrate --break-lock",
-            ) from None
-        except (exceptions.BadMigration, exceptions.MigrationConflict) as error:
-            raise Failure(f"{type(error).__name__}: {error}") from error
-
-
-def _lock_holder(backend: Any) -> str:
-    row = backend.execute("select pid, ctime from yoyo_lock").fetchone()
-    if row is None:
-        return "another migration was running; it has ended now"
-    return f"process {row[0]} has held the migration lock since {row[1]:%F %T} UTC"
 
 
 def _run(backend: Any, migration: Any, direction: str) -> None:
@@ -146,10 +123,7 @@ def _run(backend: Any, migration: Any, direction: str) -> None:
         migration.process_steps(backend, direction)
         # The prologue's role and search path last to the end of the transaction.
         backend.execute("set local role none")
-        if backend.schema is None:
-            backend.execute("set local search_path to default")
-        else:
-            backend.execute(f"set local search_path to {SCHEMA}")
+        backend.execute(f"set local search_path to {backend.schema}")
         backend.log_migration(migration, direction)
         if direction == "apply":
             backend.mark_one(migration, log=False)

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from harness.database import connect
 from harness.marks import require_installed
+from harness.ownership import connect
 from harness.slices import Slice, Slices
 from harness.stopping import Stop, stop_on_signals
 

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from harness.database import Failure, connect
+from harness.database import Failure
 from harness.marks import ROOT
+from harness.ownership import connect
 
 MANIFEST = ROOT / "sql" / "functions" / "MANIFEST"
 BEGIN = "<!-- [begin reference] -->\n"

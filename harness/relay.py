@@ -21,7 +21,8 @@ from typing import Any
 
 import psycopg
 
-from harness.database import Failure, connect
+from harness.database import Failure
+from harness.ownership import connect
 from harness.relay_file import RelayFile
 from harness.relay_loss import require_events
 

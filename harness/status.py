@@ -8,9 +8,9 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from harness.database import connect
 from harness.marks import installed_version
 from harness.migrate import status
+from harness.ownership import connect
 
 
 def show(dsn: str) -> None:
@@ -20,7 +20,7 @@ def show(dsn: str) -> None:
     """
     console = Console(highlight=False, soft_wrap=True, markup=False)
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    with connect(dsn, autocommit=True) as connection:
+    with connect(dsn, installed=False, autocommit=True) as connection:
         facts.add_row("server", f"PostgreSQL {_server(connection)}")
         facts.add_row("database", connection.info.dbname)
         facts.add_row("evident", _attempt(_installed, connection))
@@ -33,7 +33,12 @@ def show(dsn: str) -> None:
     console.print(facts)
 
     migrations = Table("migration", "applied (UTC)", box=None, padding=(0, 2, 0, 0))
-    for each, when in status(dsn):
+    try:
+        listed = status(dsn)
+    except psycopg.errors.InsufficientPrivilege as error:
+        console.print(f"migrations  not visible: {error.diag.message_primary}")
+        return
+    for each, when in listed:
         migrations.add_row(each, f"{when:%Y-%m-%d %H:%M:%S}" if when else "pending")
     console.print(migrations)
 
