@@ -12,6 +12,19 @@ import typer
 from harness.cli_parts import Dsn, say
 from harness.database import resolve_dsn
 
+VerifierKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        help="Verifier key of the publisher, or its file: take the newest checkpoint"
+        " that it signed.",
+    ),
+]
+UNSIGNED = (
+    "no --key was given: the newest checkpoint on record was taken, and nobody checked"
+    " its signature"
+)
+
 
 def keygen(
     name: Annotated[
@@ -61,22 +74,35 @@ def publish(
             help="Verifier key, or its file, that signed what is there already.",
         ),
     ] = None,
+    accept_incarnation: Annotated[
+        int | None,
+        typer.Option(
+            "--accept-incarnation",
+            min=2,
+            help="Sign the tree of this new incarnation once, whose newest published"
+            " leaves may be gone.",
+        ),
+    ] = None,
     dsn: Dsn = None,
 ) -> None:
     """Sign the newest tree head and write the checkpoint; print its file.
 
     Refuses a tree that does not continue the last checkpoint in the directory. After a
-    restore or a failover that lost history, evident.begin_incarnation() lets it accept
-    the tree once. The directory is append-only; keep it in git if you like.
+    restore or a failover that lost history, evident.begin_incarnation() begins another
+    incarnation, and a person accepts it by its number: it may lack the newest leaves
+    that were published, and is refused when it changed older ones. The directory is
+    append-only; keep it in git if you like.
     """
     from harness import keys, marks
     from harness import publish as publishing
 
+    if every is not None and accept_incarnation is not None:
+        raise typer.BadParameter(publishing.NO_PERSON)
     publisher = publishing.Publisher(keys.load_key(key), out, say, earlier_key or [])
     target = resolve_dsn(dsn)
     marks.require_installed(target)
     if every is None:
-        _published(publishing.publish(target, publisher))
+        _published(publishing.publish(target, publisher, accept_incarnation))
         return
     publishing.publish_every(target, publisher, every, _published_or_silent)
 
@@ -125,6 +151,7 @@ def export(
             help="A signed checkpoint of this log; default: the newest published one.",
         ),
     ] = None,
+    key: VerifierKeys = None,
     dsn: Dsn = None,
 ) -> None:
     """Write the sealed log into a directory that evident verify can check offline.
@@ -133,15 +160,18 @@ def export(
     interruption, goes on where the last run ended.
     """
     from harness import export as exporting
-    from harness import marks, progress
+    from harness import marks, progress, published
 
+    keys = published.load_keys(key or [])
     target = resolve_dsn(dsn)
     marks.require_installed(target)
     with progress.leaves() as (begin, advance):
         done = exporting.run(
-            target, directory, checkpoint, begin=begin, advance=advance
+            target, directory, checkpoint, keys, begin=begin, advance=advance
         ).head
     say(f"{directory}: {done.size:,} leaves of {done.origin}")
+    if keys is None and checkpoint is None:
+        say(UNSIGNED)
 
 
 def prove(
@@ -149,6 +179,7 @@ def prove(
     out: Annotated[
         Path, typer.Option("--out", help="Directory for the two files.")
     ] = Path(),
+    key: VerifierKeys = None,
     dsn: Dsn = None,
 ) -> None:
     """Write the proof that an event is in the newest published checkpoint.
@@ -156,9 +187,12 @@ def prove(
     EVENT_ID.tlog-proof and, beside it, the event itself in EVENT_ID.json: evident
     verify checks the two offline. Prints the file of the proof.
     """
-    from harness import marks
+    from harness import marks, published
     from harness import prove as proving
 
+    keys = published.load_keys(key or [])
     target = resolve_dsn(dsn)
     marks.require_installed(target)
-    print(proving.run(target, event_id, out))
+    print(proving.run(target, event_id, out, keys))
+    if keys is None:
+        say(UNSIGNED)

@@ -25,7 +25,7 @@ from harness.verifier.note import load_keys
 from harness.verifier.proof import verify_proof
 from harness.verifier.report import Report
 from harness.verifier.report_html import render_html
-from harness.verifier.text import headline, render
+from harness.verifier.report_text import headline, render
 
 NAME = "example.com/demo"
 

@@ -24,6 +24,7 @@ from harness.export_files import FORMAT, Folder, edges, writing_to
 from harness.export_lines import Lines, differs, last_event
 from harness.export_source import Bundle
 from harness.published import Published
+from harness.verifier import note
 from harness.verifier.tiles import tile_path
 
 Connection = psycopg.Connection[Any]
@@ -40,20 +41,22 @@ def run(
     dsn: str,
     directory: Path,
     checkpoint: Path | None,
+    keys: note.Keys | None = None,
     *,
     begin: Callable[[int, int], None],
     advance: Callable[[int], None],
 ) -> Published:
     """Export at a published checkpoint, the newest one when no file is given.
 
-    `begin` hears the number of leaves and how many of them are there already,
-    `advance` how many more are. Raises Failure and psycopg.Error.
+    With `keys` they must have signed it, so the newest one that they did. `begin`
+    hears the number of leaves and how many of them are there already, `advance` how
+    many more are. Raises Failure and psycopg.Error.
     """
     with writing_to(directory), source.snapshot(dsn) as connection:
         if checkpoint is None:
-            target = published.newest(connection)
+            target = published.newest(connection, keys)
         else:
-            target = published.read(connection, checkpoint)
+            target = published.read(connection, checkpoint, keys)
         log = source.identity(connection)
         with contextlib.closing(Folder(directory, log["log_id"])) as folder:
             size = target.head.size

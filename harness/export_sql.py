@@ -82,7 +82,8 @@ SIZE = """
     select h.tree_size from evident.tree_head as h order by h.number desc limit 1
 """
 HEAD = f"""
-    '{{"tree_size": ' || h.tree_size
+    '{{"number": ' || row_number() over (order by h.number) - 1
+    || ', "tree_size": ' || h.tree_size
     || ', "root_hash": "' || encode(h.root_hash, 'base64')
     || '", "last_event_id": ' || h.last_event_id
     || ', "sealed_at": "' || {_utc("h.sealed_at")} || e'"}}\n'

@@ -17,6 +17,7 @@ from harness import export_source as source
 from harness import published
 from harness.database import Failure
 from harness.export_files import writing_to
+from harness.verifier import note
 from harness.verifier.events import read_rows
 from harness.verifier.merkle import leaf_hash, proves_inclusion
 
@@ -26,15 +27,18 @@ _INDEX = "select p.leaf_index from evident.inclusion_proof(%s) as p"
 _PROOF = "select p.hashes from evident.inclusion_proof(%s, %s) as p"
 
 
-def run(dsn: str, event_id: UUID, directory: Path) -> Path:
+def run(
+    dsn: str, event_id: UUID, directory: Path, keys: note.Keys | None = None
+) -> Path:
     """Write `<event_id>.tlog-proof` and `<event_id>.json`; give the first one's path.
 
+    With `keys` the proof leads to the newest checkpoint that they signed.
     Raises Failure when no published checkpoint has the event, or when the proof does
     not lead to its root; psycopg.Error, PT404 for an unknown event.
     """
     with source.snapshot(dsn) as connection:
         index = _index(connection, event_id)
-        target = published.newest(connection)
+        target = published.newest(connection, keys)
         size, root = target.head.size, target.head.root
         if index >= size:
             raise Failure(
@@ -45,7 +49,7 @@ def run(dsn: str, event_id: UUID, directory: Path) -> Path:
         line = source.line_of(connection, event_id)
         row = connection.execute(_PROOF, [event_id, size]).fetchone()
     hashes: list[bytes] = row[0] if row else []
-    [event] = read_rows([line], None, [])
+    [event] = read_rows([line])
     is_proven = event.entry is not None and proves_inclusion(
         leaf_hash(event.entry), index, size, hashes, root
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from harness import checkpoints, ledger, notes, succession
+from harness import checkpoints, ledger, notes, published, succession
 from harness.checkpoints import Signed
 from harness.database import Failure, connect_for_calls
 from harness.keys import SigningKey
@@ -25,6 +25,8 @@ from harness.stopping import Stop, stop_on_signals
 from harness.verifier import note
 
 Report = Callable[[str], None]
+
+NO_PERSON = "--accept-incarnation is a person's word, which no loop may give"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ class Publisher:
     earlier_keys: Sequence[str] = ()
 
 
-def publish(dsn: str, publisher: Publisher) -> Path | None:
+def publish(dsn: str, publisher: Publisher, accepted: int | None = None) -> Path | None:
     """Publish the newest tree head; return its file, None when nothing is new.
 
-    Raises Failure, with nothing signed or written, when the tree must not follow the
-    last checkpoint in the directory; psycopg.Error.
+    A tree of a new incarnation is signed only where `accepted` is its number: what a
+    person gives, who knows why published leaves are gone. Raises Failure, with nothing
+    signed or written, when the tree must not follow the checkpoints in the directory;
+    psycopg.Error.
     """
     with (
         checkpoints.locked(publisher.directory),
@@ -54,7 +58,7 @@ def publish(dsn: str, publisher: Publisher) -> Path | None:
         last = checkpoints.newest(publisher.directory, keys)
         with ledger.flushed(connection, publisher.report):
             tree = ledger.read_tree(connection)
-            lines = _compare(connection, tree, last, publisher.directory, keys)
+            lines = _compare(connection, tree, last, publisher, keys, accepted)
         if last and (tree.head.origin, tree.head.size) == (
             last.head.origin,
             last.head.size,
@@ -74,20 +78,20 @@ def publish_every(
     dsn: str,
     publisher: Publisher,
     seconds: float,
-    published: Callable[[Path | None], None],
+    done: Callable[[Path | None], None],
 ) -> None:
     """Publish again and again until SIGTERM or Ctrl-C, `seconds` apart.
 
     The first time has to succeed; later what goes wrong is reported and tried again.
-    `published` is called with what each call of publish gives. Raises Failure,
+    `done` is called with what each call of publish gives. Raises Failure,
     psycopg.Error.
     """
     with contextlib.suppress(Stop), stop_on_signals():
-        published(publish(dsn, publisher))
+        done(publish(dsn, publisher))
         while True:
             time.sleep(seconds)
             try:
-                published(publish(dsn, publisher))
+                done(publish(dsn, publisher))
             except Failure as failure:
                 publisher.report(f"error: {failure.message}")
                 if failure.hint:
@@ -98,35 +102,31 @@ def publish_every(
 
 
 def _keys(publisher: Publisher) -> note.Keys:
-    try:
-        return note.load_keys([publisher.key.vkey, *publisher.earlier_keys])
-    except note.NoteError as error:
-        raise Failure(str(error), "give a verifier key or a file of them") from None
+    keys = published.load_keys([publisher.key.vkey, *publisher.earlier_keys])
+    return keys or {}
 
 
 def _compare(
     connection: Connection,
     tree: Tree,
     last: Signed | None,
-    directory: Path,
+    publisher: Publisher,
     keys: note.Keys,
+    accepted: int | None,
 ) -> list[str]:
     """Refuse a tree that must not follow; give what to say about one that may."""
+    directory, head = publisher.directory, tree.head
+    succession.require_accepted_number(head, accepted)
     if last is None:
-        if tree.published is None:
-            return []
-        return [
-            f"the first checkpoint in {directory}, although"
-            f" {succession.leaves(tree.published)} were published before: not compared"
-        ]
-    extends = functools.partial(ledger.extends, connection, tree.head)
-    succession.require_successor(tree.head, last.head, directory, extends)
-    if tree.head.incarnation == last.head.incarnation:
+        return succession.require_beginning(head, tree.published, directory, accepted)
+    extends = functools.partial(ledger.extends, connection, head)
+    succession.require_successor(head, last.head, directory, extends)
+    if head.incarnation == last.head.incarnation:
         return []
-    earlier = (
+    kept = [
         checkpoints.read(directory, place, keys).head
-        for place in reversed(checkpoints.places(directory))
-    )
-    return succession.describe_incarnation(
-        tree.head, last.head, tree.reason, earlier, extends
+        for place in checkpoints.places(directory)
+    ]
+    return succession.require_end_of_history(
+        head, kept, tree.reason, directory, extends, accepted
     )

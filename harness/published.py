@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,21 @@ from typing import Any
 import psycopg
 
 from harness.database import Failure
-from harness.verifier import note
+from harness.verifier import files, note
 
 Connection = psycopg.Connection[Any]
 
+# Page by page: whoever may record publications may record any number of wrong ones.
+_PAGE = 100
 _NEWEST = """
-    select p.checkpoint
+    select p.number, p.checkpoint
     from evident.ledger_publication as p
-    where p.incarnation = (select max(i.incarnation) from evident.log_identity as i)
+    where
+        p.incarnation = (select max(i.incarnation) from evident.log_identity as i)
+        and p.number < %s
+        and octet_length(p.checkpoint) <= %s
     order by p.number desc
-    limit 1
+    limit %s
 """
 _ORIGINS = """
     select i.name || '/' || i.log_id || '/' || i.incarnation
@@ -34,30 +40,76 @@ class Published:
     head: note.Checkpoint
 
 
-def newest(connection: Connection) -> Published:
+def newest(connection: Connection, keys: note.Keys | None = None) -> Published:
     """Read the newest checkpoint that this incarnation of the log has published.
 
-    Raises Failure when there is none.
+    With `keys` the newest one that they signed: the database checks no signature, so
+    what is recorded there may be wrong. Raises Failure when there is none.
     """
-    row = connection.execute(_NEWEST).fetchone()
-    if row is None:
+    unsigned = 0
+    for text in _recorded(connection):
+        if keys is None:
+            return parse(text.encode(), "the newest row of evident.ledger_publication")
+        try:
+            signed = note.parse_note(text.encode())
+            head = note.parse_checkpoint(signed.text)
+        except note.NoteError:
+            unsigned += 1
+            continue
+        if note.check_signature(signed, keys)[0] == note.TRUSTED:
+            return Published(text, head)
+        unsigned += 1
+    if unsigned:
         raise Failure(
-            "no checkpoint of this log was published", "evident publish first"
+            f"none of {unsigned:,} checkpoints that are recorded is signed by a key"
+            " that was given",
+            "give the verifier key of the publisher, --key",
         )
-    return parse(row[0].encode(), "the newest row of evident.ledger_publication")
+    raise Failure("no checkpoint of this log was published", "evident publish first")
 
 
-def read(connection: Connection, file: Path) -> Published:
-    """Read a checkpoint from a file; raises Failure unless it is of this log."""
+def load_keys(given: Sequence[str]) -> note.Keys | None:
+    """Read verifier keys, or files of them; None for none. Raises Failure."""
+    if not given:
+        return None
     try:
-        found = parse(file.read_bytes(), str(file))
-    except OSError as error:
-        raise Failure(f"cannot read {file}: {error.strerror}") from None
+        return note.load_keys(given)
+    except note.NoteError as error:
+        raise Failure(str(error), "give a verifier key or a file of them") from None
+
+
+def _recorded(connection: Connection) -> Iterator[str]:
+    below = 2**63 - 1
+    while True:
+        rows = connection.execute(
+            _NEWEST, [below, note.MAX_NOTE_BYTES, _PAGE]
+        ).fetchall()
+        yield from (text for _, text in rows)
+        if len(rows) < _PAGE:
+            return
+        below = rows[-1][0]
+
+
+def read(
+    connection: Connection, file: Path, keys: note.Keys | None = None
+) -> Published:
+    """Read a checkpoint from a file; raises Failure unless it is of this log.
+
+    With `keys` one of them must have signed it.
+    """
+    try:
+        found = parse(files.read_file(file, note.MAX_NOTE_BYTES), str(file))
+    except files.FileError as error:
+        raise Failure(f"cannot read {file}: {error}") from None
     if (found.head.origin,) not in connection.execute(_ORIGINS).fetchall():
         raise Failure(
             f"{file} is a checkpoint of {found.head.origin}",
             "evident.ledger_status tells the origin of the log in this database",
         )
+    if keys is not None:
+        status, _ = note.check_signature(note.parse_note(found.text.encode()), keys)
+        if status != note.TRUSTED:
+            raise Failure(f"{file} is not signed by a key that was given")
     return found
 
 

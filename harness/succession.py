@@ -1,18 +1,26 @@
-"""Whether a tree may follow the last published checkpoint, whatever the database says.
+"""Whether a tree may follow the published checkpoints, whatever the database says.
 
-Within an incarnation a tree only grows. A new incarnation may begin with a tree that
-lacks what was published; what is lost is said then.
+Within an incarnation a tree only grows. A new incarnation may lose the newest leaves
+that were published, and never change older ones; that it was begun is the word of the
+database, so a person has to accept it, by its number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.database import Failure
+from harness.verifier.incarnations import losses
 from harness.verifier.note import Checkpoint
+from harness.verifier.text import plain
 
 Extends = Callable[[Checkpoint], bool]
+
+AFTER_A_RESTORE = (
+    "after a restore or a failover, and only then: select"
+    " evident.begin_incarnation('why'), seal, and publish with --accept-incarnation"
+)
 
 
 def require_successor(
@@ -47,56 +55,122 @@ def require_successor(
     if tree.size < last.size:
         raise Failure(
             f"the tree has {leaves(tree.size)}, {leaves(last.size)} were published",
-            "nothing was signed; after a restore or a failover, and only then:"
-            " select evident.begin_incarnation('why')",
+            f"nothing was signed; {AFTER_A_RESTORE}",
         )
     if not extends(last):
         raise Failure(
             f"the tree of {leaves(tree.size)} does not begin with the"
             f" {leaves(last.size)} that were published: history was changed",
-            f"nothing was signed; keep {directory}, it is the evidence. After a restore"
-            " or a failover, and only then: select evident.begin_incarnation('why')",
+            f"nothing was signed; keep {directory}, it is the evidence."
+            f" {AFTER_A_RESTORE[0].upper()}{AFTER_A_RESTORE[1:]}",
         )
 
 
-def describe_incarnation(
-    tree: Checkpoint,
-    last: Checkpoint,
-    reason: str,
-    earlier: Iterable[Checkpoint],
-    extends: Extends,
-) -> list[str]:
-    """Say what a new incarnation keeps of the published leaves, line by line.
+def require_accepted_number(tree: Checkpoint, accepted: int | None) -> None:
+    """Raise Failure for a tree of another incarnation than the one accepted."""
+    if accepted is not None and tree.incarnation != accepted:
+        raise Failure(
+            f"incarnation {accepted} was accepted, the database is in incarnation"
+            f" {tree.incarnation} of the log",
+            "nothing was signed; accept the number that you have looked into",
+        )
 
-    `earlier` are the checkpoints from the last one backwards.
+
+def require_beginning(
+    tree: Checkpoint, published: int | None, directory: Path, accepted: int | None
+) -> list[str]:
+    """Raise Failure unless a tree may be the first one in a directory.
+
+    There is nothing to compare it with. `published` is the size of the newest
+    checkpoint that the database knows. Gives what to say.
     """
+    if tree.incarnation > 1:
+        if published is not None:
+            raise Failure(
+                f"{directory} has no checkpoint, and incarnation {tree.incarnation} of"
+                f" a log of which {leaves(published)} were published",
+                "nothing was signed; bring back the directory with the checkpoints of"
+                " before, of which each keeper of checkpoints has a copy",
+            )
+        _require_acceptance(tree, accepted, "no checkpoint of it was published before")
+    if published is None:
+        return []
+    return [
+        f"the first checkpoint in {directory}, although"
+        f" {leaves(published)} were published before: not compared"
+    ]
+
+
+def require_end_of_history(
+    tree: Checkpoint,
+    kept: Sequence[Checkpoint],
+    reason: str,
+    directory: Path,
+    extends: Extends,
+    accepted: int | None,
+) -> list[str]:
+    """Raise Failure unless a new incarnation has lost the newest leaves at most.
+
+    `kept` are all checkpoints that were published, the newest last. Gives what to say.
+    """
+    last = kept[-1]
+    fitting = {each for each in kept if extends(each)}
+    newest = next((each for each in reversed(kept) if each in fitting), None)
+    size = newest.size if newest else 0
+    if size == 0 and last.size:
+        raise Failure(
+            f"incarnation {tree.incarnation}, a tree of {leaves(tree.size)}, begins"
+            " with no checkpoint that was published: all history was changed",
+            f"nothing was signed, and accepting it would not help; keep {directory}, it"
+            " is the evidence",
+        )
+    lost = [each for each in kept if each not in fitting]
+    for each in losses(tree, lost, fitting):
+        if each.accepted_by is None:
+            raise Failure(
+                f"incarnation {tree.incarnation} begins with the {leaves(each.base)}"
+                f" published in one checkpoint, and lacks the {leaves(each.lost.size)}"
+                " of an older one: history was changed",
+                f"nothing was signed, and accepting it would not help; keep"
+                f" {directory}, it is the evidence",
+            )
+    # What an accepted incarnation of before has lost is not lost again.
+    gone = max((each.size for each in lost if _is_after(each, newest)), default=0)
+    said = _say_gone(size, gone)
+    _require_acceptance(tree, accepted, said)
     lines = [
         f"INCARNATION {tree.incarnation} of the log follows {last.incarnation}:"
-        f" accepted once; the reason given is {reason!r}"
+        f" accepted; the reason given is {plain(reason)!r}"
     ]
     if tree.name != last.name:
         lines.append(f"the log is called {tree.name} now, it was {last.name}")
-    kept = next((each for each in earlier if extends(each)), None)
-    size = kept.size if kept else 0
-    if kept == last:
-        lines.append(
-            f"it begins with the {leaves(size)} that were published: nothing is lost"
-        )
-        return lines
-    lines.append(
-        f"NOT CONSISTENT with the last checkpoint: {leaves(last.size)} were published,"
-        f" the tree has {leaves(tree.size)} now"
+    return [*lines, said]
+
+
+def _is_after(each: Checkpoint, newest: Checkpoint | None) -> bool:
+    return newest is None or each.incarnation >= newest.incarnation
+
+
+def _say_gone(size: int, gone: int) -> str:
+    if gone <= size:
+        return f"it begins with the {leaves(size)} that were published: nothing is lost"
+    first, last = size, gone - 1
+    names = f"leaf {first:,}" if first == last else f"leaves {first:,} to {last:,}"
+    return (
+        f"NOT CONSISTENT with the last checkpoint: leaves 0 to {size - 1:,} are as"
+        f" published; {names} of what was published are gone"
     )
-    lost = leaves(last.size - size)
-    if size == 0:
-        lines.append(f"no published checkpoint fits it: up to {lost} are lost")
-    elif size == tree.size:
-        lines.append(f"it is the beginning of the published tree: {lost} are lost")
-    else:
-        lines.append(
-            f"the first {leaves(size)} are as published: up to {lost} are lost"
-        )
-    return lines
+
+
+def _require_acceptance(tree: Checkpoint, accepted: int | None, said: str) -> None:
+    if accepted == tree.incarnation:
+        return
+    raise Failure(
+        f"incarnation {tree.incarnation} of the log was begun; {said}",
+        "nothing was signed; a new incarnation is the word of the database. Who knows"
+        " why it was begun, and what it lost, publishes once with --accept-incarnation"
+        f" {tree.incarnation}",
+    )
 
 
 def leaves(count: int) -> str:

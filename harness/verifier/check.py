@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
-from .compare import Stored, entry_names
+from .compare import entry_names
 from .earlier import Earlier
 from .entry import uuid_text
-from .events import OwnEvent, Row, read_rows
+from .events import EVENTS
+from .files import FileError, Folder
 from .findings import TAMPERED, UNREADABLE, UNSEALED, UNSUPPORTED, Findings
 from .heads import Heads, read_log
-from .incarnations import describe_ended, describe_own
-from .judge import EVENTS
-from .kept import OTHER_LOG, SKIPPED, Kept, judge_kept, load_kept, load_own
-from .merkle import EMPTY_ROOT, leaf_hash
+from .incarnations import describe_accepted, describe_losses, judge_lost
+from .judge_kept import judge_kept
+from .kept import OTHER_LOG, SKIPPED, Kept, load_earlier, load_kept, load_own
+from .merkle import EMPTY_ROOT
 from .note import Keys
+from .own_events import OwnEvents
+from .reading import entries_of, events_of
 from .report import Report
-from .tiles import TILE, TileError, read_entries, read_tile, tile_path, tile_width
 from .walk import Walk
 
 Progress = Callable[[int], None]
@@ -37,6 +39,7 @@ class Request:
     checkpoints: tuple[Path, ...] = ()
     earlier: Path | None = None
     as_of: bool = False
+    accepted: tuple[int, ...] = ()
 
 
 def verify_export(
@@ -51,106 +54,92 @@ def verify_export(
         return report
     if not request.keys:
         found.add(UNSUPPORTED, "no key was given: nobody vouches for the checkpoint")
-    report.own = load_own(request.folder, request.keys, found)
-    report.kept = load_kept(request.checkpoints, request.keys, found)
-    if report.own is not None:
-        _verify(request, report, report.own, progress)
+    try:
+        with Folder(request.folder) as folder:
+            report.own = load_own(folder, request.keys, found)
+            report.kept = load_kept(request.checkpoints, request.keys, found)
+            if report.own is not None:
+                _verify(request, folder, report, report.own, progress)
+    except FileError as error:
+        found.add(UNREADABLE, f"{request.folder}: {error}")
     report.seconds = time.monotonic() - started
     return report
 
 
 def _verify(
     request: Request,
+    folder: Folder,
     report: Report,
     own: Kept,
     progress: Callable[[int], Progress] | None,
 ) -> None:
-    found, folder, size = report.found, request.folder, own.checkpoint.size
-    report.incarnations = read_log(folder, lambda text: found.add(UNREADABLE, text))
-    earlier = _open_earlier(request, report, own)
-    log_id = UUID(own.checkpoint.log_id).bytes
-    own_events: list[OwnEvent] = []
-    walk = Walk(
-        found=found,
-        folder=folder,
-        size=size,
-        events=_events(folder, log_id, own_events, found),
-        entries=_entries(folder, size, found),
-        heads=Heads(folder, lambda text: found.add(UNREADABLE, text)),
-        targets=[
-            each
-            for each in [own, *report.kept]
-            if each.checkpoint.log_id == own.checkpoint.log_id
-            and 0 < each.checkpoint.size <= size
-        ],
-        earlier=earlier,
-    )
-    for each in [own, *report.kept]:
-        if each.checkpoint.size == 0:
-            each.fits = each.checkpoint.root == EMPTY_ROOT
-    walk.run(progress(size) if progress else lambda _: None)
-    _count_unsealed(walk, report)
-    walk.finish()
+    found, size = report.found, own.checkpoint.size
 
-    ended = judge_kept(report.kept, own, found, as_of=request.as_of)
-    for each in ended:
-        # Sealed in another history than the one whose tree heads these are.
-        each.sealed_at = None
-    if earlier is not None:
-        earlier.finish()
-    report.notes += describe_ended(ended, report.kept, report.incarnations, own_events)
-    report.notes += describe_own(own_events)
+    def unreadable(text: str) -> None:
+        found.add(UNREADABLE, text)
+
+    def missing(text: str) -> None:
+        found.add(TAMPERED, text, fields=("number",))
+
+    report.incarnations = read_log(folder, own.checkpoint, unreadable)
+    with contextlib.ExitStack() as after:
+        earlier = _open_earlier(request, report, own, after)
+        own_events = OwnEvents()
+        walk = Walk(
+            found=found,
+            folder=folder,
+            size=size,
+            events=events_of(folder, size, own_events, found),
+            entries=entries_of(folder, size, found),
+            heads=Heads(folder, size, unreadable, missing),
+            targets=[
+                each
+                for each in [own, *report.kept]
+                if each.checkpoint.log_id == own.checkpoint.log_id
+                and 0 < each.checkpoint.size <= size
+            ],
+            earlier=earlier,
+        )
+        for each in [own, *report.kept]:
+            if each.checkpoint.size == 0:
+                each.fits = each.checkpoint.root == EMPTY_ROOT
+        walk.run(progress(size) if progress else lambda _: None)
+        _count_unsealed(walk, report)
+        walk.finish()
+
+        judge_kept(report.kept, own, found, as_of=request.as_of)
+        accepted = request.accepted
+        excused = judge_lost(report.kept, own.checkpoint, accepted, found)
+        report.notes += describe_accepted(own.checkpoint, accepted)
+        report.notes += describe_losses(excused, report.incarnations, own_events)
+        if earlier is not None:
+            report.notes += earlier.finish(is_whole=walk.checked == size)
+    report.notes += own_events.describe()
     report.notes += _say_left_out(report.kept)
     _fill(report, walk)
 
 
-def _open_earlier(request: Request, report: Report, own: Kept) -> Earlier | None:
+def _open_earlier(
+    request: Request, report: Report, own: Kept, after: contextlib.ExitStack
+) -> Earlier | None:
     """Open an earlier export; its checkpoint is one of those that were kept."""
     if request.earlier is None:
         return None
     report.earlier = str(request.earlier)
-    kept = load_kept([request.earlier / "checkpoint"], request.keys, report.found)
-    report.kept += kept
-    if not kept or kept[0].checkpoint.log_id != own.checkpoint.log_id:
+    try:
+        folder = after.enter_context(Folder(request.earlier))
+    except FileError as error:
+        report.found.add(UNREADABLE, f"{request.earlier}: {error}")
         return None
-    return Earlier(request.earlier, kept[0], report.found)
-
-
-def _events(
-    folder: Path, log_id: bytes, own: list[OwnEvent], found: Findings
-) -> Iterator[Row]:
-    try:
-        with (folder / EVENTS).open("rb") as stream:
-            yield from read_rows(stream, log_id, own)
-    except FileNotFoundError:
-        found.add(UNREADABLE, f"{EVENTS}: missing")
-    except OSError as error:
-        found.add(UNREADABLE, f"{EVENTS}: {error.strerror}")
-
-
-def _entries(folder: Path, size: int, found: Findings) -> Iterator[Stored]:
-    """Give all stored entries in order, None for those that cannot be read."""
-    for index in range(-(-size // TILE)):
-        width = tile_width(size, 0, index)
-        try:
-            entries = read_entries(folder, index, width)
-            if len(entries) < width and _is_beginning(folder, index, width, entries):
-                path = tile_path("entries", index, width)
-                raise TileError(f"{path}: ends after entry {len(entries)} of {width}")
-        except TileError as error:
-            found.add(UNREADABLE, str(error))
-            yield from [None] * width
-        else:
-            yield from entries
-
-
-def _is_beginning(folder: Path, index: int, width: int, entries: list[bytes]) -> bool:
-    """Say whether a short bundle only lacks its end, as a file that was cut off."""
-    try:
-        tile = read_tile(folder, 0, index, width)
-    except TileError:
-        return True
-    return tile[: len(entries)] == [leaf_hash(each) for each in entries]
+    kept = load_earlier(folder, request.keys, report.found)
+    if kept is None:
+        return None
+    report.kept.append(kept)
+    if kept.checkpoint.log_id != own.checkpoint.log_id:
+        text = f"{request.earlier}: an export of another log, which was not compared"
+        report.found.add(UNSUPPORTED, text)
+        return None
+    return Earlier(folder, kept, report.found)
 
 
 def _count_unsealed(walk: Walk, report: Report) -> None:

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 
 from .align import Names, Source, align, is_same
 from .entry import Entry, is_version_1
-from .events import Row
+from .events import EVENTS, Row
 from .findings import LISTED, TAMPERED, UNREADABLE, Findings
-from .judge import EVENTS, Place, judge
+from .judge import Place, judge
 from .merkle import leaf_hash
 from .tiles import TILE, tile_path
 

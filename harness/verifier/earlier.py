@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from .align import Names, align
 from .compare import Stored, entry_names
-from .entry import differing_fields
-from .findings import LISTED, TAMPERED, UNREADABLE, Findings
+from .entry import differing_fields, uuid_text
+from .files import Folder
+from .findings import LISTED, REPLACED, TAMPERED, UNREADABLE, Findings
 from .growth import Trees
-from .kept import AGREES, ENDED, Kept
+from .kept import AGREES, GIVEN_UP, LARGER, NOT_REPRODUCED, Kept
 from .merkle import leaf_hash
 from .note import TRUSTED
 from .tiles import TILE, TileError, read_entries, read_tile, tile_width, widths
 
 # (leaf, text, entry, fields)
-Difference = tuple[int | None, str, Stored, tuple[str, ...]]
+Difference = tuple[int, str, Stored, tuple[str, ...]]
+GONE = "was in the earlier export and is gone"
+# Leaves that are gone, as was accepted, and are told one by one.
+MOST_NOTES = 20
 Item = tuple[Names, Stored]
 
 
@@ -25,7 +28,7 @@ Item = tuple[Names, Stored]
 class Earlier:
     """An earlier export while it is compared, with the tree over its leaves."""
 
-    folder: Path
+    folder: Folder
     kept: Kept
     found: Findings
     differences: list[Difference] = field(default_factory=list)
@@ -63,31 +66,68 @@ class Earlier:
         while len(self._old) > 2 * TILE:
             self._settle(TILE)
 
-    def finish(self) -> None:
-        """Report what differs, unless the earlier export is not sound itself."""
-        self._settle(len(self._old))
-        if self.kept.status == ENDED or not self.count:
-            return
-        for index, width in widths(self.kept.checkpoint.size, 0):
-            if index >= self._bundles:
+    def finish(self, *, is_whole: bool) -> list[str]:
+        """Report what differs, unless the earlier export is not sound itself.
+
+        `is_whole` says that all leaves of the present export were seen. Leaves whose
+        loss was accepted are no finding: they are given as notes.
+        """
+        status = self.kept.status
+        size = self.kept.checkpoint.size
+        is_shorter = is_whole and status in (LARGER, NOT_REPRODUCED, GIVEN_UP)
+        self._settle(len(self._old), is_last=is_shorter)
+        if is_shorter:
+            self._see_rest(size)
+        if not self.count:
+            return []
+        for index, width in widths(size, 0):
+            if index >= self._bundles and self._is_whole:
                 self._read(index, width)
         if self.root != self.kept.checkpoint.root or self.kept.trust != TRUSTED:
             text = (
-                f"{self.folder}: {self.count:,} leaves differ, but its own checkpoint"
+                f"{self.folder.path}: {self.count:,} leaves differ, but its own"
+                " checkpoint does not vouch for them"
             )
-            self.found.add(UNREADABLE, f"{text} does not vouch for them")
-            return
-        if self.kept.status == AGREES:
+            self.found.add(UNREADABLE, text)
+            return []
+        if status == AGREES:
             # The tiles are the same; where the events differ, that was reported.
-            return
-        for leaf, text, entry, fields in self.differences:
-            self.found.add(TAMPERED, text, leaf=leaf, entry=entry, fields=fields)
-        if self.count > len(self.differences):
-            more = self.count - len(self.differences)
-            text = f"{more:,} more leaves differ from the earlier export"
-            self.found.add(TAMPERED, text, count=more)
+            return []
+        return self._report(REPLACED if status == NOT_REPRODUCED else TAMPERED)
 
-    def _settle(self, count: int) -> None:
+    def _report(self, kind: str) -> list[str]:
+        """Report the differences; give those that were accepted as notes."""
+        notes: list[str] = []
+        is_excused = self.kept.status == GIVEN_UP
+        for leaf, text, entry, fields in self.differences:
+            if not is_excused or leaf < self.kept.base:
+                kind = REPLACED if is_excused else kind
+                self.found.add(kind, text, leaf=leaf, entry=entry, fields=fields)
+            elif len(notes) < MOST_NOTES:
+                event = entry_names(entry)[1]
+                named = f" event {uuid_text(event)}" if event else ""
+                notes.append(f"leaf {leaf:,}{named}: {text}")
+        listed = len(notes) if is_excused else len(self.differences)
+        if (more := self.count - listed) > 0:
+            text = f"{more:,} more leaves differ from the earlier export"
+            if is_excused:
+                notes.append(text)
+            else:
+                self.found.add(kind, text, count=more)
+        return notes
+
+    def _see_rest(self, size: int) -> None:
+        """Name the leaves behind the end of the present export."""
+        for index, width in widths(size, 0):
+            if index < self._bundles:
+                continue
+            hashes = self._read(index, width)
+            if hashes is None:
+                return
+            for at, (_, entry) in enumerate(self._items(index, width, hashes)):
+                self._differ(index * TILE + at, GONE, entry, ())
+
+    def _settle(self, count: int, *, is_last: bool = False) -> None:
         """Compare so many leaves that were put off, and forget them."""
         if not count:
             return
@@ -97,10 +137,10 @@ class Earlier:
         for at, (names, entry) in enumerate(self._old[:count]):
             leaf = self._start + at
             place = pairs[at] if at < len(pairs) else None
-            if at >= len(pairs):
+            if at >= len(pairs) and not is_last:
                 break
             if place is None:
-                self._differ(leaf, "was in the earlier export and is gone", entry, ())
+                self._differ(leaf, GONE, entry, ())
             elif self._new[place][0][0] != names[0]:
                 self._differ(leaf, *_difference(entry, self._new[place][1]))
         self._start += count
@@ -120,7 +160,7 @@ class Earlier:
         try:
             hashes = read_tile(self.folder, 0, index, width)
         except TileError as error:
-            self.found.add(UNREADABLE, f"{self.folder}/{error}")
+            self.found.add(UNREADABLE, f"{self.folder.path}/{error}")
             self._is_whole = False
             return None
         if self._is_whole:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import json
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from itertools import islice
 from struct import error as StructError
 from typing import Any, NamedTuple
 
 from .entry import FIELDS, FIRST_LINE, HEAD, LENGTH, NO_PRIVATE
+from .own_events import OWN_AGGREGATE, OwnEvents
 from .times import parse_exact
 
+EVENTS = "events.ndjson"
+# Bytes of a line: payload and metadata are 1 MiB each, before they are escaped.
+LONGEST_LINE = 8 * 2**20
+# Of lines that are no events so many, or so many bytes, are looked at.
+MOST_BAD, MOST_BAD_BYTES = 10_000, 64 * 2**20
 # The private data behind the commitment is in no line.
 KEYS = frozenset(FIELDS) - {"private"}
-# Whoever may append may append to the log's own aggregate, without end.
-MOST_OWN = 1000
+_MOST_TEXTS = 1000
+# What the two bytes before a stored entry can count.
+MOST_TEXT_BYTES = 0xFFFF
+_TOO_LONG = f"longer than {LONGEST_LINE:,} bytes"
 _NO_HASH = bytes(32)
 _decoder = json.JSONDecoder(object_pairs_hook=list)
 # The C scanner itself, without the search for blanks around the value.
@@ -39,33 +50,43 @@ class Row(NamedTuple):
     supported: bool = True
 
 
-class OwnEvent(NamedTuple):
-    """An event about the log itself, as it stands in the export."""
+def most_lines(size: int) -> int:
+    """Say how many lines the events of a tree have at most, unsealed ones included."""
+    return min(2 * size + 100_000, 2**62)
 
-    line: int
-    event_type: str
-    recorded_by: str
-    occurred_at: int
-    payload: str | None
+
+def most_bytes(size: int) -> int:
+    """Say how large the events of a tree are at most."""
+    return (size + 16) * LONGEST_LINE
+
+
+def read_lines(stream: io.BufferedReader) -> Iterator[bytes]:
+    """Give the lines of a file; of a longer one a beginning that shows it is."""
+    return iter(functools.partial(stream.readline, LONGEST_LINE + 1), b"")
 
 
 def read_rows(
-    lines: Iterable[bytes], log_id: bytes | None, own: list[OwnEvent]
+    lines: Iterable[bytes], own: OwnEvents | None = None, most: int | None = None
 ) -> Iterator[Row]:
-    """Read lines into rows; events of the aggregate `log_id` are also put into `own`.
+    """Read lines into rows, at most so many; `own` sees events of the store itself.
 
-    This is the hot loop: it parses a line once and builds its entry at once.
+    This is the hot loop: it parses a line once and builds its entry at once. Lines
+    without end, or too many that are no events, end it with a row that says so.
     """
+    source = iter(lines)
+    bad = bad_bytes = number = 0
     texts: dict[str, bytes] = {}
     metadata_text, metadata_hash = None, _NO_HASH
     pack, moment, join, new = HEAD.pack, parse_exact, b"".join, tuple.__new__
     scan = _scan
     none: tuple[str, ...] = ()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(islice(source, most), 1):
         try:
             text = str(line, "utf-8")
             pairs, end = scan(text, 0)
             if text[end:] != "\n":
+                if len(line) > LONGEST_LINE:
+                    raise ValueError(_TOO_LONG)
                 pairs = _decoder.decode(text)
             event = dict(pairs)
             if len(event) != 9 or len(pairs) != 9:
@@ -74,12 +95,21 @@ def read_rows(
             occurred, version = event["occurred_at"], event["version"]
             event_type, recorded_by = event["event_type"], event["recorded_by"]
             at = moment(occurred) if type(occurred) is str else _integer(occurred)
-            raw_id = bytes.fromhex(event_id.replace("-", ""))
-            raw = bytes.fromhex(aggregate.replace("-", ""))
-            if not len(event_id) == len(aggregate) == 36 or not (
-                event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-"
-                and aggregate[8] == aggregate[13] == "-"
-                and aggregate[18] == aggregate[23] == "-"
+            hex_id, hex_aggregate = (
+                event_id.replace("-", ""),
+                aggregate.replace("-", ""),
+            )
+            raw_id, raw = bytes.fromhex(hex_id), bytes.fromhex(hex_aggregate)
+            if (
+                not len(event_id) == len(aggregate) == 36
+                or not (
+                    event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-"
+                    and aggregate[8] == aggregate[13] == "-"
+                    and aggregate[18] == aggregate[23] == "-"
+                )
+                # One spelling: lower case, and no blanks.
+                or raw_id.hex() != hex_id
+                or raw.hex() != hex_aggregate
             ):
                 raise ValueError("a uuid of another form")
             if type(version) is not int or type(event["id"]) is not int:
@@ -101,8 +131,8 @@ def read_rows(
                 metadata_hash = sha256(metadata.encode()).digest()
             head = pack(FIRST_LINE, event["id"], raw_id, raw, version, at)
             entry = join((head, first, second, payload_hash, metadata_hash, NO_PRIVATE))
-            if raw == log_id and len(own) < MOST_OWN:
-                own.append(OwnEvent(number, event_type, recorded_by, at, payload))
+            if raw == OWN_AGGREGATE and own is not None:
+                own.see(number, event_type, recorded_by, at, payload)
             yield new(
                 Row, (entry, event["id"], raw, version, at, erased, number, "", True)
             )
@@ -111,13 +141,23 @@ def read_rows(
         except (
             ValueError,
             TypeError,
-            KeyError,
+            LookupError,
             AttributeError,
             StructError,
             RecursionError,
             StopIteration,
         ) as error:
-            yield Row(None, line=number, note=_reason(error))
+            is_long = len(line) > LONGEST_LINE
+            yield Row(None, line=number, note=_TOO_LONG if is_long else _reason(error))
+            bad, bad_bytes = bad + 1, bad_bytes + len(line)
+            if is_long:
+                return
+            if bad > MOST_BAD or bad_bytes > MOST_BAD_BYTES:
+                yield Row(None, line=number, note="too many lines that are no events")
+                return
+    if most is not None and next(source, None) is not None:
+        text = f"more than {most:,} lines, too many for the tree"
+        yield Row(None, line=number + 1, note=text)
 
 
 class UnsupportedLine(Exception):
@@ -144,9 +184,11 @@ def _text(texts: dict[str, bytes], text: str) -> bytes:
     """Write a text with its length before it, and keep it for the next line."""
     if type(text) is not str:
         raise ValueError("event_type or recorded_by is not text")
-    if len(texts) > 10_000:
+    if len(texts) >= _MOST_TEXTS:
         texts.clear()
     data = text.encode()
+    if len(data) > MOST_TEXT_BYTES:
+        raise ValueError("event_type or recorded_by does not fit into an entry")
     texts[text] = LENGTH.pack(len(data)) + data
     return texts[text]
 

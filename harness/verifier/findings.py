@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from .entry import Entry, EntryError, decode, uuid_text
 
 TAMPERED = "tampered"
+REPLACED = "replaced"
 ERASED = "erased"
 UNSEALED = "unsealed"
 UNSUPPORTED = "unsupported"
 UNREADABLE = "unreadable"
-CLASSES = (TAMPERED, UNREADABLE, UNSUPPORTED, ERASED, UNSEALED)
+CLASSES = (TAMPERED, REPLACED, UNREADABLE, UNSUPPORTED, ERASED, UNSEALED)
 
 # So many are kept in full of each class; all are counted.
 LISTED = 1000
 
 CLEAN = "clean"
 CANNOT_TELL = "cannot tell"
-EXIT_CODES = {CLEAN: 0, TAMPERED: 1, CANNOT_TELL: 2}
+EXIT_CODES = {CLEAN: 0, TAMPERED: 1, REPLACED: 1, CANNOT_TELL: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,10 @@ class Findings:
         return [each for each in self.listed if each.kind == kind]
 
     def verdict(self) -> str:
-        """Say `tampered`, `cannot tell` or `clean`; the first that applies."""
-        if self.counts[TAMPERED]:
-            return TAMPERED
+        """Say what applies first: tampered, replaced, cannot tell, clean."""
+        for kind in (TAMPERED, REPLACED):
+            if self.counts[kind]:
+                return kind
         if self.counts[UNREADABLE] or self.counts[UNSUPPORTED]:
             return CANNOT_TELL
         return CLEAN

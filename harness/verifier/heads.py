@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from .note import from_base64
+from .documents import integer, parse_object, text
+from .files import FileError, Folder, reason
+from .note import Checkpoint, from_base64
 from .times import parse
 
 LOG_FORMAT = "evident.export.v1"
+LOG, HEADS = "log.json", "tree-heads.ndjson"
+
+# Bytes; a line of a tree head has about 200.
+LARGEST_LOG = 4 * 2**20
+LONGEST_HEAD = 2**12
+# Tree heads that a log may have beside one for each leaf: the daily ones.
+IDLE_HEADS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     """A tree head that the database kept; `sealed_at` in microseconds since 2000."""
 
+    number: int
     size: int
     root: bytes
+    last_event_id: int
     sealed_at: int
 
 
@@ -36,10 +46,20 @@ class Incarnation:
 
 
 class Heads:
-    """The tree heads of an export in order, with a look ahead of one."""
+    """The tree heads of an export in order, with a look ahead of one.
 
-    def __init__(self, folder: Path, report: Callable[[str], None]) -> None:
-        self._heads = _read(folder / "tree-heads.ndjson", report)
+    `report` takes what cannot be read, `missing` what is not there: heads are numbered
+    from 0 without a gap.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        size: int,
+        report: Callable[[str], None],
+        missing: Callable[[str], None],
+    ) -> None:
+        self._heads = _read(folder, size, report, missing)
         self.next: Head | None = next(self._heads, None)
 
     def up_to(self, size: int) -> Iterator[Head]:
@@ -49,58 +69,85 @@ class Heads:
             self.next = next(self._heads, None)
 
 
-def read_log(folder: Path, report: Callable[[str], None]) -> list[Incarnation]:
+def read_log(
+    folder: Folder, own: Checkpoint, report: Callable[[str], None]
+) -> list[Incarnation]:
     """Read the incarnations of log.json; `report` takes what is wrong with it."""
     try:
-        log = json.loads((folder / "log.json").read_text(encoding="utf-8"))
+        log = parse_object(folder.read(LOG, LARGEST_LOG))
         if log["format"] != LOG_FORMAT:
-            report(f"log.json: format {str(log['format'])[:80]}")
+            report(f"{LOG}: format {str(log['format'])[:80]}")
             return []
+        if (log["log_id"], log["tree_size"]) != (own.log_id, own.size):
+            report(f"{LOG}: of another log or size than the checkpoint")
+        if not isinstance(log["incarnations"], list):
+            raise ValueError("no incarnations")
         return [_incarnation(each) for each in log["incarnations"]]
-    except FileNotFoundError:
-        report("log.json: missing")
-    except OSError as error:
-        report(f"log.json: {error.strerror}")
-    except (ValueError, TypeError, KeyError, RecursionError):
-        report("log.json: not of its form")
+    except FileError as error:
+        report(f"{LOG}: {error}")
+    except (ValueError, TypeError, KeyError):
+        report(f"{LOG}: not of its form")
     return []
 
 
 def _incarnation(given: dict[str, Any]) -> Incarnation:
     return Incarnation(
-        int(given["incarnation"]),
-        str(given["name"]),
-        str(given["reason"]),
-        str(given["begun_at"]),
-        str(given["begun_by"]),
-        int(given["tree_size"]),
+        integer(given["incarnation"]),
+        text(given["name"]),
+        text(given["reason"]),
+        text(given["begun_at"]),
+        text(given["begun_by"]),
+        integer(given["tree_size"]),
     )
 
 
-def _read(path: Path, report: Callable[[str], None]) -> Iterator[Head]:
+def _read(
+    folder: Folder,
+    tree_size: int,
+    report: Callable[[str], None],
+    missing: Callable[[str], None],
+) -> Iterator[Head]:
+    most = tree_size + IDLE_HEADS
     try:
-        with path.open("rb") as stream:
-            size = 0
-            for number, line in enumerate(stream, 1):
-                try:
-                    head = _head(line)
-                except (ValueError, TypeError, KeyError, RecursionError):
-                    report(f"{path.name}: line {number} is no tree head")
-                    return
-                if head.size < size:
-                    report(f"{path.name}: line {number} has a smaller tree_size")
-                    return
-                size = head.size
-                yield head
-    except FileNotFoundError:
-        report(f"{path.name}: missing")
+        with folder.open(HEADS, most * LONGEST_HEAD) as stream:
+            yield from _heads(stream, most, report, missing)
+    except FileError as error:
+        report(f"{HEADS}: {error}")
     except OSError as error:
-        report(f"{path.name}: {error.strerror}")
+        report(f"{HEADS}: {reason(error)}")
+
+
+def _heads(
+    stream: io.BufferedReader,
+    most: int,
+    report: Callable[[str], None],
+    missing: Callable[[str], None],
+) -> Iterator[Head]:
+    size = at = 0
+    for place in range(most):
+        line = stream.readline(LONGEST_HEAD)
+        if not line:
+            return
+        try:
+            head = _head(line)
+        except (ValueError, TypeError, KeyError):
+            report(f"{HEADS}: line {place + 1} is no tree head")
+            return
+        if head.size < size or head.number < at:
+            report(f"{HEADS}: line {place + 1} does not follow the one before")
+            return
+        if head.number > at:
+            last = "" if head.number == at + 1 else f" to {head.number - 1:,}"
+            missing(f"{HEADS}: tree head {at:,}{last} is missing")
+        size, at = head.size, head.number + 1
+        yield head
+    report(f"{HEADS}: more than {most:,} lines")
 
 
 def _head(line: bytes) -> Head:
-    given = json.loads(line)
-    size, root = given["tree_size"], from_base64(given["root_hash"])
-    if type(size) is not int or len(root) != 32:
+    given = parse_object(line)
+    size, root = integer(given["tree_size"]), from_base64(given["root_hash"])
+    number, last = integer(given["number"]), integer(given["last_event_id"])
+    if not line.endswith(b"\n") or min(size, number) < 0 or len(root) != 32:
         raise ValueError("not a tree head")
-    return Head(size, root, parse(given["sealed_at"]))
+    return Head(number, size, root, last, parse(text(given["sealed_at"])))

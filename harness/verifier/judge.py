@@ -13,11 +13,9 @@ from .entry import (
     differing_fields,
     is_version_1,
 )
-from .events import Row
+from .events import EVENTS, Row
 from .findings import ERASED, TAMPERED, UNREADABLE, UNSUPPORTED, Findings
 from .merkle import leaf_hash
-
-EVENTS = "events.ndjson"
 
 
 @dataclass(frozen=True, slots=True)

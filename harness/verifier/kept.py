@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .files import FileError, Folder, read_file
 from .findings import TAMPERED, UNREADABLE, UNSUPPORTED, Findings
 from .note import (
     BAD_SIGNATURE,
-    TRUSTED,
+    MAX_NOTE_BYTES,
     UNKNOWN_KEY,
     Checkpoint,
     Keys,
@@ -23,10 +24,13 @@ AGREES = "agrees"
 DIFFERS = "differs"
 LARGER = "not in the export"
 SKIPPED = "newer than the export"
-ENDED = "of an ended incarnation"
+NOT_REPRODUCED = "not reproduced"
+GIVEN_UP = "lost, as accepted"
 OTHER_LOG = "of another log"
 UNTRUSTED = "no trusted signature"
 REFUSED = "bad signature"
+
+CHECKPOINT, KEPT = "checkpoint", ".checkpoint"
 
 
 @dataclass(slots=True)
@@ -34,7 +38,8 @@ class Kept:
     """A checkpoint, where it was found, who signed it, and what it turned out to be.
 
     `sealed_at`, in microseconds since 2000, comes from the tree heads where known;
-    `fits` says whether its root is the one that was recomputed at its size.
+    `fits` says whether its root is the one that was recomputed at its size. Of one that
+    is not reproduced, `base` leaves are those of an earlier one that is.
     """
 
     file: str
@@ -45,42 +50,70 @@ class Kept:
     fits: bool | None = None
     status: str = ""
     sealed_at: int | None = None
+    base: int = 0
 
 
-def load_own(folder: Path, keys: Keys, found: Findings) -> Kept | None:
+def load_own(folder: Folder, keys: Keys, found: Findings) -> Kept | None:
     """Read the checkpoint of an export."""
-    return _load(folder / "checkpoint", "checkpoint", keys, found, is_own=True)
+    own = _load(folder, CHECKPOINT, CHECKPOINT, keys, found)
+    if own is not None:
+        own.is_own = True
+    return own
 
 
 def load_kept(places: Iterable[Path], keys: Keys, found: Findings) -> list[Kept]:
     """Read checkpoints of folders and files, each once however often it was kept."""
     kept: dict[tuple[Checkpoint, str], Kept] = {}
     for place in places:
-        files = [place]
-        if place.is_dir():
-            files = sorted(place.glob("*.checkpoint"))
-            files += [each for each in [place / "checkpoint"] if each.is_file()]
-        if not files:
-            found.add(UNREADABLE, f"{place}: holds no checkpoint")
-        for file in files:
-            one = _load(file, str(file), keys, found)
-            if one is not None:
-                kept.setdefault((one.checkpoint, one.trust), one)
+        for one in _load_place(place, keys, found):
+            kept.setdefault((one.checkpoint, one.trust), one)
     return list(kept.values())
 
 
+def load_earlier(folder: Folder, keys: Keys, found: Findings) -> Kept | None:
+    """Read the checkpoint of an earlier export."""
+    return _load(folder, CHECKPOINT, str(folder.path / CHECKPOINT), keys, found)
+
+
+def _load_place(place: Path, keys: Keys, found: Findings) -> Iterator[Kept]:
+    if not place.is_dir():
+        try:
+            data = read_file(place, MAX_NOTE_BYTES)
+        except FileError as error:
+            found.add(UNREADABLE, f"{place}: {error}")
+            return
+        if (one := _parse(data, str(place), keys, found)) is not None:
+            yield one
+        return
+    try:
+        with Folder(place) as folder:
+            names = list(folder.names(KEPT))
+            names += [CHECKPOINT] if folder.exists(CHECKPOINT) else []
+            if not names:
+                found.add(UNREADABLE, f"{place}: holds no checkpoint")
+            for name in names:
+                one = _load(folder, name, str(place / name), keys, found)
+                if one is not None:
+                    yield one
+    except FileError as error:
+        found.add(UNREADABLE, f"{place}: {error}")
+
+
 def _load(
-    path: Path, name: str, keys: Keys, found: Findings, *, is_own: bool = False
+    folder: Folder, file: str, name: str, keys: Keys, found: Findings
 ) -> Kept | None:
     try:
-        note = parse_note(path.read_bytes())
+        data = folder.read(file, MAX_NOTE_BYTES)
+    except FileError as error:
+        found.add(UNREADABLE, f"{name}: {error}")
+        return None
+    return _parse(data, name, keys, found)
+
+
+def _parse(data: bytes, name: str, keys: Keys, found: Findings) -> Kept | None:
+    try:
+        note = parse_note(data)
         checkpoint = parse_checkpoint(note.text)
-    except FileNotFoundError:
-        found.add(UNREADABLE, f"{name}: missing")
-        return None
-    except OSError as error:
-        found.add(UNREADABLE, f"{name}: {error.strerror}")
-        return None
     except NoteError as error:
         found.add(UNREADABLE, f"{name}: {error}")
         return None
@@ -92,59 +125,7 @@ def _load(
         names = ", ".join(each for each, _, _ in note.signatures)
         text = f"{name}: signed by {names}, and by no key that was given"
         found.add(UNSUPPORTED, text)
-    return Kept(name, checkpoint, trust, signers, is_own)
-
-
-def judge_kept(
-    kept: list[Kept], own: Kept, found: Findings, *, as_of: bool
-) -> list[Kept]:
-    """Give each checkpoint its status, and report; returns those that ended.
-
-    Expects `fits` of every checkpoint whose size the export reaches.
-    """
-    for one in [own, *kept]:
-        one.status = _status(one, own.checkpoint, as_of=as_of)
-    if kept and all(each.status == OTHER_LOG for each in kept):
-        found.add(UNSUPPORTED, "all checkpoints that were given are of another log")
-    _report_larger(kept, own.checkpoint, found)
-    _report_differing([own, *kept], found)
-    return [each for each in kept if each.status == ENDED]
-
-
-def _status(one: Kept, own: Checkpoint, *, as_of: bool) -> str:
-    mine = one.checkpoint
-    if mine.log_id != own.log_id:
-        return OTHER_LOG
-    if one.trust == BAD_SIGNATURE:
-        return REFUSED
-    if mine.incarnation < own.incarnation:
-        if one.fits:
-            return AGREES if one.trust == TRUSTED else UNTRUSTED
-        return ENDED
-    if one.trust != TRUSTED and not one.is_own:
-        return UNTRUSTED
-    if mine.incarnation > own.incarnation or mine.size > own.size:
-        return SKIPPED if as_of else LARGER
-    if one.fits is None:
-        return ""
-    if not one.fits:
-        return DIFFERS
-    return AGREES if one.trust == TRUSTED else UNTRUSTED
-
-
-def _report_larger(kept: list[Kept], own: Checkpoint, found: Findings) -> None:
-    larger = [each for each in kept if each.status == LARGER]
-    if not larger:
-        return
-    most = max(larger, key=lambda x: (x.checkpoint.incarnation, x.checkpoint.size))
-    known = most.checkpoint
-    text = f"{most.file}: the log had {known.size:,} events"
-    if known.incarnation > own.incarnation:
-        text += f" in incarnation {known.incarnation}; this is {own.incarnation}"
-    text += f"; the export has {own.size:,}: history is shorter than it was"
-    if len(larger) > 1:
-        text += f", as {len(larger):,} checkpoints say"
-    found.add(TAMPERED, text, fields=("size",))
+    return Kept(name, checkpoint, trust, signers)
 
 
 def bracket(kept: list[Kept]) -> tuple[int, int] | None:
@@ -159,21 +140,3 @@ def bracket(kept: list[Kept]) -> tuple[int, int] | None:
     size = min(failing)
     fitting = [each.checkpoint.size for each in kept if each.status == AGREES]
     return max((each for each in fitting if each < size), default=0), size
-
-
-def _report_differing(kept: list[Kept], found: Findings) -> None:
-    span = bracket(kept)
-    if span is None:
-        return
-    below, size = span
-    failing = [each for each in kept if each.status == DIFFERS]
-    first = next(each for each in failing if each.checkpoint.size == size)
-    text = f"{first.file}: the leaves do not lead to its root at size {size:,}"
-    if len(failing) > 1:
-        others = len(failing) - 1
-        text += f", nor to that of {others:,} other checkpoint{'s' * (others > 1)}"
-    if below < size:
-        text += f"; the first changed leaf is one of {below:,} to {size - 1:,}"
-    if any(each.status == AGREES and each.checkpoint.size >= size for each in kept):
-        text += "; a larger checkpoint agrees: two histories were signed"
-    found.add(TAMPERED, text, fields=("root",))

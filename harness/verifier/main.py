@@ -15,10 +15,12 @@ from .check import Request, verify_export
 from .note import NoteError, load_keys
 from .proof import verify_proof
 from .report import Report
-from .text import render
+from .report_text import render
+from .text import plain
 
 EPILOG = """\
-exit codes: 0 clean; 1 tampered; 2 cannot tell: a file cannot be read, a form is not
+exit codes: 0 clean; 1 tampered, or replaced: a kept checkpoint is not reproduced, and
+no accepted incarnation excuses it; 2 cannot tell: a file cannot be read, a form is not
 known, or no key that was given has signed
 """
 
@@ -26,7 +28,7 @@ known, or no key that was given has signed
 def main(arguments: Sequence[str] | None = None, prog: str = "verify") -> int:
     """Run the verifier and return its exit code.
 
-    Whatever goes wrong with the verifier itself is 2: only tampering may be 1.
+    Whatever goes wrong with the verifier itself is 2: only evidence may be 1.
     """
     try:
         return _run(arguments, prog)
@@ -44,7 +46,7 @@ def _run(arguments: Sequence[str] | None, prog: str) -> int:
     try:
         report = _verify(given, parser)
     except NoteError as error:
-        _say(f"cannot tell: {error}")
+        _say(f"cannot tell: {plain(error)}")
         return 2
     _say(render(report))
     if given.html is not None:
@@ -53,7 +55,8 @@ def _run(arguments: Sequence[str] | None, prog: str) -> int:
         try:
             given.html.write_text(render_html(report), encoding="utf-8")
         except OSError as error:
-            print(f"error: {given.html}: {error.strerror}", file=sys.stderr)
+            text = f"error: {plain(given.html)}: {error.strerror}"
+            print(text, file=sys.stderr)
             return report.exit_code or 2
     return report.exit_code
 
@@ -73,13 +76,26 @@ def _verify(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Repor
     keys = load_keys(given.key)
     target: Path = given.target
     if target.is_file():
-        if given.checkpoints or given.earlier or given.as_of:
-            parser.error("--checkpoints, --earlier and --as-of are for exports")
+        if (
+            given.checkpoints
+            or given.earlier
+            or given.as_of
+            or given.accept_incarnation
+        ):
+            parser.error(
+                "--checkpoints, --earlier, --as-of and --accept-incarnation are for"
+                " exports"
+            )
         return verify_proof(target, given.event, keys)
     if given.event is not None:
         parser.error("--event is for proofs")
     request = Request(
-        target, keys, tuple(given.checkpoints), given.earlier, given.as_of
+        target,
+        keys,
+        tuple(given.checkpoints),
+        given.earlier,
+        given.as_of,
+        tuple(given.accept_incarnation),
     )
     return verify_export(request, progress.bar)
 
@@ -115,6 +131,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--as-of",
         action="store_true",
         help="the export is an old one: newer checkpoints are no sign of tampering",
+    )
+    add(
+        "--accept-incarnation",
+        action="append",
+        type=int,
+        default=[],
+        metavar="N",
+        help="the export's incarnation may lack the newest published leaves: you know"
+        " of the restore or failover, and why",
     )
     add("--event", type=Path, metavar="FILE", help="the event of a proof, as JSON")
     add("--html", type=Path, metavar="FILE", help="also write a report to read")

@@ -14,6 +14,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from .files import MISSING, FileError, read_file
+
 ED25519 = b"\x01"
 DASH = "\u2014 "
 MAX_NOTE_BYTES = 1_000_000
@@ -94,9 +96,15 @@ def _keys(given: str) -> list[Key]:
         return [parse_key(given)]
     except NoteError as refusal:
         try:
-            lines = Path(given).read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError):
-            raise refusal from None
+            data = read_file(Path(given), MAX_NOTE_BYTES)
+        except FileError as error:
+            if str(error) == MISSING:
+                raise refusal from None
+            raise NoteError(f"{given}: {error}") from None
+        try:
+            lines = data.decode().splitlines()
+        except UnicodeDecodeError:
+            raise NoteError(f"{given}: not UTF-8") from None
     return [parse_key(x) for x in lines if x.strip() and not x.startswith("#")]
 
 

@@ -6,12 +6,14 @@ import time
 from pathlib import Path
 
 from .entry import TAIL_BYTES, uuid_text
-from .events import read_rows
+from .events import LONGEST_LINE, read_rows
+from .files import FileError, Folder, read_file
 from .findings import TAMPERED, UNREADABLE, UNSUPPORTED, Findings
 from .kept import Kept
 from .merkle import leaf_hash, proves_inclusion
 from .note import (
     BAD_SIGNATURE,
+    MAX_NOTE_BYTES,
     TRUSTED,
     Keys,
     NoteError,
@@ -35,15 +37,12 @@ def verify_proof(path: Path, event: Path | None, keys: Keys) -> Report:
     report = Report(str(path), found)
     if not keys:
         found.add(UNSUPPORTED, "no key was given: nobody vouches for the checkpoint")
-    entry = _read_event(event or path.with_suffix(".json"), found)
+    entry = _read_event(event, path.with_suffix(".json"), found)
     try:
-        index, hashes, signed = parse_proof(path.read_bytes())
+        index, hashes, signed = parse_proof(read_file(path, MAX_NOTE_BYTES))
         note = parse_note(signed)
         checkpoint = parse_checkpoint(note.text)
-    except OSError as error:
-        found.add(UNREADABLE, f"{path}: {error.strerror}")
-        return report
-    except NoteError as error:
+    except (FileError, NoteError) as error:
         found.add(UNREADABLE, f"{path}: {error}")
         return report
     trust, signers = check_signature(note, keys)
@@ -91,13 +90,20 @@ def parse_proof(data: bytes) -> tuple[int, list[bytes], bytes]:
     return index, hashes, signed
 
 
-def _read_event(path: Path, found: Findings) -> bytes | None:
+def _read_event(given: Path | None, beside: Path, found: Findings) -> bytes | None:
+    path = given or beside
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        found.add(UNREADABLE, f"{path}: {error.strerror}")
+        if given is not None:
+            data = read_file(given, LONGEST_LINE)
+        else:
+            # Nobody named this one, so no link is followed.
+            with Folder(beside.parent) as folder:
+                data = folder.read(beside.name, LONGEST_LINE)
+        lines = data.split(b"\n", 2)
+    except FileError as error:
+        found.add(UNREADABLE, f"{path}: {error}")
         return None
-    rows = list(read_rows(lines, None, []))
+    rows = list(read_rows([each for each in lines if each]))
     if len(rows) != 1:
         found.add(UNREADABLE, f"{path}: {len(rows)} lines instead of 1")
         return None

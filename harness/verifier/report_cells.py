@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from .findings import Finding
-from .text import clean
+from .text import plain
 
 ROWS = 200
+LONGEST = 2000
 NONE = "&ndash;"
 
 
@@ -46,7 +47,7 @@ def mono(text: object) -> str:
 
 def e(text: object) -> str:
     """Escape a text, and take out what would deceive the eye."""
-    return escape(clean(str(text)))
+    return escape(plain(text, LONGEST))
 
 
 def event(finding: Finding) -> str:

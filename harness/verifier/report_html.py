@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from .findings import CLEAN, TAMPERED
+from .findings import CLEAN, REPLACED, TAMPERED
 from .report import Report
 from .report_cells import e, mono
 from .report_sections import aggregates, dates, findings, history
 from .report_style import BAD, CSS, GOOD, UNSURE
 from .report_svg import mark
+from .report_text import headline
 from .report_words import checked, not_known
-from .text import headline
 
-TITLES = {"clean": "Clean", "tampered": "Tampered", "cannot tell": "Cannot tell"}
+TITLES = {
+    "clean": "Clean",
+    "tampered": "Tampered",
+    "replaced": "Replaced",
+    "cannot tell": "Cannot tell",
+}
 
 
 def render_html(report: Report) -> str:
     """Write the page; every text from outside is escaped."""
-    tone = {CLEAN: GOOD, TAMPERED: BAD}.get(report.verdict, UNSURE)
+    tones = {CLEAN: GOOD, TAMPERED: BAD, REPLACED: BAD}
+    tone = tones.get(report.verdict, UNSURE)
     title = TITLES[report.verdict]
     # What was found comes first, unless all is well.
     middle = (history, findings) if report.verdict == CLEAN else (findings, history)

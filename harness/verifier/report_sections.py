@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .findings import CLASSES, Finding
-from .kept import AGREES, DIFFERS, LARGER, REFUSED, UNTRUSTED, Kept
+from .kept import AGREES, DIFFERS, LARGER, NOT_REPRODUCED, REFUSED, UNTRUSTED, Kept
 from .report import Report
 from .report_cells import NONE, ROWS, e, event, mono, table, tag
 from .report_style import BAD, GOOD, QUIET, UNSURE
 from .report_svg import by_size, by_time
-from .text import MEANING
+from .report_text import MEANING
 from .times import show
 
-CLASS_TONES = {"tampered": "bad", "unreadable": "unsure", "unsupported": "unsure"}
+CLASS_TONES = {
+    "tampered": "bad",
+    "replaced": "bad",
+    "unreadable": "unsure",
+    "unsupported": "unsure",
+}
 STATUS_TONES = {
     AGREES: "good",
     DIFFERS: "bad",
     LARGER: "bad",
+    NOT_REPRODUCED: "bad",
     REFUSED: "bad",
     UNTRUSTED: "unsure",
 }
@@ -31,9 +37,9 @@ def history(report: Report) -> str:
         f'<span><i style="background:{tone}"></i>{text}</span>'
         for tone, text in (
             (GOOD, "agrees"),
-            (BAD, "differs, or what was changed"),
+            (BAD, "differs, not reproduced, or what was changed"),
             (UNSURE, "no trusted signature"),
-            (QUIET, "not compared, or of an ended incarnation"),
+            (QUIET, "not compared, or lost, as accepted"),
         )
     )
     legend += '<span><i class="ring"></i>ring: the export&rsquo;s own</span>'

@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from html import escape
 from typing import TypeVar
 
-from .findings import CLEAN, TAMPERED
-from .kept import AGREES, DIFFERS, LARGER, REFUSED, UNTRUSTED, Kept, bracket
+from .findings import CLEAN, REPLACED, TAMPERED
+from .kept import (
+    AGREES,
+    DIFFERS,
+    LARGER,
+    NOT_REPRODUCED,
+    REFUSED,
+    UNTRUSTED,
+    Kept,
+    bracket,
+)
 from .report import Report
 from .report_style import BAD, GOOD, QUIET, UNSURE
 from .times import show
@@ -23,6 +32,7 @@ TONES = {
     AGREES: GOOD,
     DIFFERS: BAD,
     LARGER: BAD,
+    NOT_REPRODUCED: BAD,
     REFUSED: BAD,
     UNTRUSTED: UNSURE,
 }
@@ -33,7 +43,7 @@ def mark(verdict: str, tone: str) -> str:
     stroke = f'fill="none" stroke="{tone}" stroke-width="5" stroke-linecap="round"'
     if verdict == CLEAN:
         inner = f'<path d="M25 41 L36 52 L56 29" {stroke} stroke-linejoin="round"/>'
-    elif verdict == TAMPERED:
+    elif verdict in (TAMPERED, REPLACED):
         inner = f'<path d="M28 28 L52 52 M52 28 L28 52" {stroke}/>'
     else:
         inner = (
@@ -77,7 +87,12 @@ def by_size(report: Report) -> str:
             f'<rect x="{first:.1f}" y="{base - 15}" width="{last - first:.1f}"'
             f' height="30" fill="{BAD}" fill-opacity="0.13"/>'
         )
-    tampered = [x.leaf for x in report.found.of(TAMPERED) if x.leaf is not None]
+    tampered = [
+        x.leaf
+        for kind in (TAMPERED, REPLACED)
+        for x in report.found.of(kind)
+        if x.leaf is not None
+    ]
     for leaf in _thin(sorted(set(tampered))):
         parts.append(
             f'<line x1="{x(leaf):.1f}" x2="{x(leaf):.1f}" y1="{base - 16}"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .findings import UNREADABLE
-from .kept import AGREES, DIFFERS
+from .kept import AGREES, DIFFERS, GIVEN_UP, NOT_REPRODUCED
 from .note import TRUSTED
 from .report import Report
 
@@ -47,7 +47,8 @@ def checked(report: Report) -> list[str]:
     tiles = "What there is of the tiles"
     if not report.found.counts[UNREADABLE]:
         tiles = "All tiles"
-    compared = sum(each.status in (AGREES, DIFFERS) for each in report.kept)
+    judged = (AGREES, DIFFERS, NOT_REPRODUCED, GIVEN_UP)
+    compared = sum(each.status in judged for each in report.kept)
     lines += [
         f"{report.checked:,} events, encoded anew from events.ndjson and compared with"
         " the stored entries and leaf hashes.",

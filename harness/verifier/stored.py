@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from .files import Folder
 from .findings import TAMPERED, UNREADABLE, Findings
 from .tiles import TILE, TileError, read_tile, tile_path, tile_width
 
@@ -11,7 +10,7 @@ from .tiles import TILE, TileError, read_tile, tile_path, tile_width
 class Tiles:
     """The stored tiles, one of each level in memory, each reported once."""
 
-    def __init__(self, folder: Path, size: int, found: Findings) -> None:
+    def __init__(self, folder: Folder, size: int, found: Findings) -> None:
         self._folder, self._size, self._found = folder, size, found
         self._leaves: dict[int, list[bytes] | None] = {}
         self._upper: dict[int, tuple[int, list[bytes] | None]] = {}

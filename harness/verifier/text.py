@@ -1,128 +1,59 @@
-"""The result as short text for a terminal."""
+"""The one renderer of untrusted text: what people see of it cannot command a terminal.
+
+It imports nothing, so that the verifier and all other commands can share it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
-from .findings import (
-    CANNOT_TELL,
-    CLASSES,
-    CLEAN,
-    ERASED,
-    TAMPERED,
-    UNREADABLE,
-    UNSEALED,
-    UNSUPPORTED,
-    Finding,
+# Characters of one text before it is cut.
+MOST = 500
+
+# Printable to Unicode, yet invisible or blank: they hide or feign what stands there.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
 )
-from .kept import AGREES
-from .report import Report
-
-SHOWN = 20
-MEANING = {
-    TAMPERED: "what was sealed and what is there differ",
-    UNREADABLE: "could not be read",
-    UNSUPPORTED: "not for this verifier to judge",
-    ERASED: "withheld on purpose; the leaf is there",
-    UNSEALED: "younger than the checkpoint",
-}
 
 
-def render(report: Report) -> str:
-    """Write a report, the verdict in the first line."""
-    return "\n".join(clean(line) for line in _lines(report))
+def plain(text: object, most: int = MOST) -> str:
+    """Write any text as one line of visible characters, for people.
+
+    Everything else (control characters, line ends, C1, marks of direction, zero width,
+    lone surrogates) is written as its code, such as `\\x1b`. What is longer than `most`
+    characters is cut, with the number of those left out.
+    """
+    line = str(text)
+    left = len(line) - most
+    if left > 0:
+        line = line[:most]
+    if not line.isprintable() or (not line.isascii() and _UNSEEN.search(line)):
+        line = "".join(_visible(each) for each in line)
+    return f"{line}… ({left:,} more characters)" if left > 0 else line
 
 
-def headline(report: Report) -> str:
-    """Say the verdict and its ground in one sentence."""
-    counts = report.found.counts
-    if report.verdict == TAMPERED:
-        number = counts[TAMPERED]
-        text = describe(report.found.of(TAMPERED)[0])
-        if number == 1:
-            return f"tampered: {text}"
-        return f"tampered: {number:,} findings, the first: {text}"
-    if report.verdict == CANNOT_TELL:
-        first = next(
-            each
-            for each in report.found.listed
-            if each.kind in (UNREADABLE, UNSUPPORTED)
-        )
-        more = counts[UNREADABLE] + counts[UNSUPPORTED] - 1
-        return f"cannot tell: {first.text}" + (f", and {more:,} more" if more else "")
-    assert report.verdict == CLEAN
-    kept = sum(each.status == AGREES for each in report.kept)
-    if report.event_id is not None:
-        return "clean: the event is in the tree"
-    also = f" and {kept:,} kept checkpoint{'' if kept == 1 else 's'}" if kept else ""
-    return f"clean: {report.checked:,} events agree with the signed checkpoint{also}"
+def plain_json(line: str) -> str:
+    """Write a JSON text with every unseen character as an escape: the same value."""
+    if line.isprintable() and (line.isascii() or not _UNSEEN.search(line)):
+        return line
+    return "".join(
+        each if each.isprintable() and not _UNSEEN.match(each) else _escape(each)
+        for each in line
+    )
 
 
-def _lines(report: Report) -> Iterator[str]:
-    yield headline(report)
-    yield ""
-    own = report.own
-    if own is not None:
-        mine = own.checkpoint
-        yield f"{'log':13}{mine.name}"
-        yield f"{'uuid':13}{mine.log_id}"
-        yield f"{'incarnation':13}{mine.incarnation}"
-        yield f"{'tree size':13}{mine.size:,}"
-        yield f"{'root':13}{mine.root.hex()}"
-        yield f"{'signed by':13}{', '.join(own.signers) or own.trust}"
-    if report.event_id is not None:
-        yield f"{'event':13}{report.event_id}"
-    elif own is not None:
-        yield f"{'events':13}{report.checked:,} checked, {report.unsealed:,} unsealed"
-        yield f"{'aggregates':13}{report.aggregates:,}, {len(report.gaps):,} incomplete"
-        yield f"{'tree heads':13}{report.heads:,}"
-    statuses = [each.status for each in report.kept]
-    for status in sorted(set(statuses)):
-        count = statuses.count(status)
-        yield f"{'checkpoints':13}{count:,}: {status or 'not compared'}"
-    for note in report.notes:
-        yield f"{'note':13}{note}"
-    for kind in CLASSES:
-        yield from _class(report, kind)
-    if report.odd_date_count:
-        yield ""
-        yield f"dates to look at ({report.odd_date_count:,})"
-        for odd in report.odd_dates[:SHOWN]:
-            yield f"  leaf {odd.leaf:,}  {odd.event_id}  {odd.text}"
-        yield from _more(report.odd_date_count - SHOWN)
-    yield ""
-    yield f"{'seconds':13}{report.seconds:.1f}"
+def _visible(char: str) -> str:
+    if char.isprintable() and not _UNSEEN.match(char):
+        return char
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _class(report: Report, kind: str) -> Iterator[str]:
-    count = report.found.counts[kind]
-    if not count:
-        return
-    yield ""
-    yield f"{kind} ({count:,}): {MEANING[kind]}"
-    listed = report.found.of(kind)
-    for finding in listed[:SHOWN]:
-        yield f"  {describe(finding)}"
-    yield from _more(count - sum(each.count for each in listed[:SHOWN]))
-
-
-def describe(finding: Finding) -> str:
-    """Write a finding and its event in one line."""
-    parts = []
-    if finding.leaf is not None:
-        parts.append(f"leaf {finding.leaf:,}")
-    if finding.event_id is not None:
-        parts.append(f"event {finding.event_id}")
-    if finding.aggregate_id is not None:
-        parts.append(f"(version {finding.version} of {finding.aggregate_id})")
-    return f"{' '.join(parts)}: {finding.text}" if parts else finding.text
-
-
-def _more(count: int) -> Iterator[str]:
-    if count > 0:
-        yield f"  … and {count:,} more"
-
-
-def clean(line: str) -> str:
-    """Replace characters that a terminal or a reader's eye would obey."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in line)
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(
+        f"\\u{int.from_bytes(units[at : at + 2]):04x}" for at in range(0, len(units), 2)
+    )

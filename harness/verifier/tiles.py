@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from .files import FileError, Folder
 from .merkle import HASH_BYTES
 
 TILE = 256
+# Before each entry its length, in two bytes.
+LONGEST_ENTRY = 2 + 0xFFFF
 
 
 class TileError(ValueError):
@@ -43,10 +45,10 @@ def tile_width(size: int, level: int, index: int) -> int:
     return min(TILE, (size >> (8 * level)) - index * TILE)
 
 
-def read_tile(folder: Path, level: int, index: int, width: int) -> list[bytes]:
+def read_tile(folder: Folder, level: int, index: int, width: int) -> list[bytes]:
     """Read the hashes of a tile; TileError when there are not exactly that many."""
     path = tile_path(level, index, width)
-    data = _read(folder, path)
+    data = _read(folder, path, TILE * HASH_BYTES)
     if len(data) != width * HASH_BYTES:
         raise TileError(
             f"{path}: {len(data):,} bytes instead of {width * HASH_BYTES:,}"
@@ -54,10 +56,10 @@ def read_tile(folder: Path, level: int, index: int, width: int) -> list[bytes]:
     return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
 
 
-def read_entries(folder: Path, index: int, width: int) -> list[bytes]:
+def read_entries(folder: Folder, index: int, width: int) -> list[bytes]:
     """Read the entries of a bundle, however many; TileError when cut off."""
     path = tile_path("entries", index, width)
-    data = _read(folder, path)
+    data = _read(folder, path, width * LONGEST_ENTRY)
     entries: list[bytes] = []
     position, end = 0, len(data)
     while position < end:
@@ -68,13 +70,13 @@ def read_entries(folder: Path, index: int, width: int) -> list[bytes]:
                 f"{path}: cut off within entry {len(entries) + 1} of {width}"
             )
         entries.append(data[start:position])
+        if len(entries) > width + TILE:
+            raise TileError(f"{path}: far more entries than {width}")
     return entries
 
 
-def _read(folder: Path, path: str) -> bytes:
+def _read(folder: Folder, path: str, most: int) -> bytes:
     try:
-        return (folder / path).read_bytes()
-    except FileNotFoundError:
-        raise TileError(f"{path}: missing") from None
-    except OSError as error:
-        raise TileError(f"{path}: {error.strerror}") from error
+        return folder.read(path, most)
+    except FileError as error:
+        raise TileError(f"{path}: {error}") from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from .align import Source
 from .compare import Displaced, Stored, compare, equal_hashes
 from .earlier import Earlier
 from .events import Row
+from .files import Folder
 from .findings import UNREADABLE, Findings
 from .growth import Trees
 from .heads import Head, Heads
@@ -26,7 +26,7 @@ class Walk:
         self,
         *,
         found: Findings,
-        folder: Path,
+        folder: Folder,
         size: int,
         events: Iterator[Row],
         entries: Iterator[Stored],
@@ -118,7 +118,7 @@ class Walk:
 
     def _say_ends(self, ends: dict[str, int]) -> None:
         for file, leaf in ends.items():
-            if file not in self._ended and (self.folder / file).exists():
+            if file not in self._ended and self.folder.exists(file):
                 text = f"{file}: ends before leaf {leaf:,}; there are {self.size:,}"
                 self.found.add(UNREADABLE, text, leaf=leaf)
             self._ended.add(file)

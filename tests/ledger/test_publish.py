@@ -199,7 +199,7 @@ def publish_some(db: Database, owner: Connection, kept: Outside) -> None:
     kept.publish(db)
     owner.execute("select evident.begin_incarnation('a test')")
     assert grow(owner, 303) == 310
-    kept.publish(db)
+    kept.publish(db, 2)
     check_directory(kept)
 
 
@@ -335,13 +335,36 @@ def test_an_earlier_key_that_is_none_is_refused(
 def test_a_lost_directory_is_said(
     db: Database, owner: Connection, kept: Outside
 ) -> None:
-    publish_some(db, owner, kept)
+    assert grow(owner, 5) == 5
+    kept.publish(db)
     shutil.rmtree(kept.directory)
-    assert kept.publish(db) == "000002-000000000310.checkpoint"
+    assert kept.publish(db) == "000001-000000000005.checkpoint"
     assert kept.said == [
-        f"the first checkpoint in {kept.directory}, although 310 leaves were published"
+        f"the first checkpoint in {kept.directory}, although 5 leaves were published"
         " before: not compared"
     ]
+
+
+def test_a_lost_directory_ends_with_its_incarnation(
+    db: Database, owner: Connection, kept: Outside
+) -> None:
+    publish_some(db, owner, kept)
+    shutil.rmtree(kept.directory)
+    for accepted in (None, 2):
+        with pytest.raises(Failure, match="has no checkpoint, and incarnation 2"):
+            kept.publish(db, accepted)
+    assert kept.files() == {}
+
+
+def test_a_log_that_was_named_before_it_was_published_is_accepted_by_its_number(
+    db: Database, owner: Connection, kept: Outside
+) -> None:
+    owner.execute("select evident.begin_incarnation('named', 'example.com/a')")
+    size = grow(owner, 3)
+    with pytest.raises(Failure, match="no checkpoint of it was published before"):
+        kept.publish(db)
+    assert kept.publish(db, 2) == f"000002-{size:012}.checkpoint"
+    assert kept.publish(db, 2) is None
 
 
 def publish_beside_another(db: Database, owner: Connection, kept: Outside) -> None:

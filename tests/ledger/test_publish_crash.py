@@ -164,7 +164,7 @@ def test_a_publisher_goes_on_until_it_is_told_to_stop(
     check_directory(kept)
 
 
-def test_one_that_goes_on_reports_a_refusal_and_signs_when_it_is_over(
+def test_one_that_goes_on_reports_a_refusal_and_never_signs_a_rewrite(
     db: Database, owner: Connection, kept: Outside
 ) -> None:
     grow(owner, 3)
@@ -176,13 +176,40 @@ def test_one_that_goes_on_reports_a_refusal_and_signs_when_it_is_over(
         assert process.stderr is not None
         assert "does not begin with the 3 leaves" in process.stderr.readline()
         assert "nothing was signed" in process.stderr.readline()
-        assert len(kept.files()) == 2
         owner.execute("select evident.begin_incarnation('a test of ours')")
+        assert "all history was changed" in process.stderr.readline()
+        assert len(kept.files()) == 2
+        process.send_signal(signal.SIGTERM)
+        code, out, err = finish(process)
+    assert (code, out) == (0, ""), err
+
+
+@pytest.mark.promise(22)
+def test_one_that_goes_on_takes_nobodys_word_and_signs_when_a_person_has(
+    db: Database, owner: Connection, kept: Outside
+) -> None:
+    grow(owner, 3)
+    with running(kept, db, "--every", "1") as process:
+        assert next_line(process) == "000001-000000000003.checkpoint"
+        owner.execute("select evident.begin_incarnation('a test of ours')")
+        grow(owner, 1)
+        assert process.stderr is not None
+        assert "incarnation 2 of the log was begun" in process.stderr.readline()
+        assert "--accept-incarnation 2" in process.stderr.readline()
+        assert (kept.publish(db, 2) or "").startswith("000002-")
+        assert kept.said[0].endswith("accepted; the reason given is 'a test of ours'")
+        grow(owner, 1)
         assert next_line(process).startswith("000002-")
         process.send_signal(signal.SIGTERM)
         code, _, err = finish(process)
     assert code == 0, err
-    assert "accepted once; the reason given is 'a test of ours'" in err
+
+
+def test_no_loop_is_given_a_persons_word(db: Database, kept: Outside) -> None:
+    with running(kept, db, "--every", "1", "--accept-incarnation", "2") as process:
+        code, out, err = finish(process)
+    assert (code, out) == (2, "")
+    assert "a person's word, which no loop may give" in " ".join(err.split())
 
 
 def test_one_that_goes_on_has_to_succeed_at_first(

@@ -1,4 +1,4 @@
-"""A restore or a failover that loses history is refused, until it is owned up to."""
+"""A restore or a failover that loses history is refused, until a person accepts it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
-pytestmark = pytest.mark.promise(17)
+pytestmark = pytest.mark.promise(17, 22)
 
 BEGIN = "select evident.begin_incarnation('restored the backup of Monday')"
 
@@ -57,6 +57,18 @@ def refused(kept: Outside, db: Database) -> str:
     return refusal.value.message
 
 
+def unaccepted(kept: Outside, db: Database) -> str:
+    """Give why a new incarnation is refused; another number does not help."""
+    before = kept.files()
+    with pytest.raises(Failure, match="99 was accepted, the database is in"):
+        kept.publish(db, 99)
+    with pytest.raises(Failure) as refusal:
+        kept.publish(db)
+    assert "--accept-incarnation" in str(refusal.value.hint)
+    assert kept.files() == before
+    return refusal.value.message
+
+
 def restore_and_go_on(kept: Outside, dumped: bytes, into: Database) -> list[str]:
     """Restore, go on, own up; give what was said when the tree was accepted."""
     dumps.restore(dumped, into)
@@ -69,7 +81,8 @@ def restore_and_go_on(kept: Outside, dumped: bytes, into: Database) -> list[str]
     assert refused(kept, into).startswith(message)
 
     assert begin(owner) == 2
-    assert kept.publish(into) == "000002-000000000019.checkpoint"
+    assert "leaves 5 to 10 of what was published are gone" in unaccepted(kept, into)
+    assert kept.publish(into, 2) == "000002-000000000019.checkpoint"
     said = list(kept.said)
     assert kept.publish(into) is None
     assert grow(owner, 1) == 21
@@ -83,11 +96,10 @@ def test_a_restored_backup_is_accepted_once_and_what_was_lost_is_said(
     db: Database, owner: Connection, kept: Outside, backup: bytes, empty_db: Database
 ) -> None:
     assert restore_and_go_on(kept, backup, empty_db) == [
-        "INCARNATION 2 of the log follows 1: accepted once; the reason given is"
+        "INCARNATION 2 of the log follows 1: accepted; the reason given is"
         " 'restored the backup of Monday'",
-        "NOT CONSISTENT with the last checkpoint: 11 leaves were published, the tree"
-        " has 19 leaves now",
-        "the first 5 leaves are as published: up to 6 leaves are lost",
+        "NOT CONSISTENT with the last checkpoint: leaves 0 to 4 are as published;"
+        " leaves 5 to 10 of what was published are gone",
     ]
     # The database from before the restore is the older one now.
     grow(owner, 30)
@@ -125,15 +137,14 @@ def test_a_backup_as_it_was_is_the_beginning_of_what_was_published(
 ) -> None:
     dumps.restore(backup, empty_db)
     begin(empty_db.connect(autocommit=True))
-    assert kept.publish(empty_db) == "000002-000000000005.checkpoint"
+    assert kept.publish(empty_db, 2) == "000002-000000000005.checkpoint"
     assert kept.said[1:] == [
-        "NOT CONSISTENT with the last checkpoint: 11 leaves were published, the tree"
-        " has 5 leaves now",
-        "it is the beginning of the published tree: 6 leaves are lost",
+        "NOT CONSISTENT with the last checkpoint: leaves 0 to 4 are as published;"
+        " leaves 5 to 10 of what was published are gone"
     ]
 
 
-def test_a_backup_that_lacks_nothing_needs_nothing(
+def test_a_backup_that_lacks_nothing_loses_nothing(
     db: Database, owner: Connection, kept: Outside, backup: bytes, empty_db: Database
 ) -> None:
     dumps.restore(dumps.dump(db), empty_db)
@@ -141,7 +152,8 @@ def test_a_backup_that_lacks_nothing_needs_nothing(
     restored = empty_db.connect(autocommit=True)
     begin(restored)
     size = grow(restored, 2)
-    assert kept.publish(empty_db) == f"000002-{size:012}.checkpoint"
+    assert "nothing is lost" in unaccepted(kept, empty_db)
+    assert kept.publish(empty_db, 2) == f"000002-{size:012}.checkpoint"
     assert kept.said[1:] == [
         "it begins with the 11 leaves that were published: nothing is lost"
     ]
@@ -162,9 +174,10 @@ def test_a_second_restore_needs_a_number_above_the_last_published(
     assert "does not begin with the 21 leaves" in refused(kept, third_db)
     assert begin(again) == 3
     size = grow(again, 1)
-    assert kept.publish(third_db) == f"000003-{size:012}.checkpoint"
+    assert kept.publish(third_db, 3) == f"000003-{size:012}.checkpoint"
     assert kept.said[-1] == (
-        "the first 5 leaves are as published: up to 16 leaves are lost"
+        "NOT CONSISTENT with the last checkpoint: leaves 0 to 4 are as published;"
+        " leaves 5 to 20 of what was published are gone"
     )
     check_directory(kept)
 
@@ -176,9 +189,9 @@ def test_a_new_name_takes_a_new_incarnation(
         "select evident.begin_incarnation('the firm was renamed', 'new.example/a/b')"
     )
     size = grow(owner, 1)
-    assert kept.publish(db) == f"000002-{size:012}.checkpoint"
+    assert kept.publish(db, 2) == f"000002-{size:012}.checkpoint"
     assert kept.said == [
-        "INCARNATION 2 of the log follows 1: accepted once; the reason given is"
+        "INCARNATION 2 of the log follows 1: accepted; the reason given is"
         " 'the firm was renamed'",
         "the log is called new.example/a/b now, it was evident",
         "it begins with the 11 leaves that were published: nothing is lost",
@@ -221,9 +234,10 @@ def test_a_promoted_standby_without_the_tail_is_accepted_once(
                 "the tree has 10 leaves, 306 leaves were published"
             )
             begin(promoted)
-            assert kept.publish(there) == "000002-000000000010.checkpoint"
+            assert kept.publish(there, 2) == "000002-000000000010.checkpoint"
             assert kept.said[-1] == (
-                "the first 5 leaves are as published: up to 301 leaves are lost"
+                "NOT CONSISTENT with the last checkpoint: leaves 0 to 4 are as"
+                " published; leaves 5 to 305 of what was published are gone"
             )
             check_directory(kept)
             there.close()

@@ -20,10 +20,12 @@ def judge(
     keys: list[str] | None = None,
     earlier: Path | None = None,
     as_of: bool = False,
+    accepted: tuple[int, ...] = (),
 ) -> Report:
     """Verify with the key of the usual log, unless others are given."""
     given = load_keys([Log().vkey] if keys is None else keys)
-    return verify_export(Request(folder, given, checkpoints, earlier, as_of))
+    request = Request(folder, given, checkpoints, earlier, as_of, accepted)
+    return verify_export(request)
 
 
 def texts(report: Report, kind: str = TAMPERED) -> list[str]:

@@ -37,10 +37,13 @@ class Outside:
     def directory(self) -> Path:
         return self.publisher.directory
 
-    def publish(self, database: Connectable) -> str | None:
-        """Publish as the auditor; give the name of the new file, if there is one."""
+    def publish(self, database: Connectable, accepted: int | None = None) -> str | None:
+        """Publish as the auditor; give the name of the new file, if there is one.
+
+        `accepted` is the incarnation that a person accepts.
+        """
         self.said.clear()
-        path = publish(auditor_dsn(database), self.publisher)
+        path = publish(auditor_dsn(database), self.publisher, accepted)
         return path.name if path else None
 
     def files(self) -> dict[str, str]:

@@ -205,7 +205,7 @@ def test_a_recovery_into_the_past_is_a_store_of_that_moment(
             with home.connect(autocommit=True) as owner:
                 leave_out(owner, full[-1].id)
                 owner.execute("select evident.begin_incarnation('recovered')")
-            publish(kept, home)
+            publish(kept, home, accepted=number + 2)
             assert f"INCARNATION {number + 2} of" in kept.said[0]
 
             past = list(rewound(work.history, before, after))
@@ -216,11 +216,11 @@ def test_a_recovery_into_the_past_is_a_store_of_that_moment(
     figures.add(recoveries_into_the_past=RECOVERIES, events_set_back=lost)
 
 
-def publish(kept: Outside, home: Database) -> None:
+def publish(kept: Outside, home: Database, accepted: int | None = None) -> None:
     """Seal and publish all there is."""
     with home.connect(autocommit=True) as owner:
         seal_all(owner)
-    kept.publish(home)
+    kept.publish(home, accepted)
 
 
 def check_that_a_reader_is_told(

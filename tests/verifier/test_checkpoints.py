@@ -126,11 +126,30 @@ def test_a_later_incarnation_is_like_a_larger_tree(
 
 
 def test_checkpoints_of_another_log_are_left_out(folder: Path, outside: Path) -> None:
-    other = Log(log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
+    other = Log("example.com/bank", log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
     exports.write_checkpoint(outside, other, [exports.leaf(b"x")] * 5)
     report = judge(folder, outside)
     assert is_clean(report)
     assert report.notes == ["1 checkpoints are of another log and were left out"]
+
+
+def test_another_log_of_the_same_name_leaves_it_open_which_is_the_log(
+    folder: Path, outside: Path
+) -> None:
+    # An owner who begins anew under a new identity keeps the name and the key.
+    other = Log(log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
+    exports.write_checkpoint(outside, other, [exports.leaf(b"x")] * 5)
+    report = judge(folder, outside)
+    assert report.exit_code == 2
+    assert "another log of the same name" in texts(report, UNSUPPORTED)[0]
+
+
+def test_one_incarnation_has_one_name(folder: Path, outside: Path) -> None:
+    other = Log("example.com/renamed")
+    exports.write_checkpoint(outside, other, [])
+    report = judge(folder, outside)
+    assert report.exit_code == 1
+    assert "is called example.com/renamed there" in texts(report)[0]
 
 
 def test_checkpoints_that_are_all_of_another_log_vouch_for_nothing(
@@ -140,69 +159,3 @@ def test_checkpoints_that_are_all_of_another_log_vouch_for_nothing(
     other = Log(log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
     exports.write_checkpoint(tmp_path / "kept", other, [exports.leaf(b"x")] * 5)
     assert judge(folder, tmp_path / "kept").exit_code == 2
-
-
-def restored(
-    sealed: Export, tmp_path: Path, *, tells: bool = True
-) -> tuple[Path, Path]:
-    """An export of incarnation 2, which goes on from 450 leaves of 600."""
-    log = sealed.log.begin("restored the backup of 02:00", 450)
-    events = [dict(each) for each in sealed.events[:450]]
-    if tells:
-        payload = '{"incarnation": 2, "name": "x", "reason": "the disk failed"}'
-        event = {
-            **events[-1],
-            "id": events[-1]["id"] + 1,
-            "event_id": exports.LOG_ID[:-4] + "0002",
-            "aggregate_id": exports.LOG_ID,
-            "version": 1,
-            "event_type": "IncarnationBegun",
-            "recorded_by": "evident_operator",
-            "payload": payload,
-        }
-        events.append(event)
-    export = exports.make_export(events, log=log)
-    for size in (100, 450, 500, 600):
-        exports.write_checkpoint(tmp_path / "kept", sealed.log, sealed.leaves[:size])
-    exports.write_checkpoint(tmp_path / "kept", log, export.leaves)
-    return exports.write_export(export, tmp_path / "export"), tmp_path / "kept"
-
-
-def test_a_restore_is_no_tampering_and_says_what_is_lost(
-    sealed: Export, tmp_path: Path
-) -> None:
-    report = judge(*restored(sealed, tmp_path))
-    assert is_clean(report)
-    ended = "of an ended incarnation"
-    assert statuses(report) == ["agrees"] * 3 + [ended] * 2
-    assert report.notes[0] == (
-        "incarnation 1 ended; 150 leaves of it are not in this history"
-        " (the disk failed, says the event at line 451)"
-    )
-    assert report.notes[1].startswith("incarnation 2 began: the disk failed")
-
-
-def test_a_reason_is_taken_from_the_log_where_no_event_tells_it(
-    sealed: Export, tmp_path: Path
-) -> None:
-    report = judge(*restored(sealed, tmp_path, tells=False))
-    assert "(restored the backup of 02:00, says log.json)" in report.notes[0]
-
-
-def test_an_ended_incarnation_that_nothing_explains_is_said_to_be_so(
-    sealed: Export, tmp_path: Path
-) -> None:
-    folder, kept = restored(sealed, tmp_path, tells=False)
-    (folder / "log.json").unlink()
-    report = judge(folder, kept)
-    assert "up to 150 leaves" in report.notes[0]
-    assert "(nothing says why)" in report.notes[0]
-
-
-def test_within_the_new_incarnation_history_may_not_change(
-    sealed: Export, tmp_path: Path
-) -> None:
-    folder, kept = restored(sealed, tmp_path)
-    log = sealed.log.begin("restored the backup of 02:00", 450)
-    exports.write_checkpoint(kept, log, [*sealed.leaves[:449], exports.leaf(b"x")])
-    assert judge(folder, kept).exit_code == 1

@@ -108,10 +108,14 @@ def test_no_control_character_reaches_the_terminal(
     log = Log(incarnations=(("x", 0),)).begin("\x1b[2J\u202eevil", 0)
     export = exports.make_export(exports.make_events(5), log=log)
     old = Log()
+    exports.write_checkpoint(tmp_path / "kept", old, export.leaves[:3])
     exports.write_checkpoint(tmp_path / "kept", old, [exports.leaf(b"x")] * 9)
     folder = exports.write_export(export, tmp_path / "export")
-    code, out = run(capsys, folder, "--key", KEY, "--checkpoints", tmp_path / "kept")
-    assert code == 0 and "evil" in out
+    given = (folder, "--key", KEY, "--checkpoints", tmp_path / "kept")
+    code, out = run(capsys, *given)
+    assert code == 1 and out.startswith("replaced: ")
+    code, out = run(capsys, *given, "--accept-incarnation", "2")
+    assert code == 0 and "\\x1b[2J\\u202eevil" in out
     assert "\x1b" not in out and "\u202e" not in out
 
 
@@ -119,7 +123,12 @@ def test_options_of_exports_are_refused_for_proofs(
     sealed: Export, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proof = exports.write_proof(tmp_path, sealed, 5)
-    for more in (["--as-of"], ["--earlier", "x"], ["--checkpoints", "x"]):
+    for more in (
+        ["--as-of"],
+        ["--earlier", "x"],
+        ["--checkpoints", "x"],
+        ["--accept-incarnation", "2"],
+    ):
         with pytest.raises(SystemExit) as ended:
             main([str(proof), *more])
         assert ended.value.code == 2

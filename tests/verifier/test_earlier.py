@@ -12,7 +12,7 @@ from support import exports
 from support.exports import Event, Export
 from support.judging import counts, flip, is_clean, judge, names_event, texts
 
-from harness.verifier.findings import TAMPERED, UNREADABLE
+from harness.verifier.findings import REPLACED, TAMPERED, UNREADABLE
 
 
 @pytest.fixture
@@ -127,17 +127,47 @@ def test_an_earlier_export_of_nothing_is_named(folder: Path, tmp_path: Path) -> 
     assert "nowhere" in texts(report, UNREADABLE)[0]
 
 
-def test_an_earlier_incarnation_may_have_lost_its_end(
+def failed_over(sealed: Export, tmp_path: Path) -> tuple[Path, Event]:
+    """An export of incarnation 2: 350 leaves as they were, then another event."""
+    log = sealed.log.begin("failover", 350)
+    event = {**sealed.events[420], "version": 1, "aggregate_id": str(uuid.UUID(int=5))}
+    export = exports.make_export([*sealed.events[:350], event], log=log)
+    return exports.write_export(export, tmp_path / "export"), event
+
+
+def test_leaves_that_an_earlier_incarnation_lost_are_named(
     sealed: Export, tmp_path: Path, earlier: Path
 ) -> None:
-    log = sealed.log.begin("failover", 350)
-    events = exports.make_events(700)[:350] + sealed.events[420:421]
-    events[-1] = {**events[-1], "version": 1, "aggregate_id": str(uuid.UUID(int=5))}
-    export = exports.make_export(events, log=log)
-    folder = exports.write_export(export, tmp_path / "export")
+    folder, _ = failed_over(sealed, tmp_path)
     report = judge(folder, earlier=earlier)
+    assert report.verdict == "replaced" and report.exit_code == 1
+    lost = [each for each in report.found.of(REPLACED) if each.leaf is not None]
+    assert [each.leaf for each in lost] == list(range(350, 400))
+    ids = [each["event_id"] for each in sealed.events[351:400]]
+    assert [each.event_id for each in lost[1:]] == ids
+
+
+def test_an_accepted_loss_is_told_leaf_by_leaf_and_is_no_finding(
+    sealed: Export, tmp_path: Path, earlier: Path
+) -> None:
+    kept = exports.write_checkpoint(tmp_path / "kept", sealed.log, sealed.leaves[:350])
+    folder, _ = failed_over(sealed, tmp_path)
+    report = judge(folder, kept, earlier=earlier, accepted=(2,))
     assert is_clean(report)
-    assert "50 leaves of it are not in this history" in report.notes[0]
+    assert "50 published leaves are gone" in report.notes[0]
+    told = [each for each in report.notes if each.startswith("leaf ")]
+    assert len(told) == 20 and told[1].startswith("leaf 351 event ")
+    assert "30 more leaves differ from the earlier export" in report.notes
+
+
+def test_an_earlier_export_of_another_log_is_not_passed_over(
+    folder: Path, outside: Path, tmp_path: Path
+) -> None:
+    other = exports.Log("other", log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
+    export = exports.make_export(exports.make_events(10), log=other)
+    written = exports.write_export(export, tmp_path / "other")
+    report = judge(folder, outside, earlier=written)
+    assert report.exit_code == 2
 
 
 def test_without_entries_the_leaf_is_named(

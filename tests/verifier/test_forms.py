@@ -18,6 +18,7 @@ from harness.verifier.entry import (
     differing_fields,
     encode,
 )
+from harness.verifier.files import Folder
 from harness.verifier.note import NoteError, load_keys, parse_checkpoint, parse_key
 from harness.verifier.tiles import TileError, read_entries, tile_path, widths
 
@@ -106,14 +107,15 @@ def test_every_cut_within_an_entry_is_noticed(tmp_path: Path) -> None:
     exports.write_entries(tmp_path, entries)
     file = tmp_path / "tile/entries/000.p/3"
     data = file.read_bytes()
-    assert read_entries(tmp_path, 0, 3) == entries
+    folder = Folder(tmp_path)
+    assert read_entries(folder, 0, 3) == entries
     for size in range(len(data)):
         file.write_bytes(data[:size])
         if size in (0, 2, 5):
-            assert read_entries(tmp_path, 0, 3) == entries[: (0, 2, 5).index(size)]
+            assert read_entries(folder, 0, 3) == entries[: (0, 2, 5).index(size)]
         else:
             with pytest.raises(TileError, match="cut off within entry"):
-                read_entries(tmp_path, 0, 3)
+                read_entries(folder, 0, 3)
 
 
 def test_a_key_is_read_from_its_line_and_from_a_file(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_without_its_event_a_proof_proves_nothing(proof: Path) -> None:
     proof.with_suffix(".json").unlink()
     report = judge(proof)
     assert report.exit_code == 2
-    assert texts(report, UNREADABLE)[0].endswith(".json: No such file or directory")
+    assert texts(report, UNREADABLE)[0].endswith(".json: missing")
 
 
 def test_the_event_may_lie_elsewhere(proof: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def octets(head: str) -> bytes:
 
 def test_the_entry_of_the_example_is_that_of_its_line() -> None:
     line = block("json")
-    (row,) = read_rows([line.encode()], None, [])
+    (row,) = read_rows([line.encode()])
     entry = octets("hex entry")
     assert row.entry == exports.entry(json.loads(line)) == encode(decode(entry))
     assert row.entry == entry

@@ -19,7 +19,7 @@ from support.judging import (
     texts,
 )
 
-from harness.verifier import check
+from harness.verifier import reading
 from harness.verifier.events import Row, read_rows
 from harness.verifier.findings import TAMPERED
 
@@ -63,7 +63,7 @@ def test_a_verifier_that_skips_values_is_caught(
         for row in read_rows(*given):
             yield row._replace(erased=("payload", "metadata"))
 
-    monkeypatch.setattr(check, "read_rows", without_values)
+    monkeypatch.setattr(reading, "read_rows", without_values)
     with pytest.raises(AssertionError):
         finds_an_edited_value(folder, sealed, "payload", 300)
 
