@@ -49,7 +49,7 @@ class Heads:
     """The tree heads of an export in order, with a look ahead of one.
 
     `report` takes what cannot be read, `missing` what is not there: heads are numbered
-    from 0 without a gap.
+    from 1 without a gap.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ def _heads(
     report: Callable[[str], None],
     missing: Callable[[str], None],
 ) -> Iterator[Head]:
-    size = at = 0
+    size, at = 0, 1
     for place in range(most):
         line = stream.readline(LONGEST_HEAD)
         if not line:

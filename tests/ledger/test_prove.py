@@ -66,7 +66,12 @@ def test_a_proof_is_one_for_the_verifier(
     seal(owner)
     for place in places:
         event = event_at(owner, place)
-        code, out, err = command(db, event, "--out", tmp_path / "new/proofs")
+        code, out, err = command(
+            db,
+            event,
+            *("--out", tmp_path / "new/proofs"),
+            *("--key", kept.publisher.key.vkey),
+        )
         proof = tmp_path / f"new/proofs/{event}.tlog-proof"
         assert (code, out, err) == (0, f"{proof}\n", "")
         lines = proof.read_text().split("\n")

@@ -229,7 +229,7 @@ def make_heads(export: Export, step: int) -> list[dict[str, Any]]:
         sealed = Y2K + timedelta(microseconds=dates[len(dates) // 2], minutes=1)
         heads.append(
             {
-                "number": len(heads),
+                "number": len(heads) + 1,
                 "tree_size": size,
                 "root_hash": b64(mth(leaves[:size])),
                 "last_event_id": last["id"],

@@ -159,7 +159,7 @@ def test_any_text_is_no_finding(texts: list[str], tmp_path: Path) -> None:
 
 def test_heads_that_repeat_a_size_are_heartbeats(folder: Path, sealed: Export) -> None:
     thrice = [each for each in sealed.heads for _ in range(3)]
-    heads = [{**each, "number": number} for number, each in enumerate(thrice)]
+    heads = [{**each, "number": number} for number, each in enumerate(thrice, 1)]
     exports.write_lines(folder / "tree-heads.ndjson", heads)
     report = judge(folder)
     assert is_clean(report) and report.heads == 36
@@ -167,7 +167,7 @@ def test_heads_that_repeat_a_size_are_heartbeats(folder: Path, sealed: Export) -
 
 def test_heads_younger_than_the_checkpoint_are_left_out(folder: Path) -> None:
     with (folder / "tree-heads.ndjson").open("a") as stream:
-        head = {"number": 12, "tree_size": 630, "root_hash": exports.b64(bytes(32))}
+        head = {"number": 13, "tree_size": 630, "root_hash": exports.b64(bytes(32))}
         head |= {"last_event_id": 1, "sealed_at": "2026-03-01T09:00:00.000000Z"}
         stream.write(json.dumps(head) + "\n")
     assert is_clean(judge(folder))
