@@ -140,7 +140,7 @@ revoke all on function evident._refuse_version(uuid, integer, integer) from publ
 -- [end sql/functions/_refuse_version.sql]
 -- [begin sql/functions/_announce_again.sql]
 -- evident._announce_again: announce an append in a transaction that has written
--- already.
+-- already, or whose first announcement somebody else's lock keeps out.
 --
 -- The first call notes its position in a setting that ends with the transaction
 -- (and with a savepoint that is rolled back, just as the lock does), so that
@@ -149,7 +149,17 @@ revoke all on function evident._refuse_version(uuid, integer, integer) from publ
 -- holds the feed back while this transaction runs, and anything but digits
 -- counts as absent.
 --
--- Locks: one shared transaction-level advisory lock; see _announce_append.
+-- Any login may take any advisory lock, so a key may be held exclusively. Then the
+-- announcement goes to the keys of 17757: 5 bits e, 18 bits m and 25 random bits,
+-- which announce the position m * 2^e, the largest such number that is not above
+-- the sequence. It is the sequence's value itself up to 262,143, and at most a
+-- part in 131,072 less beyond, so the feed is hardly held back. Nobody can hold all
+-- 33,554,432 keys of a position: the server's table of locks is full before. The
+-- setting evident.feed_detour remembers the key, under the same mistrust.
+--
+-- Locks: one shared transaction-level advisory lock, never waiting; see
+-- _announce_append.
+-- Errors: 55P03, when a hundred random keys are all held
 
 create or replace function evident._announce_again()
 returns boolean
@@ -159,23 +169,55 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
+    v_last constant bigint := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
     v_position bigint := least(
         substring(
             current_setting('evident.feed_position', true) from '^[0-9]{1,15}$'
         )::bigint,
-        coalesce(
-            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-        )
+        v_last
     );
+    v_detour bigint;
+    v_exponent integer;
 begin
-    perform pg_advisory_xact_lock_shared((17750::bigint << 48) | v_position);
-    perform set_config('evident.feed_position', v_position::text, true);
-    return true;
+    if pg_try_advisory_xact_lock_shared((17750::bigint << 48) | v_position) then
+        perform set_config('evident.feed_position', v_position::text, true);
+        return true;
+    end if;
+
+    v_detour := substring(
+        current_setting('evident.feed_detour', true) from '^[0-9]{1,15}$'
+    )::bigint;
+    v_exponent := greatest(length(ltrim(v_last::bit(48)::text, '0')) - 18, 0);
+    for v_try in 1..100 loop
+        if v_try > 1
+            or v_detour is null
+            or v_detour >= 1::bigint << 48
+            or ((v_detour >> 25) & 262143) << (v_detour >> 43)::integer > v_last
+        then
+            v_detour := (v_exponent::bigint << 43)
+                | ((v_last >> v_exponent) << 25)
+                | (uuid_hash_extended(gen_random_uuid(), 0) & 33554431);
+        end if;
+        if pg_try_advisory_xact_lock_shared((17757::bigint << 48) | v_detour) then
+            perform set_config('evident.feed_detour', v_detour::text, true);
+            return true;
+        end if;
+    end loop;
+
+    raise exception using
+        errcode = '55P03',
+        message = 'the append cannot be announced to the feed: all the advisory'
+            ' locks that were tried are held by other sessions',
+        hint = 'look in pg_locks for the session that holds advisory locks'
+            ' exclusively, and end it';
 end;
 $function$;
 
 comment on function evident._announce_again() is
-'Announces an append once more in a transaction that has written before; true.';
+'Announces an append in a transaction that has written before, or beside a lock that
+is held exclusively; true.';
 
 revoke all on function evident._announce_again() from public;
 -- [end sql/functions/_announce_again.sql]
@@ -185,16 +227,19 @@ revoke all on function evident._announce_again() from public;
 --
 -- A writer calls this before it draws an id. The announcement is a shared
 -- advisory lock that lives until the transaction is over; its key carries
--- 17750 ('EV') in the upper 16 bits and a position in the lower 48. It is
--- shared with everybody and exclusive to nobody, so it never waits. A reader
--- takes the smallest announced position as its limit; see safe_position.
+-- 17750 ('EV') in the upper 16 bits and a position in the lower 48. Only somebody
+-- who means harm takes such a key exclusively; _announce_again finds another one
+-- then, so that an append never waits here. A reader takes the smallest announced
+-- position as its limit; see safe_position.
 --
 -- A transaction without an id of its own has written nothing yet, so it has not
 -- announced anything either: that is the common case, and as small as can be,
 -- since each function in it is looked up again in every transaction.
 -- _announce_again keeps a transaction with many appends from taking many locks.
 --
--- Locks: one shared transaction-level advisory lock. Inlined by the planner.
+-- Locks: one shared transaction-level advisory lock, never waiting. Inlined by the
+-- planner.
+-- Errors: 55P03, when all the keys that were tried are held
 
 create or replace function evident._announce_append()
 returns boolean
@@ -203,15 +248,17 @@ volatile
 parallel unsafe
 begin atomic
     select case
-        when pg_current_xact_id_if_assigned() is null
-            then pg_advisory_xact_lock_shared(
+        when
+            pg_current_xact_id_if_assigned() is null
+            and pg_try_advisory_xact_lock_shared(
                 (17750::bigint << 48) | coalesce(
                     pg_sequence_last_value(
                         'evident.event_store_id_seq'::regclass
                     ),
                     0
                 )
-            ) is not null
+            )
+            then true
         else evident._announce_again()
     end;
 end;
@@ -221,6 +268,252 @@ comment on function evident._announce_append() is
 
 revoke all on function evident._announce_append() from public;
 -- [end sql/functions/_announce_append.sql]
+-- [begin sql/functions/_draw_id.sql]
+-- evident._draw_id: announce an append and draw its id, which currval then gives.
+--
+-- False when the id is not above what the sequence gave last: then the announcement
+-- does not cover it, and the feed may have passed it. A sequence that caches,
+-- descends or cycles hands out such ids, and so does a session that still has ids
+-- from a time when it did.
+--
+-- The steps are in one case, since the planner sorts conditions by their cost; and
+-- the sequence is looked at before it is drawn from, as arguments are evaluated
+-- from left to right. Inlined by the planner.
+--
+-- Locks: see _announce_append.
+
+create or replace function evident._draw_id()
+returns boolean
+language sql
+volatile
+parallel unsafe
+begin atomic
+    select case
+        when evident._announce_append()
+            then
+                coalesce(
+                    pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+                )
+                < nextval('evident.event_store_id_seq'::regclass)
+    end;
+end;
+
+comment on function evident._draw_id() is
+'Announces an append and draws the next event id; false when the sequence hands out
+ids that the feed may have passed.';
+
+revoke all on function evident._draw_id() from public;
+-- [end sql/functions/_draw_id.sql]
+-- [begin sql/functions/_refuse_sequence.sql]
+-- evident._refuse_sequence: raise PT500 for an id that the feed may have passed.
+--
+-- p_id was drawn although the sequence had given p_last before that, after the append
+-- was announced.
+--
+-- Errors: PT500, always.
+
+create or replace function evident._refuse_sequence(p_id bigint, p_last bigint)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = 'PT500',
+        message = format(
+            'event id %s was drawn after id %s: the feed would skip the event',
+            p_id,
+            p_last
+        ),
+        detail = (
+            select
+                jsonb_build_object(
+                    'reason', 'the sequence does not hand out ids in order',
+                    'sequence', 'evident.event_store_id_seq',
+                    'cache', s.seqcache,
+                    'increment', s.seqincrement,
+                    'is_cycling', s.seqcycle
+                )::text
+            from pg_sequence as s
+            where s.seqrelid = 'evident.event_store_id_seq'::regclass
+        ),
+        hint = 'the owner of the store runs: alter sequence'
+            ' evident.event_store_id_seq increment 1 cache 1 no cycle; then all'
+            ' sessions that append connect anew';
+end;
+$function$;
+
+comment on function evident._refuse_sequence(bigint, bigint) is
+'Raises PT500 for an id that was drawn although the sequence had given p_last before.';
+
+revoke all on function evident._refuse_sequence(bigint, bigint) from public;
+-- [end sql/functions/_refuse_sequence.sql]
+-- [begin sql/functions/_refuse_own_stream.sql]
+-- evident._refuse_own_stream: refuse the store's own aggregate.
+--
+-- The nil aggregate holds what the store records about itself. Nobody appends there
+-- through the append functions.
+--
+-- Errors: PT403, for that aggregate
+
+create or replace function evident._refuse_own_stream(p_aggregate_id uuid)
+returns void
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if p_aggregate_id = '00000000-0000-0000-0000-000000000000' then
+        raise exception using
+            errcode = 'PT403',
+            message = format(
+                'aggregate %s is the store''s own: it is closed to appends',
+                p_aggregate_id
+            ),
+            detail = jsonb_build_object(
+                'aggregate_id', p_aggregate_id,
+                'reason', 'the store''s own stream is closed'
+            )::text,
+            hint = 'give the aggregate a UUID of its own, such as gen_random_uuid()';
+    end if;
+end;
+$function$;
+
+comment on function evident._refuse_own_stream(uuid) is
+'Raises PT403 when the aggregate is the store''s own, the nil UUID.';
+
+revoke all on function evident._refuse_own_stream(uuid) from public;
+-- [end sql/functions/_refuse_own_stream.sql]
+-- [begin sql/functions/_long_text_length.sql]
+-- evident._long_text_length: how many bytes a document takes as text, found without
+-- making a long text.
+--
+-- A number of twelve bytes can be one of 147,456 characters as text, so the numbers
+-- are added up first: digits before the point from the weight that numeric_send tells,
+-- digits behind it from scale. That is never more than the text has, and at most
+-- five bytes a number less. Only what is short enough by that is made into text.
+-- The largest document for its text is an array of single digits: four bytes in
+-- memory for each byte of text.
+--
+-- jsonb_path_query would take a time that grows with the square of what it finds; so
+-- the numbers are put into an array. What is nested deeper than 1000 levels is not
+-- looked at: what walks it, here and in other programs, walks by recursion.
+
+create or replace function evident._long_text_length(p_document jsonb)
+returns bigint
+language plpgsql
+stable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_limit constant bigint := 1048576;
+    v_length bigint;
+begin
+    if pg_column_size(p_document || '{}') > 4 * v_limit + 1000
+        or jsonb_path_exists(p_document, 'strict $.**{1000}')
+    then
+        return null;
+    end if;
+
+    select
+        sum(
+            case
+                when get_byte(n.bytes, 2) < 128
+                    then 4 * (256 * get_byte(n.bytes, 2) + get_byte(n.bytes, 3))
+                else 0
+            end
+            + 3 + n.scale
+        )
+    into v_length
+    from (
+        select
+            numeric_send(a.value::numeric) as bytes,
+            scale(a.value::numeric) as scale
+        from jsonb_array_elements(
+            jsonb_path_query_array(
+                p_document, 'strict $.** ? (@.type() == "number")'
+            )
+        ) as a (value)
+        offset 0
+    ) as n;
+
+    if v_length > v_limit then
+        return null;
+    end if;
+    v_length := octet_length(p_document::text);
+    return case when v_length <= v_limit then v_length end;
+end;
+$function$;
+
+comment on function evident._long_text_length(jsonb) is
+'The length of a document''s text in bytes; null when it is above 1048576, or the
+document is nested deeper than 1000 levels.';
+
+revoke all on function evident._long_text_length(jsonb) from public;
+-- [end sql/functions/_long_text_length.sql]
+-- [begin sql/functions/_text_length.sql]
+-- evident._text_length: how many bytes a document takes as text, if it may be stored.
+--
+-- A document of up to 1,000 bytes is at most 9 MB as text, so it is simply made into
+-- one. Its size is that of the value joined with an empty one, which is the value
+-- itself, uncompressed: what was stored before may be short only because it is
+-- compressed.
+--
+-- What is immutable is evaluated by the planner when it plans for known values, in
+-- whatever branch it stands. So this is stable, and it is concat, which is stable too,
+-- that makes the text. Inlined by the planner.
+
+create or replace function evident._text_length(p_document jsonb)
+returns bigint
+language sql
+stable
+parallel safe
+begin atomic
+    select case
+        when pg_column_size(p_document || '{}') <= 1000
+            then nullif(least(octet_length(concat(p_document)), 1048577), 1048577)
+        else evident._long_text_length(p_document)
+    end;
+end;
+
+comment on function evident._text_length(jsonb) is
+'The length of a document''s text in bytes; null when it is above 1048576, or the
+document is nested deeper than 1000 levels.';
+
+revoke all on function evident._text_length(jsonb) from public;
+-- [end sql/functions/_text_length.sql]
+-- [begin sql/functions/_refuse_document.sql]
+-- evident._refuse_document: refuse a payload or metadata that _text_length gave no
+-- length for.
+--
+-- Errors: PT400, always.
+
+create or replace function evident._refuse_document(p_argument text)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._refuse_argument(
+        p_argument,
+        'longer than 1048576 bytes as text, or nested deeper than 1000 levels',
+        'store the document elsewhere, and its hash in the event'
+    );
+end;
+$function$;
+
+comment on function evident._refuse_document(text) is
+'Raises PT400 for a document that is too long as text, or nested too deeply.';
+
+revoke all on function evident._refuse_document(text) from public;
+-- [end sql/functions/_refuse_document.sql]
 -- [begin sql/functions/_lock_aggregate.sql]
 -- evident._lock_aggregate: queue for one aggregate until the transaction ends.
 --
@@ -276,6 +569,8 @@ revoke all on function evident._is_uuid(jsonb) from public;
 -- [end sql/functions/_is_uuid.sql]
 -- [begin sql/functions/_is_expected_version.sql]
 -- evident._is_expected_version: true for absent, null, or an integer from -1.
+--
+-- The number never becomes text, which can be 147,456 characters long.
 
 create or replace function evident._is_expected_version(p_value jsonb)
 returns boolean
@@ -287,8 +582,8 @@ begin atomic
         when 'null' then true
         when 'number'
             then
-                (p_value #>> '{}') ~ '^(-1|[0-9]{1,10})$'
-                and (p_value #>> '{}')::numeric <= 2147483647
+                p_value::numeric between -1 and 2147483647
+                and scale(p_value::numeric) = 0
         else false
     end;
 end;
@@ -346,12 +641,63 @@ comment on function evident._event_problem(jsonb) is
 
 revoke all on function evident._event_problem(jsonb) from public;
 -- [end sql/functions/_event_problem.sql]
+-- [begin sql/functions/_most_text.sql]
+-- evident._most_text: how many bytes of text a document of events may become.
+--
+-- Control characters take six bytes as text, and a number that is written out two
+-- bytes for one in memory. Only exponents make more of it: those get 16 MiB.
+-- The size is that of the array joined with an empty one, which is itself. Inlined by
+-- the planner.
+
+create or replace function evident._most_text(p_array jsonb)
+returns bigint
+language sql
+immutable
+parallel safe
+begin atomic
+    select greatest(16777216, 8::bigint * pg_column_size(p_array || '[]'));
+end;
+
+comment on function evident._most_text(jsonb) is
+'The most bytes of text that the events of one call may take.';
+
+revoke all on function evident._most_text(jsonb) from public;
+-- [end sql/functions/_most_text.sql]
+-- [begin sql/functions/_refuse_text.sql]
+-- evident._refuse_text: refuse a call whose events take too much room as text.
+--
+-- Errors: PT400, always.
+
+create or replace function evident._refuse_text(p_argument text)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._refuse_argument(
+        p_argument,
+        'the numbers of its events together take more than 16777216 bytes as text',
+        'split the call'
+    );
+end;
+$function$;
+
+comment on function evident._refuse_text(text) is
+'Raises PT400 for events that together take too much room as text.';
+
+revoke all on function evident._refuse_text(text) from public;
+-- [end sql/functions/_refuse_text.sql]
 -- [begin sql/functions/_is_event.sql]
 -- evident._is_event: true when one event's arguments can be stored as they are.
 --
 -- The quick look of the hot path, as few and small operators as will do; what is
 -- wrong with a refused one is found by _event_problem. Null counts as refused in
--- a condition. Inlined by the planner.
+-- a condition. The nil aggregate is the store's own. Both documents of up to 1,000
+-- bytes together are at most 9 MB as text; larger ones are measured with more
+-- care; why it is concat that makes the text, see _text_length. Inlined by the
+-- planner.
 
 create or replace function evident._is_event(
     p_aggregate_id uuid,
@@ -361,15 +707,25 @@ create or replace function evident._is_event(
 )
 returns boolean
 language sql
-immutable
+stable
 parallel safe
 begin atomic
     select
-        p_aggregate_id is not null
+        p_aggregate_id <> '00000000-0000-0000-0000-000000000000'
         and p_event_type <> ''
         and char_length(p_event_type) <= 100
         and p_payload @> '{}'
-        and p_metadata @> '{}';
+        and p_metadata @> '{}'
+        and case
+            when
+                pg_column_size(p_payload || '{}') + pg_column_size(p_metadata || '{}')
+                <= 1000
+                then
+                    octet_length(concat(p_payload, p_metadata)) <= 1048576
+            else
+                evident._text_length(p_payload) + evident._text_length(p_metadata)
+                is not null
+        end;
 end;
 
 comment on function evident._is_event(uuid, text, jsonb, jsonb) is
@@ -410,9 +766,10 @@ comment on function evident._append_entries(jsonb) is
 revoke all on function evident._append_entries(jsonb) from public;
 -- [end sql/functions/_append_entries.sql]
 -- [begin sql/functions/_check_aggregate.sql]
--- evident._check_aggregate: refuse a null aggregate or an impossible version.
+-- evident._check_aggregate: refuse a null aggregate, the store's own one, or an
+-- impossible version.
 --
--- Errors: PT400
+-- Errors: PT400, PT403
 
 create or replace function evident._check_aggregate(
     p_aggregate_id uuid,
@@ -430,6 +787,7 @@ begin
             'p_aggregate_id', 'null', 'name the aggregate'
         );
     end if;
+    perform evident._refuse_own_stream(p_aggregate_id);
     if p_expected_version < -1 then
         perform evident._refuse_argument(
             'p_expected_version',
@@ -441,7 +799,8 @@ end;
 $function$;
 
 comment on function evident._check_aggregate(uuid, integer) is
-'Raises PT400 for a null aggregate or an expected version below -1.';
+'Raises PT400 for a null aggregate or an expected version below -1, PT403 for the
+store''s own aggregate.';
 
 revoke all on function evident._check_aggregate(uuid, integer) from public;
 -- [end sql/functions/_check_aggregate.sql]
@@ -450,6 +809,11 @@ revoke all on function evident._check_aggregate(uuid, integer) from public;
 --
 -- p_argument is the array as its caller knows it, such as p_events or
 -- p_appends[3].events, so that the refusal points at the value.
+--
+-- One pass, which ends at the first bad event, as an into takes no second row. It ends
+-- as well when the events before take far more room as text than in memory: only
+-- numbers with exponents do, and then a request of 1 MB could keep the server
+-- busy for minutes.
 --
 -- Errors: PT400, for the first bad event
 
@@ -460,6 +824,10 @@ stable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_most_text constant bigint := evident._most_text(p_events);
+    v_bad record;
+    v_place text;
 begin
     if jsonb_typeof(p_events) is distinct from 'array' or p_events = '[]' then
         perform evident._refuse_argument(
@@ -473,18 +841,55 @@ begin
         );
     end if;
 
-    perform evident._refuse_argument(
-        format('%s[%s]%s', p_argument, v.ordinality - 1, p.problem[1]),
-        p.problem[2],
-        p.problem[3]
-    )
-    from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
-    cross join lateral (
-        select evident._event_problem(v.value) as problem
-    ) as p
-    where p.problem is not null
-    order by v.ordinality
-    limit 1;
+    select
+        w.ordinality,
+        w.problem,
+        w.payload_length,
+        w.metadata_length
+    into v_bad
+    from (
+        select
+            m.*,
+            sum(m.payload_length + m.metadata_length)
+                over (rows unbounded preceding) as total
+        from (
+            select
+                d.ordinality,
+                evident._event_problem(d.event) as problem,
+                evident._text_length(d.payload) as payload_length,
+                evident._text_length(d.metadata) as metadata_length
+            from (
+                select
+                    v.ordinality,
+                    v.value as event,
+                    v.value -> 'payload' as payload,
+                    coalesce(v.value -> 'metadata', '{}') as metadata
+                from jsonb_array_elements(p_events)
+                    with ordinality as v (value, ordinality)
+                offset 0
+            ) as d
+            offset 0
+        ) as m
+    ) as w
+    where
+        w.problem is not null
+        or w.payload_length + w.metadata_length is null
+        or w.total > v_most_text;
+    if not found then
+        return;
+    end if;
+
+    v_place := format('%s[%s]', p_argument, v_bad.ordinality - 1);
+    if v_bad.problem is not null then
+        perform evident._refuse_argument(
+            v_place || v_bad.problem[1], v_bad.problem[2], v_bad.problem[3]
+        );
+    elsif v_bad.payload_length is null then
+        perform evident._refuse_document(v_place || '.payload');
+    elsif v_bad.metadata_length is null then
+        perform evident._refuse_document(v_place || '.metadata');
+    end if;
+    perform evident._refuse_text(p_argument);
 end;
 $function$;
 
@@ -539,7 +944,7 @@ revoke all on function evident._check_event_ids(text, jsonb, jsonpath) from publ
 -- nobody knows is refused, since a misspelt expected_version would otherwise
 -- switch the check off without a word.
 --
--- Errors: PT400, for the first bad entry
+-- Errors: PT400, for the first bad entry; PT403, for the store's own aggregate
 
 create or replace function evident._check_entries(p_appends jsonb)
 returns void
@@ -609,6 +1014,10 @@ begin
     order by a.ordinality
     limit 1;
 
+    perform evident._refuse_own_stream(n.aggregate_id)
+    from evident._append_entries(p_appends) as n
+    where n.aggregate_id = '00000000-0000-0000-0000-000000000000';
+
     select n.aggregate_id::text into v_repeated
     from evident._append_entries(p_appends) as n
     group by n.aggregate_id
@@ -641,15 +1050,16 @@ end;
 $function$;
 
 comment on function evident._check_entries(jsonb) is
-'Raises PT400 for the first malformed entry of a batch.';
+'Raises PT400 for the first malformed entry of a batch, PT403 for an entry of the
+store''s own aggregate.';
 
 revoke all on function evident._check_entries(jsonb) from public;
 -- [end sql/functions/_check_entries.sql]
 -- [begin sql/functions/_check_entry_events.sql]
 -- evident._check_entry_events: refuse a batch whose events are malformed.
 --
--- One pass over all events finds out whether there is anything to refuse; only
--- then is each array looked at on its own.
+-- One pass over all events finds the first entry with something to refuse; see
+-- _check_events. Only that entry is looked at on its own.
 --
 -- Errors: PT400, for the first bad event
 
@@ -661,31 +1071,53 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_event_count bigint;
-    v_bad_count bigint;
+    v_most_text constant bigint := evident._most_text(p_appends);
+    v_entry integer;
 begin
-    select
-        count(*),
-        count(*) filter (where evident._event_problem(v.value) is not null)
-    into v_event_count, v_bad_count
+    perform evident._refuse_argument(
+        'p_appends', 'more than 10000 events', 'split the batch'
+    )
     from evident._append_entries(p_appends) as n
-    cross join lateral jsonb_array_elements(
-        case when n.event_count > 0 then n.events else '[]' end
-    ) as v (value);
+    having sum(n.event_count) > 10000;
 
-    if v_bad_count > 0 then
-        perform evident._check_events(
-            n.events, format('p_appends[%s].events', n.ordinality - 1)
-        )
-        from evident._append_entries(p_appends) as n
-        where n.event_count > 0
-        order by n.ordinality;
+    select w.ordinality - 1 into v_entry
+    from (
+        select
+            m.*,
+            sum(m.length) over (rows unbounded preceding) as total
+        from (
+            select
+                d.ordinality,
+                case
+                    when evident._event_problem(d.event) is null
+                        then
+                            evident._text_length(d.payload)
+                            + evident._text_length(d.metadata)
+                end as length
+            from (
+                select
+                    n.ordinality,
+                    v.value as event,
+                    v.value -> 'payload' as payload,
+                    coalesce(v.value -> 'metadata', '{}') as metadata
+                from evident._append_entries(p_appends) as n
+                cross join lateral jsonb_array_elements(
+                    case when n.event_count > 0 then n.events else '[]' end
+                ) as v (value)
+                offset 0
+            ) as d
+            offset 0
+        ) as m
+    ) as w
+    where w.length is null or w.total > v_most_text;
+    if not found then
+        return;
     end if;
-    if v_event_count > 10000 then
-        perform evident._refuse_argument(
-            'p_appends', 'more than 10000 events', 'split the batch'
-        );
-    end if;
+
+    perform evident._check_events(
+        p_appends -> v_entry -> 'events', format('p_appends[%s].events', v_entry)
+    );
+    perform evident._refuse_text('p_appends');
 end;
 $function$;
 
@@ -917,7 +1349,7 @@ evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 --
 -- Locks: the aggregate, when p_expected_version is null or -1. The caller has
 -- announced the append.
--- Errors: PT422
+-- Errors: PT422, PT500
 
 create or replace function evident._append_stream(
     p_aggregate_id uuid,
@@ -985,7 +1417,7 @@ revoke all on function evident._append_stream(uuid, jsonb, integer) from public;
 -- [begin sql/functions/_append_checked.sql]
 -- evident._append_checked: append checked events to one aggregate, or refuse.
 --
--- Errors: PT404, PT409, PT422
+-- Errors: PT404, PT409, PT422, PT500
 
 create or replace function evident._append_checked(
     p_aggregate_id uuid,
@@ -1028,13 +1460,16 @@ revoke all on function evident._append_checked(uuid, jsonb, integer) from public
 -- evident._append_event_fully: the long path of append_event.
 --
 -- Called when the short path inserted nothing: the argument is invalid, the
--- version is not as expected, a rival took it, or the event_id is stored. Says
--- which, or appends after all when any version will do.
+-- version is not as expected, a rival took it, the event_id is stored, or the id that
+-- was drawn is one that the feed may have passed. Says which, or appends after all
+-- when any version will do.
 --
 -- Where many write to one aggregate, most refusals are an exact version that is no
 -- longer the newest: that is asked first. All else costs several times as much.
 --
--- Errors: PT400, PT404, PT409, PT422
+-- A document is measured before it is copied: it may be as large as a request.
+--
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident._append_event_fully(
     p_aggregate_id uuid,
@@ -1054,9 +1489,15 @@ declare
     v_actual integer;
     v_event jsonb;
     v_problem text[];
+    v_is_long_payload constant boolean :=
+        p_payload is not null and evident._text_length(p_payload) is null;
+    v_is_long_metadata constant boolean :=
+        p_metadata is not null and evident._text_length(p_metadata) is null;
 begin
     if p_expected_version >= 0
         and p_event_id is null
+        and not v_is_long_payload
+        and not v_is_long_metadata
         and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
     then
         select coalesce(max(e.version), 0) into v_actual
@@ -1069,6 +1510,12 @@ begin
         end if;
     end if;
 
+    perform evident._check_aggregate(p_aggregate_id, p_expected_version);
+    if v_is_long_payload then
+        perform evident._refuse_document('p_payload');
+    elsif v_is_long_metadata then
+        perform evident._refuse_document('p_metadata');
+    end if;
     v_event := jsonb_build_object(
         'type', p_event_type,
         'payload', p_payload,
@@ -1076,7 +1523,6 @@ begin
         'event_id', p_event_id
     );
     v_problem := evident._event_problem(v_event);
-    perform evident._check_aggregate(p_aggregate_id, p_expected_version);
     if v_problem is not null then
         perform evident._refuse_argument(
             case v_problem[1]
@@ -1248,7 +1694,7 @@ revoke all on function evident._append_together(jsonb) from public;
 -- are SERIALIZABLE too.
 --
 -- The caller has checked the document, and announced the append.
--- Errors: PT400, PT422
+-- Errors: PT400, PT422, PT500
 
 create or replace function evident._append_in_turn(p_appends jsonb)
 returns table (
@@ -1338,9 +1784,9 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
 -- with every function in it, again in each transaction. So the two usual calls have
 -- a statement each, which looks for the version before, checks its arguments,
--- announces the append and claims the next version; `found` is all that is asked
--- of it. A row draws its id, a column default, only once it has passed the `where`,
--- and so after the announcement there, as the feed demands.
+-- announces the append, draws its id and claims the next version; `found` is all that
+-- is asked of it. The id is drawn in the `where`, after the announcement there, and
+-- nothing is inserted with one that the feed may have passed.
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
@@ -1364,7 +1810,7 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 --
 -- Locks: the feed announcement (shared, never waits); the aggregate's advisory
 -- lock when p_expected_version is null or -1.
--- Errors: PT400, PT404, PT409, PT422
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident.append_event(
     p_aggregate_id uuid,
@@ -1385,11 +1831,22 @@ as $function$
 declare
     v_base integer;
 begin
+    -- The first plans of a session are made for known values, and copy them often.
+    if pg_column_size(p_payload) > 50000 or pg_column_size(p_metadata) > 50000 then
+        return evident._append_event_fully(
+            p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
+            p_event_id
+        );
+    end if;
+
     if p_expected_version > 0 and p_event_id is null then
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload, metadata
+            id, aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        overriding system value
+        select
+            currval('evident.event_store_id_seq'::regclass),
+            p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
         from (
             select k.version
             from evident.event_store as k
@@ -1400,30 +1857,50 @@ begin
             limit 1
         ) as b
         where
-            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
-            and evident._announce_append()
+            case
+                when
+                    evident._is_event(
+                        p_aggregate_id, p_event_type, p_payload, p_metadata
+                    )
+                    then evident._draw_id()
+            end
         on conflict (aggregate_id, version) do nothing;
     elsif p_expected_version = 0 and p_event_id is null then
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload, metadata
+            id, aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        overriding system value
+        select
+            currval('evident.event_store_id_seq'::regclass),
+            p_aggregate_id, 1, p_event_type, p_payload, p_metadata
         where
-            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
-            and evident._announce_append()
+            case
+                when
+                    evident._is_event(
+                        p_aggregate_id, p_event_type, p_payload, p_metadata
+                    )
+                    then evident._draw_id()
+            end
         on conflict (aggregate_id, version) do nothing;
     else
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload, metadata, event_id
+            id, aggregate_id, version, event_type, payload, metadata, event_id
         )
+        overriding system value
         select
+            currval('evident.event_store_id_seq'::regclass),
             p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
             coalesce(p_event_id, evident._uuid_v7())
         where
-            v_base is not null
-            and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
-            and evident._announce_append()
+            case
+                when
+                    v_base is not null
+                    and evident._is_event(
+                        p_aggregate_id, p_event_type, p_payload, p_metadata
+                    )
+                    then evident._draw_id()
+            end
         on conflict do nothing;
     end if;
 
@@ -1441,10 +1918,11 @@ comment on function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid
 'Appends one event and gives its version, 1 for the first of its aggregate.
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
 -1 = it exists, null = any. p_event_type: 1 to 100 characters. p_payload and
-p_metadata: JSON objects. p_event_id: identity of the request; a repeated append
-with the same event_id, type and payload gives the first version again. Errors:
-PT400 invalid argument, PT404 no such aggregate, PT409 version conflict, PT422
-event_id used for other content.';
+p_metadata: JSON objects of up to 1048576 bytes as text. p_event_id: identity of the
+request; a repeated append with the same event_id, type and payload gives the first
+version again. Errors: PT400 invalid argument, PT403 the store''s own aggregate, PT404
+no such aggregate, PT409 version conflict, PT422 event_id used for other content,
+PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function
 evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
@@ -1460,7 +1938,7 @@ to evident_writer;
 -- would be one until the next analyze.
 --
 -- Locks: as append_event.
--- Errors: PT400, PT404, PT409, PT422
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident.append_events(
     p_aggregate_id uuid,
@@ -1490,8 +1968,9 @@ the last. p_events: [{"type", "payload", "metadata"?, "event_id"?}, ...].
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
 -1 = it exists, null = any. Repeating the call with the same event_ids, types
 and payloads gives the first version again. Errors: PT400 invalid argument,
-PT404 no such aggregate, PT409 version conflict, PT422 event_id used for other
-content.';
+PT403 the store''s own aggregate, PT404 no such aggregate, PT409 version conflict,
+PT422 event_id used for other content, PT500 the sequence of the ids is not as it was
+made.';
 
 revoke all on function evident.append_events(uuid, jsonb, integer) from public;
 grant execute on function evident.append_events(uuid, jsonb, integer)
@@ -1507,7 +1986,7 @@ to evident_writer;
 --
 -- Locks: the feed announcement; the aggregates of entries that accept any
 -- version, or of all entries when one of them only checks.
--- Errors: PT400, PT404, PT409, PT422
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident.append_batch(p_appends jsonb)
 returns table (aggregate_id uuid, version bigint)
@@ -1574,8 +2053,9 @@ the entries. p_appends: up to 10000 entries [{"aggregate_id", "expected_version"
 "events"?}, ...] with up to 10000 events in all, each aggregate once; an entry
 without events only checks its version, at READ COMMITTED. Each entry that is stored
 already, by its event_ids, types and payloads, gives its first version again. Every
-unmet expectation is reported in one PT409. Errors: PT400 invalid argument, PT404 no
-such aggregate, PT409 version conflict, PT422 event_id used for other content.';
+unmet expectation is reported in one PT409. Errors: PT400 invalid argument, PT403 the
+store''s own aggregate, PT404 no such aggregate, PT409 version conflict, PT422 event_id
+used for other content, PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function evident.append_batch(jsonb) from public;
 grant execute on function evident.append_batch(jsonb) to evident_writer;

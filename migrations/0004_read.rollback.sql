@@ -8,6 +8,7 @@ set local lock_timeout = '5s';
 drop view evident.feed_status;
 drop function evident.read_feed(bigint, integer, text[]);
 drop function evident.safe_position();
+drop view evident.announcement;
 drop function evident.read_aggregate(uuid, integer, integer);
 drop function evident.aggregate_version(uuid);
 

@@ -145,20 +145,9 @@ begin
         pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
     );
 
-    select min(((l.classid::bigint & 65535) << 32) | l.objid::bigint)
+    select min(a.position)
     into v_announced
-    from pg_locks as l
-    where
-        l.locktype = 'advisory'
-        and l.database = (
-            select d.oid
-            from pg_database as d
-            where d.datname = current_database()
-        )
-        and l.classid::bigint >> 16 = 17750
-        and l.objsubid = 1
-        and l.mode = 'ShareLock'
-        and l.granted;
+    from evident.announcement as a;
 
     return least(v_last, v_announced);
 end;
@@ -211,7 +200,7 @@ left join lateral (
         x.gid,
         a.application_name,
         coalesce(x.prepared, a.xact_start) as started_at
-    from pg_locks as l
+    from evident.announcement as l
     left join pg_stat_activity as a on l.pid = a.pid
     left join lateral (
         select
@@ -226,21 +215,9 @@ left join lateral (
         order by r.prepared
         limit 1
     ) as x on l.pid is null
-    where
-        l.locktype = 'advisory'
-        and l.database = (
-            select d.oid
-            from pg_database as d
-            where d.datname = current_database()
-        )
-        and l.classid::bigint >> 16 = 17750
-        and l.objsubid = 1
-        and l.mode = 'ShareLock'
-        and l.granted
-        and ((l.classid::bigint & 65535) << 32) | l.objid::bigint
-        <= p.safe_position
+    where l.position <= p.safe_position
     order by
-        ((l.classid::bigint & 65535) << 32) | l.objid::bigint,
+        l.position,
         started_at
     limit 1
 ) as h on p.head > p.safe_position and not pg_is_in_recovery();

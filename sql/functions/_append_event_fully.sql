@@ -1,13 +1,16 @@
 -- evident._append_event_fully: the long path of append_event.
 --
 -- Called when the short path inserted nothing: the argument is invalid, the
--- version is not as expected, a rival took it, or the event_id is stored. Says
--- which, or appends after all when any version will do.
+-- version is not as expected, a rival took it, the event_id is stored, or the id that
+-- was drawn is one that the feed may have passed. Says which, or appends after all
+-- when any version will do.
 --
 -- Where many write to one aggregate, most refusals are an exact version that is no
 -- longer the newest: that is asked first. All else costs several times as much.
 --
--- Errors: PT400, PT404, PT409, PT422
+-- A document is measured before it is copied: it may be as large as a request.
+--
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident._append_event_fully(
     p_aggregate_id uuid,
@@ -27,9 +30,15 @@ declare
     v_actual integer;
     v_event jsonb;
     v_problem text[];
+    v_is_long_payload constant boolean :=
+        p_payload is not null and evident._text_length(p_payload) is null;
+    v_is_long_metadata constant boolean :=
+        p_metadata is not null and evident._text_length(p_metadata) is null;
 begin
     if p_expected_version >= 0
         and p_event_id is null
+        and not v_is_long_payload
+        and not v_is_long_metadata
         and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
     then
         select coalesce(max(e.version), 0) into v_actual
@@ -42,6 +51,12 @@ begin
         end if;
     end if;
 
+    perform evident._check_aggregate(p_aggregate_id, p_expected_version);
+    if v_is_long_payload then
+        perform evident._refuse_document('p_payload');
+    elsif v_is_long_metadata then
+        perform evident._refuse_document('p_metadata');
+    end if;
     v_event := jsonb_build_object(
         'type', p_event_type,
         'payload', p_payload,
@@ -49,7 +64,6 @@ begin
         'event_id', p_event_id
     );
     v_problem := evident._event_problem(v_event);
-    perform evident._check_aggregate(p_aggregate_id, p_expected_version);
     if v_problem is not null then
         perform evident._refuse_argument(
             case v_problem[1]

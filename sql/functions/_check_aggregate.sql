@@ -1,6 +1,7 @@
--- evident._check_aggregate: refuse a null aggregate or an impossible version.
+-- evident._check_aggregate: refuse a null aggregate, the store's own one, or an
+-- impossible version.
 --
--- Errors: PT400
+-- Errors: PT400, PT403
 
 create or replace function evident._check_aggregate(
     p_aggregate_id uuid,
@@ -18,6 +19,7 @@ begin
             'p_aggregate_id', 'null', 'name the aggregate'
         );
     end if;
+    perform evident._refuse_own_stream(p_aggregate_id);
     if p_expected_version < -1 then
         perform evident._refuse_argument(
             'p_expected_version',
@@ -29,6 +31,7 @@ end;
 $function$;
 
 comment on function evident._check_aggregate(uuid, integer) is
-'Raises PT400 for a null aggregate or an expected version below -1.';
+'Raises PT400 for a null aggregate or an expected version below -1, PT403 for the
+store''s own aggregate.';
 
 revoke all on function evident._check_aggregate(uuid, integer) from public;

@@ -4,7 +4,7 @@
 -- nobody knows is refused, since a misspelt expected_version would otherwise
 -- switch the check off without a word.
 --
--- Errors: PT400, for the first bad entry
+-- Errors: PT400, for the first bad entry; PT403, for the store's own aggregate
 
 create or replace function evident._check_entries(p_appends jsonb)
 returns void
@@ -74,6 +74,10 @@ begin
     order by a.ordinality
     limit 1;
 
+    perform evident._refuse_own_stream(n.aggregate_id)
+    from evident._append_entries(p_appends) as n
+    where n.aggregate_id = '00000000-0000-0000-0000-000000000000';
+
     select n.aggregate_id::text into v_repeated
     from evident._append_entries(p_appends) as n
     group by n.aggregate_id
@@ -106,6 +110,7 @@ end;
 $function$;
 
 comment on function evident._check_entries(jsonb) is
-'Raises PT400 for the first malformed entry of a batch.';
+'Raises PT400 for the first malformed entry of a batch, PT403 for an entry of the
+store''s own aggregate.';
 
 revoke all on function evident._check_entries(jsonb) from public;

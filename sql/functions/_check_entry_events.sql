@@ -1,7 +1,7 @@
 -- evident._check_entry_events: refuse a batch whose events are malformed.
 --
--- One pass over all events finds out whether there is anything to refuse; only
--- then is each array looked at on its own.
+-- One pass over all events finds the first entry with something to refuse; see
+-- _check_events. Only that entry is looked at on its own.
 --
 -- Errors: PT400, for the first bad event
 
@@ -13,31 +13,53 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_event_count bigint;
-    v_bad_count bigint;
+    v_most_text constant bigint := evident._most_text(p_appends);
+    v_entry integer;
 begin
-    select
-        count(*),
-        count(*) filter (where evident._event_problem(v.value) is not null)
-    into v_event_count, v_bad_count
+    perform evident._refuse_argument(
+        'p_appends', 'more than 10000 events', 'split the batch'
+    )
     from evident._append_entries(p_appends) as n
-    cross join lateral jsonb_array_elements(
-        case when n.event_count > 0 then n.events else '[]' end
-    ) as v (value);
+    having sum(n.event_count) > 10000;
 
-    if v_bad_count > 0 then
-        perform evident._check_events(
-            n.events, format('p_appends[%s].events', n.ordinality - 1)
-        )
-        from evident._append_entries(p_appends) as n
-        where n.event_count > 0
-        order by n.ordinality;
+    select w.ordinality - 1 into v_entry
+    from (
+        select
+            m.*,
+            sum(m.length) over (rows unbounded preceding) as total
+        from (
+            select
+                d.ordinality,
+                case
+                    when evident._event_problem(d.event) is null
+                        then
+                            evident._text_length(d.payload)
+                            + evident._text_length(d.metadata)
+                end as length
+            from (
+                select
+                    n.ordinality,
+                    v.value as event,
+                    v.value -> 'payload' as payload,
+                    coalesce(v.value -> 'metadata', '{}') as metadata
+                from evident._append_entries(p_appends) as n
+                cross join lateral jsonb_array_elements(
+                    case when n.event_count > 0 then n.events else '[]' end
+                ) as v (value)
+                offset 0
+            ) as d
+            offset 0
+        ) as m
+    ) as w
+    where w.length is null or w.total > v_most_text;
+    if not found then
+        return;
     end if;
-    if v_event_count > 10000 then
-        perform evident._refuse_argument(
-            'p_appends', 'more than 10000 events', 'split the batch'
-        );
-    end if;
+
+    perform evident._check_events(
+        p_appends -> v_entry -> 'events', format('p_appends[%s].events', v_entry)
+    );
+    perform evident._refuse_text('p_appends');
 end;
 $function$;
 

@@ -1,4 +1,6 @@
 -- evident._is_expected_version: true for absent, null, or an integer from -1.
+--
+-- The number never becomes text, which can be 147,456 characters long.
 
 create or replace function evident._is_expected_version(p_value jsonb)
 returns boolean
@@ -10,8 +12,8 @@ begin atomic
         when 'null' then true
         when 'number'
             then
-                (p_value #>> '{}') ~ '^(-1|[0-9]{1,10})$'
-                and (p_value #>> '{}')::numeric <= 2147483647
+                p_value::numeric between -1 and 2147483647
+                and scale(p_value::numeric) = 0
         else false
     end;
 end;

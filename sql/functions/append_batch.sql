@@ -7,7 +7,7 @@
 --
 -- Locks: the feed announcement; the aggregates of entries that accept any
 -- version, or of all entries when one of them only checks.
--- Errors: PT400, PT404, PT409, PT422
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident.append_batch(p_appends jsonb)
 returns table (aggregate_id uuid, version bigint)
@@ -74,8 +74,9 @@ the entries. p_appends: up to 10000 entries [{"aggregate_id", "expected_version"
 "events"?}, ...] with up to 10000 events in all, each aggregate once; an entry
 without events only checks its version, at READ COMMITTED. Each entry that is stored
 already, by its event_ids, types and payloads, gives its first version again. Every
-unmet expectation is reported in one PT409. Errors: PT400 invalid argument, PT404 no
-such aggregate, PT409 version conflict, PT422 event_id used for other content.';
+unmet expectation is reported in one PT409. Errors: PT400 invalid argument, PT403 the
+store''s own aggregate, PT404 no such aggregate, PT409 version conflict, PT422 event_id
+used for other content, PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function evident.append_batch(jsonb) from public;
 grant execute on function evident.append_batch(jsonb) to evident_writer;

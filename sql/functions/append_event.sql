@@ -3,9 +3,9 @@
 -- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
 -- with every function in it, again in each transaction. So the two usual calls have
 -- a statement each, which looks for the version before, checks its arguments,
--- announces the append and claims the next version; `found` is all that is asked
--- of it. A row draws its id, a column default, only once it has passed the `where`,
--- and so after the announcement there, as the feed demands.
+-- announces the append, draws its id and claims the next version; `found` is all that
+-- is asked of it. The id is drawn in the `where`, after the announcement there, and
+-- nothing is inserted with one that the feed may have passed.
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
@@ -29,7 +29,7 @@
 --
 -- Locks: the feed announcement (shared, never waits); the aggregate's advisory
 -- lock when p_expected_version is null or -1.
--- Errors: PT400, PT404, PT409, PT422
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident.append_event(
     p_aggregate_id uuid,
@@ -50,11 +50,22 @@ as $function$
 declare
     v_base integer;
 begin
+    -- The first plans of a session are made for known values, and copy them often.
+    if pg_column_size(p_payload) > 50000 or pg_column_size(p_metadata) > 50000 then
+        return evident._append_event_fully(
+            p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
+            p_event_id
+        );
+    end if;
+
     if p_expected_version > 0 and p_event_id is null then
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload, metadata
+            id, aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        overriding system value
+        select
+            currval('evident.event_store_id_seq'::regclass),
+            p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
         from (
             select k.version
             from evident.event_store as k
@@ -65,30 +76,50 @@ begin
             limit 1
         ) as b
         where
-            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
-            and evident._announce_append()
+            case
+                when
+                    evident._is_event(
+                        p_aggregate_id, p_event_type, p_payload, p_metadata
+                    )
+                    then evident._draw_id()
+            end
         on conflict (aggregate_id, version) do nothing;
     elsif p_expected_version = 0 and p_event_id is null then
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload, metadata
+            id, aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        overriding system value
+        select
+            currval('evident.event_store_id_seq'::regclass),
+            p_aggregate_id, 1, p_event_type, p_payload, p_metadata
         where
-            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
-            and evident._announce_append()
+            case
+                when
+                    evident._is_event(
+                        p_aggregate_id, p_event_type, p_payload, p_metadata
+                    )
+                    then evident._draw_id()
+            end
         on conflict (aggregate_id, version) do nothing;
     else
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload, metadata, event_id
+            id, aggregate_id, version, event_type, payload, metadata, event_id
         )
+        overriding system value
         select
+            currval('evident.event_store_id_seq'::regclass),
             p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
             coalesce(p_event_id, evident._uuid_v7())
         where
-            v_base is not null
-            and evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
-            and evident._announce_append()
+            case
+                when
+                    v_base is not null
+                    and evident._is_event(
+                        p_aggregate_id, p_event_type, p_payload, p_metadata
+                    )
+                    then evident._draw_id()
+            end
         on conflict do nothing;
     end if;
 
@@ -106,10 +137,11 @@ comment on function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid
 'Appends one event and gives its version, 1 for the first of its aggregate.
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
 -1 = it exists, null = any. p_event_type: 1 to 100 characters. p_payload and
-p_metadata: JSON objects. p_event_id: identity of the request; a repeated append
-with the same event_id, type and payload gives the first version again. Errors:
-PT400 invalid argument, PT404 no such aggregate, PT409 version conflict, PT422
-event_id used for other content.';
+p_metadata: JSON objects of up to 1048576 bytes as text. p_event_id: identity of the
+request; a repeated append with the same event_id, type and payload gives the first
+version again. Errors: PT400 invalid argument, PT403 the store''s own aggregate, PT404
+no such aggregate, PT409 version conflict, PT422 event_id used for other content,
+PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function
 evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)

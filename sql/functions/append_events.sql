@@ -4,7 +4,7 @@
 -- would be one until the next analyze.
 --
 -- Locks: as append_event.
--- Errors: PT400, PT404, PT409, PT422
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
 create or replace function evident.append_events(
     p_aggregate_id uuid,
@@ -34,8 +34,9 @@ the last. p_events: [{"type", "payload", "metadata"?, "event_id"?}, ...].
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
 -1 = it exists, null = any. Repeating the call with the same event_ids, types
 and payloads gives the first version again. Errors: PT400 invalid argument,
-PT404 no such aggregate, PT409 version conflict, PT422 event_id used for other
-content.';
+PT403 the store''s own aggregate, PT404 no such aggregate, PT409 version conflict,
+PT422 event_id used for other content, PT500 the sequence of the ids is not as it was
+made.';
 
 revoke all on function evident.append_events(uuid, jsonb, integer) from public;
 grant execute on function evident.append_events(uuid, jsonb, integer)

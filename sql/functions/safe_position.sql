@@ -57,20 +57,9 @@ begin
         pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
     );
 
-    select min(((l.classid::bigint & 65535) << 32) | l.objid::bigint)
+    select min(a.position)
     into v_announced
-    from pg_locks as l
-    where
-        l.locktype = 'advisory'
-        and l.database = (
-            select d.oid
-            from pg_database as d
-            where d.datname = current_database()
-        )
-        and l.classid::bigint >> 16 = 17750
-        and l.objsubid = 1
-        and l.mode = 'ShareLock'
-        and l.granted;
+    from evident.announcement as a;
 
     return least(v_last, v_announced);
 end;

@@ -1,5 +1,5 @@
 begin;
-select plan(12);
+select plan(14);
 
 select is(
     evident._is_event(
@@ -23,14 +23,27 @@ from (
     (null, '{}', '{}', null),
     ('a', '[]', '{}', false),
     ('a', '1', '{}', false),
-    ('a', null, '{}', null),
+    ('a', null, '{}', false),
     ('a', '{}', '"b"', false),
-    ('a', '{}', null, null)
+    ('a', '{}', null, false)
 ) as c (event_type, payload, metadata, answer);
 select is(
     evident._is_event(null, 'a', '{}', '{}'),
-    false,
+    null,
     'an event without an aggregate is none'
+);
+select is(
+    evident._is_event('00000000-0000-0000-0000-000000000000', 'a', '{}', '{}'),
+    false,
+    'an event of the store''s own aggregate is none'
+);
+select is(
+    evident._is_event(
+        '01900000-0000-7000-8000-00000000000a', 'a', '{}',
+        jsonb_build_object('a', repeat('b', 1048568))
+    ),
+    false,
+    'an event with too long metadata is none'
 );
 
 select * from finish();

@@ -5,11 +5,12 @@ from __future__ import annotations
 # The package's own.
 CONTRACT = {
     "PT400": "invalid argument",
+    "PT403": "the store's own aggregate",
     "PT404": "no such aggregate, event, consumer, projection or parked key",
     "PT409": "version conflict",
     "PT422": "event_id used for other content",
     "PT423": "claimed by another since",
-    "PT500": "the sealed events are not what they were",
+    "PT500": "the sealed events, or the sequence of the ids, are not what they were",
 }
 
 # The server's, for text that never becomes an argument: the cast alone fails.
