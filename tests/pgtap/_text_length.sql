@@ -63,7 +63,7 @@ from (
 
 select is(
     evident._text_length(d.payload),
-    case when d.is_fine then octet_length(d.payload::text) end,
+    case when d.is_fine then octet_length(d.payload::text)::bigint end,
     format('%s: the length of its text, or none', d.name)
 )
 from document as d;

@@ -176,7 +176,8 @@ select set_eq(
         ('evident.event_store', 'reader operator auditor projector'),
         ('evident.projection evident.projection_failure evident.projection_skip '
         'evident.projection_rebuild', 'reader operator auditor'),
-        ('evident.event_store_id_seq evident.feed_stamp evident.feed_status '
+        ('evident.event_store_id_seq evident.announcement evident.feed_stamp '
+        'evident.feed_status '
         'evident.projection_status', 'reader operator auditor monitor'),
         ('evident.consumer_status', 'reader consumer operator auditor monitor'),
         ('evident.ledger_tile evident.tree_head evident.log_identity '
