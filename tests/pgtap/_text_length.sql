@@ -56,8 +56,8 @@ from (
         'a control character more',
         jsonb_build_object('a', repeat(U&'\0001', 174762)), false
     ),
-    ('998 levels', pg_temp.nested(998), true),
-    ('1,000 levels', pg_temp.nested(1000), false),
+    ('1,000 levels', pg_temp.nested(1000), true),
+    ('1,001 levels', pg_temp.nested(1001), false),
     ('10,000 levels', pg_temp.nested(9990), false)
 ) as d (name, payload, is_fine);
 
