@@ -88,7 +88,12 @@ def connect_for_calls(dsn: str, name: str) -> psycopg.Connection[Any]:
     import psycopg
 
     connection = connect_patiently(
-        dsn, autocommit=True, prepare_threshold=None, fallback_application_name=name
+        dsn,
+        autocommit=True,
+        prepare_threshold=None,
+        fallback_application_name=name,
+        # A server of SQL_ASCII would otherwise give bytes for every text.
+        client_encoding="utf8",
     )
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return connection

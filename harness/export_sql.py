@@ -82,7 +82,7 @@ SIZE = """
     select h.tree_size from evident.tree_head as h order by h.number desc limit 1
 """
 HEAD = f"""
-    '{{"number": ' || row_number() over (order by h.number)
+    '{{"number": ' || h.number
     || ', "tree_size": ' || h.tree_size
     || ', "root_hash": "' || encode(h.root_hash, 'base64')
     || '", "last_event_id": ' || h.last_event_id

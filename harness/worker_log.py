@@ -102,6 +102,10 @@ class WorkerLog:
             )
         self.report(f"{_text(error, 'seal')}{advice}; again in {seconds:.0f} s")
 
+    def never_seals(self, error: psycopg.Error) -> None:
+        hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
+        self.report(f"{_text(error, 'seal')}{hint}; nothing is sealed")
+
     def trouble(self, error: psycopg.Error, seconds: float) -> None:
         self.report(f"{_text(error)}; again in {seconds:.0f} s")
 

@@ -145,6 +145,11 @@ def seal(connection: Connection, sealing: Sealing, state: State) -> None:
             if not _value(connection, IS_LEFT, [target]):
                 sealing.is_done = sealing.target is not None
                 sealing.target = _value(connection, _POSITION, [])
+    except psycopg.errors.FeatureNotSupported as error:
+        # A database that is not UTF8: folding goes on, and this never changes.
+        state.sealing = None
+        state.log.never_seals(error)
+        return
     except psycopg.Error as error:
         seconds = sealing.failed(time.monotonic())
         if is_lost(connection, error):

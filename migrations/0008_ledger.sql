@@ -52,12 +52,13 @@ comment on column evident.ledger_tile.last_event_id is
 'The id of the last event under the tile.';
 
 create table evident.tree_head (
-    number bigint generated always as identity
+    number bigint not null
     constraint tree_head_number_pkey primary key,
     tree_size bigint not null,
     root_hash bytea not null,
     last_event_id bigint not null,
     sealed_at timestamptz not null default evident._now(),
+    constraint tree_head_number_check check (number > 0),
     constraint tree_head_tree_size_check check (tree_size >= 0),
     constraint tree_head_root_hash_check check (octet_length(root_hash) = 32)
 )
@@ -69,6 +70,8 @@ create index tree_head_tree_size_idx on evident.tree_head (tree_size);
 comment on table evident.tree_head is
 'One row for each seal: how large the tree was, and its root. Append-only, guarded like
 the events.';
+comment on column evident.tree_head.number is
+'1, 2, 3, ... without a gap: one that is gone is missed.';
 comment on column evident.tree_head.tree_size is
 'The number of leaves.';
 comment on column evident.tree_head.root_hash is
@@ -78,8 +81,8 @@ comment on column evident.tree_head.last_event_id is
 comment on column evident.tree_head.sealed_at is
 'The server''s clock at the seal. At least one row a day while seal is called.';
 
-insert into evident.tree_head (tree_size, root_hash, last_event_id)
-values (0, sha256(''), 0);
+insert into evident.tree_head (number, tree_size, root_hash, last_event_id)
+values (1, 0, sha256(''), 0);
 
 create table evident.log_identity (
     incarnation integer not null
@@ -97,7 +100,7 @@ comment on table evident.log_identity is
 'Which log this is: one row for each incarnation, the newest counts; see
 begin_incarnation. Append-only, guarded like the events.';
 comment on column evident.log_identity.log_id is
-'The log''s uuid, and the aggregate of the log''s own events.';
+'The log''s uuid.';
 comment on column evident.log_identity.name is
 'First part of the origin in checkpoints, such as example.com/orders.';
 comment on column evident.log_identity.reason is
@@ -107,6 +110,36 @@ comment on column evident.log_identity.tree_size is
 
 insert into evident.log_identity (incarnation, log_id, name, reason, tree_size)
 values (1, evident._uuid_v7(), 'evident', 'installed', 0);
+
+create table evident.ledger_state (
+    is_only boolean not null default true
+    constraint ledger_state_is_only_pkey primary key,
+    head_number bigint not null,
+    attested_incarnation integer not null,
+    attestation_sqlstate text,
+    attestation_error text,
+    attestation_failed_at timestamptz,
+    constraint ledger_state_is_only_check check (is_only)
+)
+with (fillfactor = 50);
+
+comment on table evident.ledger_state is
+'One row, which the sealer keeps: what it has written last, so that a tree head or an
+event of the store''s own that is missing is missed. It changes, and is no evidence.';
+comment on column evident.ledger_state.is_only is
+'True: there is one row.';
+comment on column evident.ledger_state.head_number is
+'The number of the newest tree head.';
+comment on column evident.ledger_state.attested_incarnation is
+'The newest incarnation that has its event IncarnationBegun; the first has none.';
+comment on column evident.ledger_state.attestation_sqlstate is
+'Why the last seal could not store an event of the store''s own; null: it could.';
+comment on column evident.ledger_state.attestation_error is
+'The message of that error, its first 1,000 characters.';
+comment on column evident.ledger_state.attestation_failed_at is
+'Since when it has failed.';
+
+insert into evident.ledger_state (head_number, attested_incarnation) values (1, 1);
 
 create table evident.ledger_publication (
     number bigint generated always as identity
@@ -125,7 +158,7 @@ comment on column evident.ledger_publication.checkpoint is
 'The signed note: origin, tree size, base64 root, an empty line, signatures.';
 
 grant select on table
-evident.ledger_tile, evident.tree_head, evident.log_identity,
+evident.ledger_tile, evident.tree_head, evident.log_identity, evident.ledger_state,
 evident.ledger_publication
 to evident_operator, evident_auditor;
 
@@ -246,13 +279,58 @@ for each row execute function evident._refuse_change();
 alter table evident.ledger_publication
 enable always trigger ledger_publication_history_rows;
 -- [end sql/functions/_refuse_change.sql]
+-- [begin sql/functions/require_utf8.sql]
+-- evident.require_utf8: refuse a database whose encoding is not UTF8.
+--
+-- What is hashed is UTF-8, and the order of keys in jsonb depends on their length in
+-- the database's encoding. A dump that was restored into a database of another one
+-- has the same events and other texts: every hash would look like an alarm.
+--
+-- A database never changes its encoding, so this is immutable: the planner calls it
+-- once for a plan, and a query over leaves pays nothing for it.
+--
+-- Errors: 0A000
+
+create or replace function evident.require_utf8()
+returns boolean
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if getdatabaseencoding() <> 'UTF8' then
+        raise exception using
+            errcode = 'feature_not_supported',
+            message = format(
+                'the ledger needs a database with encoding UTF8, this one has %s',
+                getdatabaseencoding()
+            ),
+            hint = 'restore the dump into a database made with: '
+                'create database ... encoding ''UTF8'' template template0';
+    end if;
+    return true;
+end;
+$function$;
+
+comment on function evident.require_utf8() is
+'True; raises 0A000 in a database whose encoding is not UTF8.';
+
+revoke all on function evident.require_utf8() from public;
+grant execute on function evident.require_utf8() to
+evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/require_utf8.sql]
+
 -- [begin sql/functions/leaf_entry.sql]
 -- evident.leaf_entry: the bytes of one event that its leaf in the ledger is made of.
 --
 -- Leaf format, version 1; docs/ledger-spec.md lists the fields. Only functions whose
 -- result depends on nothing but the stored value: no text of a time stamp (TimeZone,
 -- DateStyle), no textsend (client_encoding), no cast of text to bytea (backslashes).
--- Inlined into the query that calls it.
+-- Lengths are of the bytes that are hashed. Inlined into the query that calls it, and
+-- the check of the encoding is done when that query is planned.
+--
+-- Errors: 0A000
 
 create or replace function evident.leaf_entry(p_event evident.event_store)
 returns bytea
@@ -261,26 +339,30 @@ stable
 parallel safe
 begin atomic
     select
-        '\x65766964656e742e6576656e742e76310a'::bytea
-        || int8send((p_event).id)
-        || uuid_send((p_event).event_id)
-        || uuid_send((p_event).aggregate_id)
-        || int4send((p_event).version)
-        || timestamptz_send((p_event).occurred_at)
-        || int4send(octet_length((p_event).event_type))
-        || convert_to((p_event).event_type, 'UTF8')
-        || int4send(octet_length((p_event).recorded_by))
-        || convert_to((p_event).recorded_by, 'UTF8')
-        || sha256(convert_to((p_event).payload::text, 'UTF8'))
-        || sha256(convert_to((p_event).metadata::text, 'UTF8'))
-        -- The commitment to private data; there is none in this version.
-        || decode(repeat('00', 32), 'hex');
+        case
+            when evident.require_utf8() then
+                '\x65766964656e742e6576656e742e76310a'::bytea
+                || int8send((p_event).id)
+                || uuid_send((p_event).event_id)
+                || uuid_send((p_event).aggregate_id)
+                || int4send((p_event).version)
+                || timestamptz_send((p_event).occurred_at)
+                || int4send(octet_length(convert_to((p_event).event_type, 'UTF8')))
+                || convert_to((p_event).event_type, 'UTF8')
+                || int4send(octet_length(convert_to((p_event).recorded_by, 'UTF8')))
+                || convert_to((p_event).recorded_by, 'UTF8')
+                || sha256(convert_to((p_event).payload::text, 'UTF8'))
+                || sha256(convert_to((p_event).metadata::text, 'UTF8'))
+                -- The commitment to private data; there is none in this version.
+                || decode(repeat('00', 32), 'hex')
+        end;
 end;
 
 comment on function evident.leaf_entry(evident.event_store) is
 'The bytes of an event that are hashed into the ledger: the line evident.event.v1, id,
 event_id, aggregate_id, version, occurred_at, event_type, recorded_by, the sha256 of
-payload and of metadata as text, and 32 zero bytes.';
+payload and of metadata as text, and 32 zero bytes. Errors: 0A000 in a database that is
+not UTF8.';
 
 revoke all on function evident.leaf_entry(evident.event_store) from public;
 grant execute on function evident.leaf_entry(evident.event_store) to
@@ -290,6 +372,8 @@ evident_reader, evident_operator, evident_auditor;
 -- evident.leaf_hash: the hash of one event in the ledger.
 --
 -- RFC 6962, 2.1: sha256(0x00 || entry). Inlined into the query that calls it.
+--
+-- Errors: 0A000
 
 create or replace function evident.leaf_hash(p_event evident.event_store)
 returns bytea
@@ -302,7 +386,8 @@ end;
 
 comment on function evident.leaf_hash(evident.event_store) is
 'The leaf hash of an event, 32 bytes: sha256(0x00 || leaf_entry), as in RFC 6962. A
-client that keeps it has a receipt: what the ledger must hold for this event.';
+client that keeps it has a receipt: what the ledger must hold for this event. Errors:
+0A000 in a database that is not UTF8.';
 
 revoke all on function evident.leaf_hash(evident.event_store) from public;
 grant execute on function evident.leaf_hash(evident.event_store) to
@@ -539,7 +624,7 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_size bigint := (evident._tree_head()).tree_size;
+    v_size bigint := coalesce((evident._tree_head()).tree_size, 0);
 begin
     if p_size between p_least and v_size then
         return;
@@ -608,7 +693,7 @@ revoke all on function evident._root_over(bigint, bytea) from public;
 -- RFC 6962, 2.1, the Merkle tree hash. Made from tiles and, in the last tile, from the
 -- events as they are now: compare it with the tree head, or with a checkpoint.
 --
--- Errors: PT400
+-- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.root_hash(p_size bigint)
 returns bytea
@@ -617,8 +702,10 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 begin
+    perform evident.require_utf8();
     perform evident._check_tree_size('p_size', p_size, 0);
     return evident._root_over(
         p_size, evident._tile_hashes(0, p_size >> 8, (p_size & 255)::integer)
@@ -629,7 +716,7 @@ $function$;
 comment on function evident.root_hash(bigint) is
 'The root hash, 32 bytes, of the RFC 6962 tree over the first p_size leaves, from 0 to
 the size of the newest tree head. Made anew from tiles and events. Errors: PT400 beyond
-the tree.';
+the tree; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.root_hash(bigint) from public;
 grant execute on function evident.root_hash(bigint) to
@@ -753,7 +840,7 @@ revoke all on function evident._leaf_index(bigint, bigint) from public;
 --
 -- The quotes are for sqlfluff, which takes hashes for a keyword.
 --
--- Errors: PT400, PT404
+-- Errors: PT400, PT404; 0A000 in a database that is not UTF8
 
 create or replace function evident.inclusion_proof(
     p_event_id uuid,
@@ -765,12 +852,14 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set enable_seqscan = off
 as $function$
 declare
     v_head evident.tree_head := evident._tree_head();
     v_id bigint;
 begin
+    perform evident.require_utf8();
     if p_size is not null then
         perform evident._check_tree_size('p_size', p_size, 1);
     end if;
@@ -813,7 +902,7 @@ comment on function evident.inclusion_proof(uuid, bigint) is
 'The place of an event in the ledger and the RFC 6962 audit path: the hashes that lead
 from its leaf_hash to root_hash(tree_size), from the leaf''s sibling upwards, 32 bytes
 each. Without p_size for the newest tree head. Errors: PT404 no such event; PT400 not
-sealed yet, or not in a tree of that size.';
+sealed yet, or not in a tree of that size; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.inclusion_proof(uuid, bigint) from public;
 grant execute on function evident.inclusion_proof(uuid, bigint) to evident_auditor;
@@ -824,7 +913,7 @@ grant execute on function evident.inclusion_proof(uuid, bigint) to evident_audit
 -- RFC 6962, 2.1.2. The proof starts at the root of the last perfect subtree of the
 -- smaller tree; where that is the whole smaller tree, its root is known and left out.
 --
--- Errors: PT400
+-- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.consistency_proof(p_size1 bigint, p_size2 bigint)
 returns bytea[]
@@ -833,11 +922,13 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_height integer := 0;
     v_path bytea[];
 begin
+    perform evident.require_utf8();
     perform evident._check_tree_size('p_size1', p_size1, 1);
     perform evident._check_tree_size('p_size2', p_size2, 1);
     if p_size1 > p_size2 then
@@ -862,7 +953,8 @@ $function$;
 comment on function evident.consistency_proof(bigint, bigint) is
 'The RFC 6962 proof, hashes of 32 bytes each, that the tree of p_size2 leaves begins
 with the tree of p_size1 leaves. Sizes from 1, the smaller first; empty for equal sizes.
-Errors: PT400 sizes beyond the tree or in the wrong order.';
+Errors: PT400 sizes beyond the tree or in the wrong order; 0A000 in a database that is
+not UTF8.';
 
 revoke all on function evident.consistency_proof(bigint, bigint) from public;
 grant execute on function evident.consistency_proof(bigint, bigint) to
@@ -874,7 +966,7 @@ evident_auditor;
 -- https://c2sp.org/tlog-tiles: tile L/N of width W is the W hashes at height 8 L of
 -- the tree that begin at entry 256 N.
 --
--- Errors: PT400
+-- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.read_tile(
     p_level integer,
@@ -887,11 +979,13 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_size bigint := (evident._tree_head()).tree_size;
     v_entries bigint;
 begin
+    perform evident.require_utf8();
     if p_level is null or p_level not between 0 and 7 then
         perform evident._refuse_argument(
             'p_level', 'not from 0 to 7', 'give the level, 0 for leaves'
@@ -922,7 +1016,8 @@ $function$;
 
 comment on function evident.read_tile(integer, bigint, integer) is
 'Tile p_level/p_index of the ledger: p_width hashes of 32 bytes each, the bytes that
-C2SP tlog-tiles serves. Errors: PT400 beyond the tree.';
+C2SP tlog-tiles serves. Errors: PT400 beyond the tree; 0A000 in a database that is not
+UTF8.';
 
 revoke all on function evident.read_tile(integer, bigint, integer) from public;
 grant execute on function evident.read_tile(integer, bigint, integer) to
@@ -955,6 +1050,158 @@ comment on function evident._refuse_ledger(bigint, text) is
 
 revoke all on function evident._refuse_ledger(bigint, text) from public;
 -- [end sql/functions/_refuse_ledger.sql]
+-- [begin sql/functions/_lock_sealer.sql]
+-- evident._lock_sealer: be the only one that writes to the ledger.
+--
+-- A lock on one row, for any login may take any advisory lock, and only the owner may
+-- lock this row. Always the first incarnation's: a sealer whose snapshot is older than
+-- a new incarnation would lock another row than one whose snapshot is not. Statements
+-- after it see all that the last one to have it has committed.
+--
+-- Locks: the first row of log_identity, until the transaction ends.
+-- Errors: PT500; 25006 in a read-only transaction
+
+create or replace function evident._lock_sealer(p_must_wait boolean)
+returns boolean
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+begin
+    if p_must_wait then
+        perform
+        from evident.log_identity as i
+        where i.incarnation = 1
+        for update;
+    else
+        perform
+        from evident.log_identity as i
+        where i.incarnation = 1
+        for update skip locked;
+    end if;
+    if found then
+        return true;
+    end if;
+
+    if not exists (select from evident.log_identity as i where i.incarnation = 1) then
+        raise exception using
+            errcode = 'PT500',
+            message = 'the log has lost its first incarnation',
+            detail = jsonb_build_object(
+                'reason', 'log_identity has no row of incarnation 1'
+            )::text,
+            hint = 'the installation made this row: restore a whole dump, not one of '
+                'the schema alone';
+    end if;
+    raise notice using
+        message = format(
+            'nothing is done: %s seals, or begins an incarnation',
+            coalesce(
+                (
+                    select
+                        case
+                            when l.pid is not null
+                                then format('session %s of %I', l.pid, a.usename)
+                            when p.gid is not null
+                                then format('prepared transaction %L', p.gid)
+                        end
+                    from evident.log_identity as i
+                    inner join pg_locks as l
+                        on l.locktype = 'transactionid' and i.xmax = l.transactionid
+                    left join pg_stat_activity as a on l.pid = a.pid
+                    left join pg_prepared_xacts as p
+                        on l.virtualtransaction = '-1/' || p.transaction::text
+                    where i.incarnation = 1 and l.granted
+                    limit 1
+                ),
+                'another transaction'
+            )
+        ),
+        hint = 'call again when it is over';
+    return false;
+end;
+$function$;
+
+comment on function evident._lock_sealer(boolean) is
+'Locks what seal and begin_incarnation exclude each other by; false, with a notice
+that tells who has it, when it is locked and p_must_wait is false.';
+
+revoke all on function evident._lock_sealer(boolean) from public;
+-- [end sql/functions/_lock_sealer.sql]
+
+-- [begin sql/functions/_append_own_event.sql]
+-- evident._append_own_event: append an event of the store's own.
+--
+-- Its stream is the aggregate of the nil UUID, a constant. Every append function
+-- refuses that aggregate, so what stands there the store itself wrote, and nothing
+-- that a writer does can keep the store from writing: no aggregate lock is taken, and
+-- the version is the exact next one. Another own event may be first; then once more.
+--
+-- Locks: the feed announcement of an append (_announce_append).
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
+
+create or replace function evident._append_own_event(
+    p_event_type text,
+    p_payload jsonb
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_version bigint;
+begin
+    perform evident._refuse_one_snapshot();
+    perform evident._announce_append();
+    for v_attempt in 1 .. 100 loop
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload
+        )
+        select
+            v_own,
+            coalesce(
+                (
+                    select s.version
+                    from evident.event_store as s
+                    where s.aggregate_id = v_own
+                    order by s.version desc
+                    limit 1
+                ),
+                0
+            ) + 1,
+            p_event_type,
+            p_payload
+        on conflict do nothing
+        returning e.version into v_version;
+
+        if found then
+            return v_version;
+        end if;
+    end loop;
+    raise exception using
+        errcode = 'PT500',
+        message = format('event %s of the store''s own is not stored', p_event_type),
+        detail = jsonb_build_object(
+            'reason', 'a hundred attempts stored no row'
+        )::text,
+        hint = 'evident.guard_status() shows triggers, rules and keys of event_store '
+            'that are not the package''s';
+end;
+$function$;
+
+comment on function evident._append_own_event(text, jsonb) is
+'Appends an event to the store''s own stream, which is the nil UUID''s and closed to
+everybody else, and gives its version.';
+
+revoke all on function evident._append_own_event(text, jsonb) from public;
+-- [end sql/functions/_append_own_event.sql]
+
 -- [begin sql/functions/_seal_tiles.sql]
 -- evident._seal_tiles: store the tiles that new leaves have filled.
 --
@@ -1035,185 +1282,47 @@ last multiple of 256 on, join a tree of p_size leaves.';
 
 revoke all on function evident._seal_tiles(bigint, bytea, bigint[]) from public;
 -- [end sql/functions/_seal_tiles.sql]
--- [begin sql/functions/_attest_guards.sql]
--- evident._attest_guards: make it history when the guards have changed.
---
--- The log has an aggregate of its own, with its uuid. Each event GuardChanged tells
--- which rows of guard_status came and went, so the events up to any moment, folded,
--- give all rows as they were then.
---
--- Whoever may append may append to this aggregate too, whatever it likes. That must
--- not stop the sealer; recorded_by tells such events apart, and the next seal corrects
--- them. A transaction that keeps the aggregate to itself does not hold the sealer up
--- either: a later seal tells then.
-
-create or replace function evident._attest_guards()
-returns void
-language plpgsql
-volatile
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '100ms'
-as $function$
-declare
-    v_log_id uuid := (evident._log_identity()).log_id;
-    v_rows jsonb;
-    v_fingerprint text;
-    v_known text;
-begin
-    select
-        coalesce(
-            jsonb_agg(to_jsonb(g) order by g.kind, g.name, g.state), '[]'
-        )
-    into v_rows
-    from evident.guard_status() as g;
-
-    v_fingerprint := encode(sha256(convert_to(v_rows::text, 'UTF8')), 'hex');
-
-    select e.payload ->> 'fingerprint'
-    into v_known
-    from evident.event_store as e
-    where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
-    order by e.version desc
-    limit 1;
-
-    if v_known = v_fingerprint then
-        return;
-    end if;
-
-    begin
-        perform evident.append_event(
-            v_log_id,
-            'GuardChanged',
-            (
-                with stored as (
-                    select distinct on (c.guard)
-                        c.guard,
-                        c.is_added
-                    from evident.event_store as e
-                    cross join lateral (
-                        select
-                            a.guard,
-                            true as is_added
-                        from jsonb_path_query(e.payload, '$.added[*]') as a (guard)
-
-                        union all
-
-                        select
-                            r.guard,
-                            false as is_added
-                        from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
-                    ) as c
-                    where e.aggregate_id = v_log_id and e.event_type = 'GuardChanged'
-                    order by c.guard, e.version desc
-                ),
-
-                found as (
-                    select f.guard
-                    from jsonb_array_elements(v_rows) as f (guard)
-                )
-
-                select
-                    jsonb_build_object(
-                        'fingerprint', v_fingerprint,
-                        'added', (
-                            select coalesce(jsonb_agg(n.guard order by n.guard), '[]')
-                            from (
-                                select f.guard
-                                from found as f
-                                except
-                                select s.guard
-                                from stored as s
-                                where s.is_added
-                            ) as n
-                        ),
-                        'removed', (
-                            select coalesce(jsonb_agg(o.guard order by o.guard), '[]')
-                            from (
-                                select s.guard
-                                from stored as s
-                                where s.is_added
-                                except
-                                select f.guard
-                                from found as f
-                            ) as o
-                        )
-                    )
-            )
-        );
-    exception
-        when lock_not_available then
-            null;
-    end;
-end;
-$function$;
-
-comment on function evident._attest_guards() is
-'Appends an event GuardChanged, {"fingerprint", "added", "removed"}, to the log''s own
-aggregate when guard_status differs from what the newest such event tells.';
-
-revoke all on function evident._attest_guards() from public;
--- [end sql/functions/_attest_guards.sql]
--- [begin sql/functions/seal.sql]
--- evident.seal: take what is new in the event store into the ledger.
---
--- Off the append path: appends hash nothing and wait for nothing. One sealer works at
--- a time; another one comes back with 0. Events above the last sealed id, up to the
--- safe position, in the order of their ids, become the next leaves: nothing that is
--- still being written can come in below them later.
+-- [begin sql/functions/_seal_step.sql]
+-- evident._seal_step: make the oldest new events leaves, with one tree head.
 --
 -- The leaves behind the last full tile are hashed again each time. When the tree that
 -- they give is not the one of the newest tree head, history was changed, and nothing
--- is sealed any more: a ledger that went on would make the change its own.
+-- is sealed any more: a ledger that went on would make the change its own. The same
+-- goes for a tree head that is gone. Tree heads are numbered from 1 without a gap, and
+-- ledger_state knows the newest number.
 --
--- The commit waits for the disk and for synchronous standbys, whatever the session
--- says, since a tree head that was shown to others must not be lost.
+-- Events are hashed one at a time, and 40 bytes of each are kept: the memory that a
+-- step takes follows from p_max_events alone, whatever the events hold.
 --
--- Without new events a tree head is written once a day, so that a stopped sealer can
--- be told from a quiet store.
+-- Needs the sealer's lock.
 --
--- Locks: a transaction-level advisory lock, not waited for; key: 17755 in the upper 16
--- bits.
--- Errors: PT400, PT500; 25006 on a standby
+-- Errors: PT500
 
-create or replace function evident.seal(p_max_events integer default 100000)
+create or replace function evident._seal_step(p_max_events bigint)
 returns bigint
 language plpgsql
 volatile
 parallel unsafe
-security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $function$
 declare
-    v_head evident.tree_head;
+    v_head evident.tree_head := evident._tree_head();
     v_position bigint;
     v_edge integer;
     v_hashes bytea;
     v_ids bigint[];
     v_count integer;
 begin
-    if p_max_events is null or p_max_events not between 1 and 10000000 then
-        perform evident._refuse_argument(
-            'p_max_events', 'not from 1 to 10000000', 'call it again for the rest'
+    if v_head.number is distinct from (
+        select s.head_number from evident.ledger_state as s
+    ) then
+        perform evident._refuse_ledger(
+            coalesce(v_head.tree_size, 0), 'does not have its newest tree head any more'
         );
     end if;
-    if pg_is_in_recovery() then
-        -- Where it has nothing to write it would say that there is nothing to seal.
-        raise exception using
-            errcode = 'read_only_sql_transaction',
-            message = 'events cannot be sealed on a standby',
-            hint = 'seal on the primary';
-    end if;
-    if not pg_try_advisory_xact_lock(17755::bigint << 48) then
-        return 0;
-    end if;
-    if current_setting('synchronous_commit') in ('off', 'local', 'remote_write') then
-        perform set_config('synchronous_commit', 'on', true);
-    end if;
 
-    v_head := evident._tree_head();
     -- Whoever takes the lock of an announcement can bring the position down. What is
     -- sealed stays below it, or it would look as if it were gone.
     v_position := greatest(evident.safe_position(), v_head.last_event_id);
@@ -1232,7 +1341,7 @@ begin
             e.id > evident._tile_end((v_head.tree_size >> 8) - 1)
             and e.id <= v_position
         order by e.id
-        limit v_edge + p_max_events::bigint
+        limit v_edge + p_max_events
     ) as l;
 
     if
@@ -1256,30 +1365,380 @@ begin
     v_count := cardinality(v_ids) - v_edge;
     if v_count > 0 then
         perform evident._seal_tiles(v_head.tree_size, v_hashes, v_ids);
-        insert into evident.tree_head (tree_size, root_hash, last_event_id)
-        select
-            s.tree_size,
-            evident._root_over(
-                s.tree_size,
-                substr(v_hashes, (cardinality(v_ids) >> 8) * 8192 + 1)
-            ),
-            v_ids[cardinality(v_ids)]
-        from (values (v_head.tree_size + v_count)) as s (tree_size);
-    elsif v_head.sealed_at <= evident._now() - interval '1 day' then
-        insert into evident.tree_head (tree_size, root_hash, last_event_id)
-        values (v_head.tree_size, v_head.root_hash, v_head.last_event_id);
+        v_head.tree_size := v_head.tree_size + v_count;
+        v_head.last_event_id := v_ids[cardinality(v_ids)];
+        v_head.root_hash := evident._root_over(
+            v_head.tree_size, substr(v_hashes, (cardinality(v_ids) >> 8) * 8192 + 1)
+        );
+    elsif v_head.sealed_at > evident._now() - interval '1 day' then
+        return 0;
     end if;
 
-    perform evident._attest_guards();
+    insert into evident.tree_head (number, tree_size, root_hash, last_event_id)
+    values (
+        v_head.number + 1, v_head.tree_size, v_head.root_hash, v_head.last_event_id
+    );
+    update evident.ledger_state as s
+    set head_number = v_head.number + 1
+    where s.is_only;
+    return v_count;
+end;
+$function$;
+
+comment on function evident._seal_step(bigint) is
+'Seals the oldest new events, at most p_max_events, with one tree head, and gives how
+many; a tree head of the same tree when the newest one is a day old.';
+
+revoke all on function evident._seal_step(bigint) from public;
+-- [end sql/functions/_seal_step.sql]
+
+-- [begin sql/functions/_attest_incarnations.sql]
+-- evident._attest_incarnations: make incarnations history that are not yet.
+--
+-- begin_incarnation calls it, and each seal: an incarnation whose event could not be
+-- stored at once gets it later. Needs the sealer's lock.
+
+create or replace function evident._attest_incarnations()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_identity evident.log_identity;
+begin
+    for v_identity in
+        select i.*
+        from evident.log_identity as i
+        where
+            i.incarnation
+            > (select s.attested_incarnation from evident.ledger_state as s)
+        order by i.incarnation
+    loop
+        perform evident._append_own_event(
+            'IncarnationBegun',
+            jsonb_build_object(
+                'incarnation', v_identity.incarnation,
+                'name', v_identity.name,
+                'reason', v_identity.reason
+            )
+        );
+        update evident.ledger_state as s
+        set attested_incarnation = v_identity.incarnation
+        where s.is_only;
+    end loop;
+end;
+$function$;
+
+comment on function evident._attest_incarnations() is
+'Appends an event IncarnationBegun, {"incarnation", "name", "reason"}, to the store''s
+own stream for each incarnation that has none.';
+
+revoke all on function evident._attest_incarnations() from public;
+-- [end sql/functions/_attest_incarnations.sql]
+
+-- [begin sql/functions/_attest_guards.sql]
+-- evident._attest_guards: make it history when the guards have changed.
+--
+-- Each event GuardChanged in the store's own stream tells which rows of guard_status
+-- came and went, so the events up to any moment, folded, give all rows as they were
+-- then. The first one tells of all rows. Nobody else can write to that stream, so what
+-- is read back here is what was written here.
+--
+-- What does not fit into half a MiB of text is cut in the order of the rows, removed
+-- ones first, into several events of one transaction, whose part and parts tell that
+-- they belong together. A row whose text is longer than 16 kB stands with the sha256
+-- of its state, so no event exceeds what any event may be.
+--
+-- Texts are sorted and compared by their bytes: a restore into a database of another
+-- collation changes no guard.
+
+create or replace function evident._attest_guards()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_rows jsonb;
+    v_fingerprint text;
+    v_payload jsonb;
+begin
+    select
+        coalesce(
+            jsonb_agg(
+                to_jsonb(g) || case
+                    when octet_length(to_jsonb(g)::text) > 16384 then
+                        jsonb_build_object(
+                            'state',
+                            'sha256 '
+                            || encode(sha256(convert_to(g.state, 'UTF8')), 'hex')
+                        )
+                    else '{}'
+                end
+                order by
+                    g.kind collate "C", g.name collate "C", g.state collate "C"
+            ),
+            '[]'
+        )
+    into v_rows
+    from evident.guard_status() as g;
+
+    v_fingerprint := encode(sha256(convert_to(v_rows::text, 'UTF8')), 'hex');
+
+    if v_fingerprint = (
+        select e.payload ->> 'fingerprint'
+        from evident.event_store as e
+        where e.aggregate_id = v_own and e.event_type = 'GuardChanged'
+        order by e.version desc
+        limit 1
+    ) then
+        return;
+    end if;
+
+    for v_payload in
+        with stored as (
+            select distinct on (c.guard)
+                c.guard,
+                c.is_added
+            from evident.event_store as e
+            cross join lateral (
+                select
+                    a.guard,
+                    true as is_added
+                from jsonb_path_query(e.payload, '$.added[*]') as a (guard)
+
+                union all
+
+                select
+                    r.guard,
+                    false as is_added
+                from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
+            ) as c
+            where e.aggregate_id = v_own and e.event_type = 'GuardChanged'
+            order by c.guard, e.version desc
+        ),
+
+        found as (
+            select f.guard
+            from jsonb_array_elements(v_rows) as f (guard)
+        ),
+
+        change as (
+            (
+                select
+                    s.guard,
+                    false as is_added
+                from stored as s
+                where s.is_added
+                except
+                select
+                    f.guard,
+                    false as is_added
+                from found as f
+            )
+
+            union all
+
+            (
+                select
+                    f.guard,
+                    true as is_added
+                from found as f
+                except
+                select
+                    s.guard,
+                    true as is_added
+                from stored as s
+                where s.is_added
+            )
+        ),
+
+        placed as (
+            select
+                c.guard,
+                c.is_added,
+                c.guard::text collate "C" as place,
+                sum(octet_length(c.guard::text) + 2) over (
+                    order by c.is_added, c.guard::text collate "C"
+                ) / 524288 as part
+            from change as c
+        )
+
+        select
+            jsonb_build_object(
+                'fingerprint', v_fingerprint,
+                'added', coalesce(
+                    jsonb_agg(p.guard order by p.place) filter (where p.is_added), '[]'
+                ),
+                'removed', coalesce(
+                    jsonb_agg(p.guard order by p.place) filter (where not p.is_added),
+                    '[]'
+                ),
+                'part', row_number() over (order by p.part),
+                'parts', count(*) over ()
+            )
+        from placed as p
+        group by p.part
+        order by p.part
+    loop
+        perform evident._append_own_event('GuardChanged', v_payload);
+    end loop;
+end;
+$function$;
+
+comment on function evident._attest_guards() is
+'Appends events GuardChanged, {"fingerprint", "added", "removed", "part", "parts"}, to
+the store''s own stream when guard_status differs from what the newest such event
+tells.';
+
+revoke all on function evident._attest_guards() from public;
+-- [end sql/functions/_attest_guards.sql]
+-- [begin sql/functions/_attest.sql]
+-- evident._attest: write the store's own events, whatever comes of it.
+--
+-- What was sealed, and an incarnation that was begun, stay so when an event about them
+-- cannot be stored: some trigger on event_store may raise, a lock may be held. So each
+-- kind has a block of its own, and an error is stored for ledger_status, to be cleared
+-- when all is well again; the next seal tries anew. Cancelling still cancels.
+--
+-- Needs the sealer's lock.
+
+create or replace function evident._attest()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $function$
+declare
+    v_code text;
+    v_message text;
+begin
+    begin
+        perform evident._attest_incarnations();
+    exception when others or assert_failure then
+        get stacked diagnostics
+            v_code = returned_sqlstate,
+            v_message = message_text;
+    end;
+    begin
+        perform evident._attest_guards();
+    exception when others or assert_failure then
+        get stacked diagnostics
+            v_code = returned_sqlstate,
+            v_message = message_text;
+    end;
+    begin
+        update evident.ledger_state as s
+        set
+            attestation_sqlstate = v_code,
+            attestation_error = left(v_message, 1000),
+            attestation_failed_at = case
+                when v_code is not null
+                    then coalesce(s.attestation_failed_at, evident._now())
+            end
+        where
+            (s.attestation_sqlstate, s.attestation_error)
+            is distinct from (v_code, left(v_message, 1000));
+    exception when others or assert_failure then
+        raise warning using
+            errcode = sqlstate,
+            message = 'how the attestation of the guards ended is not stored: '
+                || sqlerrm;
+    end;
+end;
+$function$;
+
+comment on function evident._attest() is
+'Appends the events IncarnationBegun and GuardChanged that are due; an error is stored
+in ledger_state, and undoes nothing else.';
+
+revoke all on function evident._attest() from public;
+-- [end sql/functions/_attest.sql]
+
+-- [begin sql/functions/seal.sql]
+-- evident.seal: take what is new in the event store into the ledger.
+--
+-- Off the append path: appends hash nothing and wait for nothing. One sealer works at
+-- a time; another one comes back with 0 and a notice. Events above the last sealed id,
+-- up to the safe position, in the order of their ids, become the next leaves: nothing
+-- that is still being written can come in below them later.
+--
+-- The commit waits for the disk and for synchronous standbys, whatever the session
+-- says, since a tree head that was shown to others must not be lost.
+--
+-- Without new events a tree head is written once a day, so that a stopped sealer can
+-- be told from a quiet store.
+--
+-- Many events are sealed in steps of a hundred thousand, each with a tree head, so that
+-- the memory it takes stays the same.
+--
+-- What is sealed stays sealed when the store's own events, about the guards, cannot be
+-- written: ledger_status shows that.
+--
+-- Locks: the first row of log_identity, not waited for (_lock_sealer).
+-- Errors: PT400, PT500; 0A000 in a database that is not UTF8; 25006 on a standby
+
+create or replace function evident.seal(p_max_events integer default 100000)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+as $function$
+declare
+    v_step bigint;
+    v_sealed bigint;
+    v_count bigint := 0;
+begin
+    perform evident.require_utf8();
+    if p_max_events is null or p_max_events not between 1 and 10000000 then
+        perform evident._refuse_argument(
+            'p_max_events', 'not from 1 to 10000000', 'call it again for the rest'
+        );
+    end if;
+    if pg_is_in_recovery() then
+        -- Where it has nothing to write it would say that there is nothing to seal.
+        raise exception using
+            errcode = 'read_only_sql_transaction',
+            message = 'events cannot be sealed on a standby',
+            hint = 'seal on the primary';
+    end if;
+    perform evident._refuse_one_snapshot();
+    if not evident._lock_sealer(false) then
+        return 0;
+    end if;
+    if current_setting('synchronous_commit') in ('off', 'local', 'remote_write') then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
+
+    loop
+        v_step := least(p_max_events - v_count, 100000);
+        v_sealed := evident._seal_step(v_step);
+        v_count := v_count + v_sealed;
+        exit when v_sealed < v_step or v_count = p_max_events;
+    end loop;
+
+    perform evident._attest();
     return v_count;
 end;
 $function$;
 
 comment on function evident.seal(integer) is
 'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
-many: 0 when there are none, or another session is sealing. Call it every few seconds.
-Appends an event GuardChanged when what guard_status tells has changed. Errors: PT500
-the sealed events are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE.';
+many: 0 when there are none, or, with a notice, when another session is sealing. Call
+it every few seconds. Appends an event GuardChanged when what guard_status tells has
+changed; ledger_status shows when that fails. Errors: PT500 the sealed events or the
+tree heads are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE; 0A000 in
+a database that is not UTF8.';
 
 revoke all on function evident.seal(integer) from public;
 grant execute on function evident.seal(integer) to evident_operator;
@@ -1548,6 +2007,76 @@ comment on function evident._verify_heads(bigint, bigint) is
 
 revoke all on function evident._verify_heads(bigint, bigint) from public;
 -- [end sql/functions/_verify_heads.sql]
+-- [begin sql/functions/_verify_head_numbers.sql]
+-- evident._verify_head_numbers: tree heads that are gone.
+--
+-- They are numbered from 1 without a gap, and ledger_state knows the newest number. A
+-- slice is asked for what is missing before each of its heads, the one that holds the
+-- newest leaves also for what is missing at the end; so all slices together find all.
+--
+-- That sealed_at does not go back is not asked for: a clock may be put right.
+
+create or replace function evident._verify_head_numbers(p_from bigint, p_to bigint)
+returns table (leaf_index bigint, problem text)
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $function$
+    with known as (
+        select
+            t.number,
+            t.tree_size
+        from evident.tree_head as t
+        where t.tree_size between p_from and coalesce(p_to, 9223372036854775807)
+
+        union all
+
+        -- One behind the newest that there must be.
+        select
+            coalesce((select s.head_number from evident.ledger_state as s), 1) + 1,
+            null
+        where p_to is null
+    )
+
+    select
+        b.tree_size as leaf_index,
+        case
+            when k.number - b.number = 2
+                then format('tree head %s is missing', b.number + 1)
+            when k.number - b.number > 2 then format(
+                'tree heads %s to %s are missing', b.number + 1, k.number - 1
+            )
+            else format('tree head %s is newer than ledger_state knows', b.number)
+        end as problem
+    from known as k
+    cross join lateral (
+        select
+            coalesce(max(l.number), 0) as number,
+            coalesce(max(l.tree_size), 0) as tree_size
+        from (
+            select
+                t.number,
+                t.tree_size
+            from evident.tree_head as t
+            where t.number < k.number or k.tree_size is null
+            order by t.number desc
+            limit 1
+        ) as l
+    ) as b
+    where k.number - b.number <> 1
+    order by b.number;
+$function$;
+
+comment on function evident._verify_head_numbers(bigint, bigint) is
+'What is missing before tree heads of p_from to p_to leaves; without p_to up to the
+newest one, and at the end.';
+
+revoke all on function evident._verify_head_numbers(bigint, bigint) from public;
+-- [end sql/functions/_verify_head_numbers.sql]
+
 -- [begin sql/functions/verify_ledger.sql]
 -- evident.verify_ledger: compute the ledger anew from the events; what differs?
 --
@@ -1558,7 +2087,7 @@ revoke all on function evident._verify_heads(bigint, bigint) from public;
 -- Whoever may change the events may change tiles, tree heads and this function too.
 -- What was published, and a check outside the database, are for that.
 --
--- Errors: PT400
+-- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.verify_ledger(
     p_from bigint default 0,
@@ -1570,12 +2099,14 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
-    v_size bigint := (evident._tree_head()).tree_size;
+    v_size bigint := coalesce((evident._tree_head()).tree_size, 0);
     v_to bigint := coalesce(p_to, v_size);
     v_level integer := 0;
 begin
+    perform evident.require_utf8();
     perform evident._check_tree_size('p_to', v_to, 0);
     if p_from is null or p_from not between 0 and v_to then
         perform evident._refuse_argument(
@@ -1622,6 +2153,13 @@ begin
         p.leaf_index,
         null::uuid,
         p.problem
+    from evident._verify_head_numbers(p_from, nullif(v_to, v_size)) as p;
+
+    return query
+    select
+        p.leaf_index,
+        null::uuid,
+        p.problem
     from evident._verify_heads(
         p_from,
         -- A larger tree head than the newest one is a finding, too.
@@ -1633,7 +2171,8 @@ $function$;
 comment on function evident.verify_ledger(bigint, bigint) is
 'What differs between the ledger and the events, for the leaves from p_from to before
 p_to, by default all; empty: nothing. A problem has a leaf_index, and an event_id where
-one event can be named. For big ledgers check slices. Errors: PT400 beyond the tree.';
+one event can be named. For big ledgers check slices. Errors: PT400 beyond the tree;
+0A000 in a database that is not UTF8.';
 
 revoke all on function evident.verify_ledger(bigint, bigint) from public;
 grant execute on function evident.verify_ledger(bigint, bigint) to
@@ -1647,8 +2186,12 @@ evident_operator, evident_auditor;
 -- refuses it, as it must. A new incarnation, with its reason, lets it accept the tree
 -- once, and shows for ever that this happened. A new name for the log takes one too.
 --
--- Locks: the sealer's, until the transaction ends.
--- Errors: PT400; 25006 on a standby
+-- The incarnation is what the operator asked for, so it is begun also when its event
+-- cannot be stored, because a trigger on event_store raises: a warning tells, and the
+-- next seal that can stores the event.
+--
+-- Locks: the sealer's (_lock_sealer), waited for, until the transaction ends.
+-- Errors: PT400; 0A000 in a database that is not UTF8; 25006 on a standby
 
 create or replace function evident.begin_incarnation(
     p_reason text,
@@ -1660,10 +2203,12 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_identity evident.log_identity;
 begin
+    perform evident.require_utf8();
     if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
         perform evident._refuse_argument(
             'p_reason',
@@ -1679,7 +2224,7 @@ begin
         );
     end if;
     perform evident._refuse_one_snapshot();
-    perform pg_advisory_xact_lock(17755::bigint << 48);
+    perform evident._lock_sealer(true);
 
     v_identity := evident._log_identity();
     v_identity.incarnation := v_identity.incarnation + 1;
@@ -1693,15 +2238,17 @@ begin
         p_reason,
         (evident._tree_head()).tree_size
     );
-    perform evident.append_event(
-        v_identity.log_id,
-        'IncarnationBegun',
-        jsonb_build_object(
-            'incarnation', v_identity.incarnation,
-            'name', v_identity.name,
-            'reason', p_reason
-        )
-    );
+    perform evident._attest();
+    if v_identity.incarnation > (
+        select l.attested_incarnation from evident.ledger_state as l
+    ) then
+        raise warning using
+            message = format(
+                'incarnation %s has begun, its event is not stored yet',
+                v_identity.incarnation
+            ),
+            hint = 'evident.ledger_status tells why; the next seal tries again';
+    end if;
     return v_identity.incarnation;
 end;
 $function$;
@@ -1709,8 +2256,9 @@ $function$;
 comment on function evident.begin_incarnation(text, text) is
 'Begins a new incarnation of the log, with a reason and, if given, another name, and
 gives its number. For restores of older backups and failovers that lost events: the
-publisher then accepts a smaller tree once. Appends an event IncarnationBegun. Errors:
-PT400.';
+publisher then accepts a smaller tree once. Appends an event IncarnationBegun to the
+store''s own stream; when that fails a warning tells, and the next seal does it. Waits
+for a seal that is under way. Errors: PT400; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.begin_incarnation(text, text) from public;
 grant execute on function evident.begin_incarnation(text, text) to evident_operator;
@@ -1722,7 +2270,7 @@ grant execute on function evident.begin_incarnation(text, text) to evident_opera
 -- The signature is not checked here, and this note proves nothing: the copies outside
 -- the database do.
 --
--- Errors: PT400; 25006 on a standby
+-- Errors: PT400; 0A000 in a database that is not UTF8; 25006 on a standby
 
 create or replace function evident.record_publication(p_checkpoint text)
 returns void
@@ -1731,11 +2279,13 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_line text[] := string_to_array(p_checkpoint, e'\n');
     v_head evident.tree_head;
 begin
+    perform evident.require_utf8();
     select h.*
     into v_head
     from evident.tree_head as h
@@ -1767,7 +2317,7 @@ $function$;
 comment on function evident.record_publication(text) is
 'Stores a signed checkpoint that was published outside: three lines (origin, tree size,
 base64 root), an empty one, signatures. Errors: PT400 when it is not one of this log''s
-tree heads.';
+tree heads; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.record_publication(text) from public;
 grant execute on function evident.record_publication(text) to evident_auditor;
@@ -1822,16 +2372,21 @@ select
         where e.id > h.last_event_id
     ) as unsealed_events,
     p.tree_size as published_leaves,
-    p.published_at
+    p.published_at,
+    s.attestation_sqlstate,
+    s.attestation_error,
+    s.attestation_failed_at
 from identity as i
 cross join head as h
-left join publication as p on true;
+left join publication as p on true
+left join evident.ledger_state as s on true;
 
 comment on view evident.ledger_status is
 'One row: the log''s origin (name, uuid and incarnation); leaves, root_hash and
 sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
 seconds ago; how many events are not sealed yet; leaves of the newest published
-checkpoint, and when it was published.';
+checkpoint, and when it was published; while the store''s own events (GuardChanged,
+IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

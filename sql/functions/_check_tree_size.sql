@@ -14,7 +14,7 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_size bigint := (evident._tree_head()).tree_size;
+    v_size bigint := coalesce((evident._tree_head()).tree_size, 0);
 begin
     if p_size between p_least and v_size then
         return;

@@ -5,8 +5,12 @@
 -- refuses it, as it must. A new incarnation, with its reason, lets it accept the tree
 -- once, and shows for ever that this happened. A new name for the log takes one too.
 --
--- Locks: the sealer's, until the transaction ends.
--- Errors: PT400; 25006 on a standby
+-- The incarnation is what the operator asked for, so it is begun also when its event
+-- cannot be stored, because a trigger on event_store raises: a warning tells, and the
+-- next seal that can stores the event.
+--
+-- Locks: the sealer's (_lock_sealer), waited for, until the transaction ends.
+-- Errors: PT400; 0A000 in a database that is not UTF8; 25006 on a standby
 
 create or replace function evident.begin_incarnation(
     p_reason text,
@@ -18,10 +22,12 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_identity evident.log_identity;
 begin
+    perform evident.require_utf8();
     if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
         perform evident._refuse_argument(
             'p_reason',
@@ -37,7 +43,7 @@ begin
         );
     end if;
     perform evident._refuse_one_snapshot();
-    perform pg_advisory_xact_lock(17755::bigint << 48);
+    perform evident._lock_sealer(true);
 
     v_identity := evident._log_identity();
     v_identity.incarnation := v_identity.incarnation + 1;
@@ -51,15 +57,17 @@ begin
         p_reason,
         (evident._tree_head()).tree_size
     );
-    perform evident.append_event(
-        v_identity.log_id,
-        'IncarnationBegun',
-        jsonb_build_object(
-            'incarnation', v_identity.incarnation,
-            'name', v_identity.name,
-            'reason', p_reason
-        )
-    );
+    perform evident._attest();
+    if v_identity.incarnation > (
+        select l.attested_incarnation from evident.ledger_state as l
+    ) then
+        raise warning using
+            message = format(
+                'incarnation %s has begun, its event is not stored yet',
+                v_identity.incarnation
+            ),
+            hint = 'evident.ledger_status tells why; the next seal tries again';
+    end if;
     return v_identity.incarnation;
 end;
 $function$;
@@ -67,8 +75,9 @@ $function$;
 comment on function evident.begin_incarnation(text, text) is
 'Begins a new incarnation of the log, with a reason and, if given, another name, and
 gives its number. For restores of older backups and failovers that lost events: the
-publisher then accepts a smaller tree once. Appends an event IncarnationBegun. Errors:
-PT400.';
+publisher then accepts a smaller tree once. Appends an event IncarnationBegun to the
+store''s own stream; when that fails a warning tells, and the next seal does it. Waits
+for a seal that is under way. Errors: PT400; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.begin_incarnation(text, text) from public;
 grant execute on function evident.begin_incarnation(text, text) to evident_operator;

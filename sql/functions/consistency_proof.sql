@@ -3,7 +3,7 @@
 -- RFC 6962, 2.1.2. The proof starts at the root of the last perfect subtree of the
 -- smaller tree; where that is the whole smaller tree, its root is known and left out.
 --
--- Errors: PT400
+-- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.consistency_proof(p_size1 bigint, p_size2 bigint)
 returns bytea[]
@@ -12,11 +12,13 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_height integer := 0;
     v_path bytea[];
 begin
+    perform evident.require_utf8();
     perform evident._check_tree_size('p_size1', p_size1, 1);
     perform evident._check_tree_size('p_size2', p_size2, 1);
     if p_size1 > p_size2 then
@@ -41,7 +43,8 @@ $function$;
 comment on function evident.consistency_proof(bigint, bigint) is
 'The RFC 6962 proof, hashes of 32 bytes each, that the tree of p_size2 leaves begins
 with the tree of p_size1 leaves. Sizes from 1, the smaller first; empty for equal sizes.
-Errors: PT400 sizes beyond the tree or in the wrong order.';
+Errors: PT400 sizes beyond the tree or in the wrong order; 0A000 in a database that is
+not UTF8.';
 
 revoke all on function evident.consistency_proof(bigint, bigint) from public;
 grant execute on function evident.consistency_proof(bigint, bigint) to

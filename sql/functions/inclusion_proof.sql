@@ -5,7 +5,7 @@
 --
 -- The quotes are for sqlfluff, which takes hashes for a keyword.
 --
--- Errors: PT400, PT404
+-- Errors: PT400, PT404; 0A000 in a database that is not UTF8
 
 create or replace function evident.inclusion_proof(
     p_event_id uuid,
@@ -17,12 +17,14 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set enable_seqscan = off
 as $function$
 declare
     v_head evident.tree_head := evident._tree_head();
     v_id bigint;
 begin
+    perform evident.require_utf8();
     if p_size is not null then
         perform evident._check_tree_size('p_size', p_size, 1);
     end if;
@@ -65,7 +67,7 @@ comment on function evident.inclusion_proof(uuid, bigint) is
 'The place of an event in the ledger and the RFC 6962 audit path: the hashes that lead
 from its leaf_hash to root_hash(tree_size), from the leaf''s sibling upwards, 32 bytes
 each. Without p_size for the newest tree head. Errors: PT404 no such event; PT400 not
-sealed yet, or not in a tree of that size.';
+sealed yet, or not in a tree of that size; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.inclusion_proof(uuid, bigint) from public;
 grant execute on function evident.inclusion_proof(uuid, bigint) to evident_auditor;

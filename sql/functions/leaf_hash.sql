@@ -1,6 +1,8 @@
 -- evident.leaf_hash: the hash of one event in the ledger.
 --
 -- RFC 6962, 2.1: sha256(0x00 || entry). Inlined into the query that calls it.
+--
+-- Errors: 0A000
 
 create or replace function evident.leaf_hash(p_event evident.event_store)
 returns bytea
@@ -13,7 +15,8 @@ end;
 
 comment on function evident.leaf_hash(evident.event_store) is
 'The leaf hash of an event, 32 bytes: sha256(0x00 || leaf_entry), as in RFC 6962. A
-client that keeps it has a receipt: what the ledger must hold for this event.';
+client that keeps it has a receipt: what the ledger must hold for this event. Errors:
+0A000 in a database that is not UTF8.';
 
 revoke all on function evident.leaf_hash(evident.event_store) from public;
 grant execute on function evident.leaf_hash(evident.event_store) to

@@ -47,16 +47,21 @@ select
         where e.id > h.last_event_id
     ) as unsealed_events,
     p.tree_size as published_leaves,
-    p.published_at
+    p.published_at,
+    s.attestation_sqlstate,
+    s.attestation_error,
+    s.attestation_failed_at
 from identity as i
 cross join head as h
-left join publication as p on true;
+left join publication as p on true
+left join evident.ledger_state as s on true;
 
 comment on view evident.ledger_status is
 'One row: the log''s origin (name, uuid and incarnation); leaves, root_hash and
 sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
 seconds ago; how many events are not sealed yet; leaves of the newest published
-checkpoint, and when it was published.';
+checkpoint, and when it was published; while the store''s own events (GuardChanged,
+IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

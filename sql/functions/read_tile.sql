@@ -3,7 +3,7 @@
 -- https://c2sp.org/tlog-tiles: tile L/N of width W is the W hashes at height 8 L of
 -- the tree that begin at entry 256 N.
 --
--- Errors: PT400
+-- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.read_tile(
     p_level integer,
@@ -16,11 +16,13 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_size bigint := (evident._tree_head()).tree_size;
     v_entries bigint;
 begin
+    perform evident.require_utf8();
     if p_level is null or p_level not between 0 and 7 then
         perform evident._refuse_argument(
             'p_level', 'not from 0 to 7', 'give the level, 0 for leaves'
@@ -51,7 +53,8 @@ $function$;
 
 comment on function evident.read_tile(integer, bigint, integer) is
 'Tile p_level/p_index of the ledger: p_width hashes of 32 bytes each, the bytes that
-C2SP tlog-tiles serves. Errors: PT400 beyond the tree.';
+C2SP tlog-tiles serves. Errors: PT400 beyond the tree; 0A000 in a database that is not
+UTF8.';
 
 revoke all on function evident.read_tile(integer, bigint, integer) from public;
 grant execute on function evident.read_tile(integer, bigint, integer) to

@@ -4,7 +4,7 @@
 -- The signature is not checked here, and this note proves nothing: the copies outside
 -- the database do.
 --
--- Errors: PT400; 25006 on a standby
+-- Errors: PT400; 0A000 in a database that is not UTF8; 25006 on a standby
 
 create or replace function evident.record_publication(p_checkpoint text)
 returns void
@@ -13,11 +13,13 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_line text[] := string_to_array(p_checkpoint, e'\n');
     v_head evident.tree_head;
 begin
+    perform evident.require_utf8();
     select h.*
     into v_head
     from evident.tree_head as h
@@ -49,7 +51,7 @@ $function$;
 comment on function evident.record_publication(text) is
 'Stores a signed checkpoint that was published outside: three lines (origin, tree size,
 base64 root), an empty one, signatures. Errors: PT400 when it is not one of this log''s
-tree heads.';
+tree heads; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.record_publication(text) from public;
 grant execute on function evident.record_publication(text) to evident_auditor;

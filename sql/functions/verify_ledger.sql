@@ -7,7 +7,7 @@
 -- Whoever may change the events may change tiles, tree heads and this function too.
 -- What was published, and a check outside the database, are for that.
 --
--- Errors: PT400
+-- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.verify_ledger(
     p_from bigint default 0,
@@ -19,12 +19,14 @@ stable
 parallel safe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
-    v_size bigint := (evident._tree_head()).tree_size;
+    v_size bigint := coalesce((evident._tree_head()).tree_size, 0);
     v_to bigint := coalesce(p_to, v_size);
     v_level integer := 0;
 begin
+    perform evident.require_utf8();
     perform evident._check_tree_size('p_to', v_to, 0);
     if p_from is null or p_from not between 0 and v_to then
         perform evident._refuse_argument(
@@ -71,6 +73,13 @@ begin
         p.leaf_index,
         null::uuid,
         p.problem
+    from evident._verify_head_numbers(p_from, nullif(v_to, v_size)) as p;
+
+    return query
+    select
+        p.leaf_index,
+        null::uuid,
+        p.problem
     from evident._verify_heads(
         p_from,
         -- A larger tree head than the newest one is a finding, too.
@@ -82,7 +91,8 @@ $function$;
 comment on function evident.verify_ledger(bigint, bigint) is
 'What differs between the ledger and the events, for the leaves from p_from to before
 p_to, by default all; empty: nothing. A problem has a leaf_index, and an event_id where
-one event can be named. For big ledgers check slices. Errors: PT400 beyond the tree.';
+one event can be named. For big ledgers check slices. Errors: PT400 beyond the tree;
+0A000 in a database that is not UTF8.';
 
 revoke all on function evident.verify_ledger(bigint, bigint) from public;
 grant execute on function evident.verify_ledger(bigint, bigint) to

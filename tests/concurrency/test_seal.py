@@ -17,7 +17,7 @@ from conftest import Database
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_event, append_events, events_of
 from support.check_ledger import ledger_violations
-from support.interrupts import ADVISORY, CANCEL, lift_timeouts
+from support.interrupts import CANCEL, lift_timeouts
 from support.poolers import PGBOUNCER, PooledStore, pooler_for
 from support.projection_steps import sqlstate
 from support.seal_work import (
@@ -44,6 +44,14 @@ Observer = psycopg.Connection[Any]
 EVENTS = scaled(4_000, 40_000)
 ROUNDS = scaled(40, 250)
 CRASHES = scaled(3, 20)
+# The aggregate of the store's own events.
+OWN = uuid.UUID(int=0)
+# Whether somebody has the lock of sealers.
+LOCKED = """
+not exists (
+    select from evident.log_identity where incarnation = 1 for update skip locked
+)
+"""
 INTERRUPTS = {"cancel": CANCEL, "terminate": "select pg_terminate_backend(%s)"}
 
 
@@ -154,7 +162,7 @@ def test_an_interrupted_seal_leaves_everything_as_it_was(
             sealer.close()
         else:
             lift_timeouts(sealer)
-            assert not is_true(observer, ADVISORY, sealer.info.backend_pid)
+            assert not is_true(observer, LOCKED)
         return outcome
 
     ends = interrupted_sealing(
@@ -269,56 +277,57 @@ def unflushed(store: Store, rounds: int = 30) -> int:
     return count
 
 
-@pytest.mark.parametrize("is_exact", [False, True])
-def test_a_writer_of_the_logs_own_aggregate_does_not_hold_the_sealer_up(
-    store: Store, observer: Observer, is_exact: bool
-) -> None:
-    """Neither by the aggregate's queue nor by a version that it has not committed."""
-    assert seal_beside_a_writer_of_the_log(store, observer, is_exact) is None
+def seal_beside_an_own_event(store: Store, observer: Observer) -> str | None:
+    """Change the guards while an own event is not committed; how does seal fail?
 
-
-@pytest.mark.twin_of(12)
-def test_a_sealer_that_waits_for_such_a_writer_is_caught(
-    store: Store, observer: Observer, twin: Callable[[str], None]
-) -> None:
-    twin("patient_guards")
-    assert seal_beside_a_writer_of_the_log(store, observer, False) == "57014"
-
-
-def seal_beside_a_writer_of_the_log(
-    store: Store, observer: Observer, is_exact: bool
-) -> str | None:
-    """Change the guards while a writer has the log's aggregate; how does seal fail?
-
-    If not at all, the next seal tells of the guards, once.
+    If not at all, the status tells, and the next seal tells of the guards, once.
     """
-    sealer, writer = store.connect(), store.connect()
-    seal_all(sealer)
-    log_id, version = _newest_of_the_log(observer)
-    writer.execute("begin")
-    writer.execute(
-        "select evident.append_event(%s, 'X', '{}', %s)",
-        [log_id, version if is_exact else None],
-    )
-    observer.execute("create view evident.addition as select 1 as one")
-    sealer.execute("set statement_timeout = '3s'")
-    try:
-        seal(sealer)
-    except psycopg.Error as error:
-        return error.sqlstate
-    writer.execute("rollback")
-    seal_all(sealer)
-    assert _newest_of_the_log(observer) == (log_id, version + 1)
+    with store.connect() as sealer, store.connect() as appender:
+        seal_all(sealer)
+        version = _newest_own(observer)
+        append_many(appender, 3)
+        with store.db.connect() as other:
+            other.execute("select evident._append_own_event('Other', '{}')")
+            observer.execute("create view evident.addition as select 1 as one")
+            sealer.execute("set statement_timeout = '3s'")
+            try:
+                assert seal(sealer, 3) == 3
+            except psycopg.Error as error:
+                return error.sqlstate
+            assert _attestation(observer) == "55P03"
+            other.rollback()
+        seal_all(sealer)
+        assert _attestation(observer) is None
+        assert _newest_own(observer) == version + 1
     return None
 
 
-def _newest_of_the_log(observer: Observer) -> tuple[uuid.UUID, int]:
+def test_an_own_event_that_is_not_committed_does_not_hold_the_sealer_up(
+    store: Store, observer: Observer
+) -> None:
+    assert seal_beside_an_own_event(store, observer) is None
+
+
+@pytest.mark.twin_of(12)
+def test_a_sealer_that_waits_for_such_an_event_is_caught(
+    store: Store, observer: Observer, twin: Callable[[str], None]
+) -> None:
+    twin("patient_guards")
+    assert seal_beside_an_own_event(store, observer) == "57014"
+
+
+def _newest_own(observer: Observer) -> int:
+    row = observer.execute("select evident.aggregate_version(%s)", [OWN]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _attestation(observer: Observer) -> str | None:
     row = observer.execute(
-        "select i.log_id, evident.aggregate_version(i.log_id)"
-        " from evident.log_identity as i"
+        "select s.attestation_sqlstate from evident.ledger_status as s"
     ).fetchone()
     assert row is not None
-    return row[0], row[1]
+    return row[0]
 
 
 def test_a_seal_is_on_disk_when_it_is_committed(store: Store) -> None:

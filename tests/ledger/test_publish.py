@@ -101,8 +101,9 @@ def test_what_was_published_unknown_to_the_database_becomes_known(
 def shrink(owner: Connection) -> None:
     """Show an earlier tree head as the newest one."""
     owner.execute(
-        "insert into evident.tree_head (tree_size, root_hash, last_event_id)"
-        " select h.tree_size, h.root_hash, h.last_event_id from evident.tree_head as h"
+        "insert into evident.tree_head (number, tree_size, root_hash, last_event_id)"
+        " select m.number + 1, h.tree_size, h.root_hash, h.last_event_id"
+        " from evident.tree_head as h cross join evident._tree_head() as m"
         " where h.tree_size = 5"
     )
 
@@ -133,8 +134,8 @@ def rewrite_as_large(owner: Connection) -> None:
     size = tree_size(owner)
     owner.execute(DISARM)
     owner.execute(
-        "delete from evident.event_store as e where e.aggregate_id = "
-        "(select i.log_id from evident.log_identity as i limit 1)"
+        "delete from evident.event_store as e"
+        " where e.aggregate_id = '00000000-0000-0000-0000-000000000000'"
     )
     rewrite(owner)
     missing = size - tree_size(owner)

@@ -114,9 +114,11 @@ def test_after_an_accepted_loss_a_smaller_tree_is_refused_again(
     restore_and_go_on(kept, backup, empty_db)
     with empty_db.connect(autocommit=True) as again:
         again.execute(
-            "insert into evident.tree_head (tree_size, root_hash, last_event_id)"
-            " select h.tree_size, h.root_hash, h.last_event_id"
-            " from evident.tree_head as h where h.tree_size = 9"
+            "insert into evident.tree_head"
+            " (number, tree_size, root_hash, last_event_id)"
+            " select m.number + 1, h.tree_size, h.root_hash, h.last_event_id"
+            " from evident.tree_head as h cross join evident._tree_head() as m"
+            " where h.tree_size = 9"
         )
     assert refused(kept, empty_db) == "the tree has 9 leaves, 21 leaves were published"
 

@@ -9,7 +9,7 @@ as repeatable_read \gset
 rollback;
 
 begin;
-select plan(25);
+select plan(29);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -90,7 +90,7 @@ select results_eq(
         $$ select e.event_type, e.payload
         from evident.event_store as e
         where e.aggregate_id = %L $$,
-        :'log_id'
+        '00000000-0000-0000-0000-000000000000'
     ),
     $$ values (
         'IncarnationBegun',
@@ -99,7 +99,7 @@ select results_eq(
             'reason', 'restored the backup of Monday'
         )
     ) $$,
-    'it is an event of the log''s own'
+    'it is an event of the store''s own stream'
 );
 select is(
     evident.begin_incarnation(repeat('r', 1000)), 3, 'a third one counts on'
@@ -117,18 +117,56 @@ select is(
     evident.begin_incarnation('r', repeat('x', 100)), 4,
     'a name may have a hundred characters'
 );
-select ok(
-    exists (
-        select
-        from pg_locks as l
-        where
-            l.pid = pg_backend_pid()
-            and l.locktype = 'advisory'
-            and l.classid::bigint = 17755::bigint << 16
-            and l.mode = 'ExclusiveLock'
-            and l.granted
+select isnt(
+    (
+        select i.xmax::text
+        from evident.log_identity as i
+        where i.incarnation = 1
     ),
-    'no sealer works until it is committed'
+    '0',
+    'no sealer works until it is committed: the first row is locked'
+);
+
+-- What is begun stays so, also when its event cannot be stored.
+
+create function pg_temp.raises()
+returns trigger
+language plpgsql
+as $function$
+begin
+    raise exception using errcode = 'ZZ001', message = 'no ' || new.event_type;
+end;
+$function$;
+create trigger raises after insert on evident.event_store
+for each row execute function pg_temp.raises();
+set local client_min_messages = error;
+select is(
+    evident.begin_incarnation('with a trigger in the way'), 5,
+    'an incarnation is begun although its event cannot be stored'
+);
+reset client_min_messages;
+select is(
+    (
+        select concat_ws(' ', s.incarnation, s.attestation_sqlstate, s.attestation_error)
+        from evident.ledger_status as s
+    ),
+    '5 ZZ001 no IncarnationBegun',
+    'and the status tells why'
+);
+drop trigger raises on evident.event_store;
+select evident.begin_incarnation('without it');
+select results_eq(
+    $$ select e.payload ->> 'reason'
+    from evident.event_store as e
+    where e.event_type = 'IncarnationBegun'
+    order by e.version desc
+    limit 2 $$,
+    $$ values ('without it'), ('with a trigger in the way') $$,
+    'later both have their event, in their order'
+);
+select is(
+    (select s.attestation_sqlstate from evident.ledger_status as s), null,
+    'and the status is clean'
 );
 
 select * from finish();

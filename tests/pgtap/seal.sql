@@ -14,7 +14,7 @@ select pg_temp.refusal('select evident.seal()') as serializable \gset
 rollback;
 
 begin;
-select plan(54);
+select plan(58);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -214,6 +214,7 @@ select
 select
     pg_temp.tamper('ledger_tile', 'delete from evident.ledger_tile'),
     pg_temp.tamper('tree_head', 'delete from evident.tree_head where tree_size > 0');
+update evident.ledger_state set head_number = 1;
 create function pg_temp.seal_in_steps()
 returns bigint
 language plpgsql
@@ -378,8 +379,34 @@ from (
     (
         'tree_head', 1,
         'delete from evident.tree_head where tree_size > 700',
+        'does not have its newest tree head any more',
+        'so do missing tree heads'
+    ),
+    (
+        'tree_head', 1,
+        'delete from evident.tree_head where number = (evident._tree_head()).number',
+        'does not have its newest tree head any more',
+        'also the newest alone, whose leaves fill no tile'
+    ),
+    (
+        'tree_head', 1,
+        'delete from evident.tree_head',
+        'does not have its newest tree head any more',
+        'and all of them'
+    ),
+    (
+        'tree_head', 1,
+        $$ delete from evident.tree_head where tree_size > 700;
+        update evident.ledger_state
+        set head_number = (evident._tree_head()).number $$,
         'has tiles beyond its newest tree head',
         'so do tiles beyond the newest tree head'
+    ),
+    (
+        'log_identity', 1,
+        'delete from evident.log_identity',
+        'log_identity has no row of incarnation 1',
+        'so does a log without its identity, at once'
     )
 ) as c (table_name, place, tampering, reason, description);
 select is(

@@ -1,5 +1,5 @@
 begin;
-select plan(89);
+select plan(90);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -143,7 +143,7 @@ select set_eq(
         values
         ('append_batch append_event append_events', 'writer'),
         ('aggregate_at aggregate_version leaf_entry leaf_hash project read_aggregate '
-        'read_feed wait_for_projection', 'reader operator auditor'),
+        'read_feed require_utf8 wait_for_projection', 'reader operator auditor'),
         ('projection_definition safe_position', 'reader operator auditor monitor'),
         ('claim_events confirm_events release_events', 'consumer operator'),
         ('create_consumer drop_consumer create_projection drop_projection '
@@ -181,7 +181,8 @@ select set_eq(
         'evident.projection_status', 'reader operator auditor monitor'),
         ('evident.consumer_status', 'reader consumer operator auditor monitor'),
         ('evident.ledger_tile evident.tree_head evident.log_identity '
-        'evident.ledger_publication evident.baseline', 'operator auditor'),
+        'evident.ledger_state evident.ledger_publication evident.baseline',
+        'operator auditor'),
         ('evident.ledger_status', 'operator auditor monitor')
         union all
         select format('shop.%1$s shop.events_of_%1$s', m.name), 'reader operator auditor'
@@ -828,6 +829,10 @@ values
 (
     'evident_reader', 'leaf_hash(evident.event_store)',
     $$ select evident.leaf_hash(e) from evident.event_store as e $$
+),
+(
+    'evident_reader', 'require_utf8()',
+    $$ select evident.require_utf8() $$
 ),
 (
     'evident_auditor', 'root_hash(bigint)',

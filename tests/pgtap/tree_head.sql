@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(10);
 \ir helpers/refusal.psql
 \ir helpers/guards.psql
 
@@ -10,16 +10,17 @@ select columns_are(
 );
 select col_is_pk('evident', 'tree_head', 'number', 'tree heads are numbered');
 select results_eq(
-    $$ select h.tree_size, h.root_hash, h.last_event_id
+    $$ select h.number, h.tree_size, h.root_hash, h.last_event_id
     from evident.tree_head as h
     order by h.number
     limit 1 $$,
     $$ values (
+        1::bigint,
         0::bigint,
         '\xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'::bytea,
         0::bigint
     ) $$,
-    'the first one is of the empty tree'
+    'the first one has number 1 and is of the empty tree'
 );
 select is(
     pg_temp.permitted('select * from evident.tree_head'),
@@ -33,7 +34,7 @@ select is_empty(
 );
 select is(
     pg_temp.refusal(
-        'insert into evident.tree_head (tree_size, root_hash, last_event_id) '
+        'insert into evident.tree_head (number, tree_size, root_hash, last_event_id) '
         'values (' || c.row || ')'
     ) ->> 'message',
     format(
@@ -43,9 +44,20 @@ select is(
 )
 from (
     values
-    ($$ -1, sha256(''), 0 $$, 'tree_head_tree_size_check', 'a size below 0'),
-    ($$ 1, 'x', 0 $$, 'tree_head_root_hash_check', 'a root that is no hash')
+    ($$ 0, 1, sha256(''), 0 $$, 'tree_head_number_check', 'a number below 1'),
+    ($$ 2, -1, sha256(''), 0 $$, 'tree_head_tree_size_check', 'a size below 0'),
+    ($$ 2, 1, 'x', 0 $$, 'tree_head_root_hash_check', 'a root that is no hash')
 ) as c (row, name, description);
+
+select is(
+    (
+        select a.attidentity::text || a.atthasdef::text
+        from pg_attribute as a
+        where a.attrelid = 'evident.tree_head'::regclass and a.attname = 'number'
+    ),
+    'false',
+    'the number is not drawn: it would have gaps'
+);
 
 select * from finish();
 rollback;

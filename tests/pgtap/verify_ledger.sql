@@ -1,5 +1,5 @@
 begin;
-select plan(39);
+select plan(50);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -250,7 +250,8 @@ from (
         'tree_head',
         'delete from evident.tree_head where tree_size >= 800',
         '256 tile 0/1 is beyond the newest tree head; '
-        '512 tile 0/2 is beyond the newest tree head',
+        '512 tile 0/2 is beyond the newest tree head; '
+        '500 tree heads 4 to 5 are missing',
         'so are tiles beyond the newest tree head'
     ),
     (
@@ -268,16 +269,50 @@ from (
     ),
     (
         'tree_head',
-        $$ insert into evident.tree_head (tree_size, root_hash, last_event_id)
-        select h.tree_size, h.root_hash, h.last_event_id
+        $$ insert into evident.tree_head (
+            number, tree_size, root_hash, last_event_id
+        )
+        select 6, h.tree_size, h.root_hash, h.last_event_id
         from evident.tree_head as h
         where h.tree_size = 500 $$,
         '256 tile 0/1 is beyond the newest tree head; '
         '512 tile 0/2 is beyond the newest tree head; '
+        '500 tree head is newer than ledger_state knows; '
         '500 tree head, 500 leaves, does not follow from leaf 500 to its last',
         'so is a tree head that goes back'
     )
 ) as c (table_name, tampering, found, description);
+
+-- Tree heads that are gone: of 0, 100, 500, 800 and 850 leaves, numbered from 1.
+
+select is(
+    pg_temp.found(
+        'tree_head',
+        format('delete from evident.tree_head where number = any (%L)', c.numbers),
+        c.slice
+    ),
+    c.found,
+    format('of the tree heads %s, missed by (%s): %s', c.numbers, c.slice, c.found)
+)
+from (
+    values
+    ('{1}', '', '0 tree head is missing'),
+    ('{3}', '', '100 tree head is missing'),
+    ('{5}', '', '800 tree head is missing'),
+    ('{2,3}', '', '0 tree heads 2 to 3 are missing'),
+    ('{2,4}', '', '0 tree head is missing; 500 tree head is missing'),
+    ('{1,3,5}', '', '0 tree head is missing; 100 tree head is missing; '
+    '800 tree head is missing'),
+    ('{2,3,4,5}', '', '0 tile 0/0 is beyond the newest tree head; '
+    '256 tile 0/1 is beyond the newest tree head; '
+    '512 tile 0/2 is beyond the newest tree head; 0 tree heads 2 to 5 are missing'),
+    ('{1,2,3,4}', '', '0 tree heads 1 to 4 are missing'),
+    ('{1,2,3,4,5}', '', '0 tile 0/0 is beyond the newest tree head; '
+    '256 tile 0/1 is beyond the newest tree head; '
+    '512 tile 0/2 is beyond the newest tree head; 0 tree heads 1 to 5 are missing'),
+    ('{3}', '0, 500', 'nothing'),
+    ('{3}', '500, 800', '100 tree head is missing')
+) as c (numbers, slice, found);
 
 -- Slices.
 

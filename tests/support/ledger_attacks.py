@@ -43,6 +43,7 @@ _EDIT = (
 _REBUILD = (
     "truncate evident.ledger_tile",
     "delete from evident.tree_head where number > 1",
+    "update evident.ledger_state set head_number = 1",
     "select evident.seal()",
 )
 _BLIND = (

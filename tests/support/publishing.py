@@ -98,9 +98,10 @@ def rewrite(owner: Connection) -> None:
     )
     owner.execute("truncate evident.ledger_tile, evident.tree_head")
     owner.execute(
-        "insert into evident.tree_head (tree_size, root_hash, last_event_id)"
-        " values (0, sha256(''), 0)"
+        "insert into evident.tree_head (number, tree_size, root_hash, last_event_id)"
+        " values (1, 0, sha256(''), 0)"
     )
+    owner.execute("update evident.ledger_state set head_number = 1")
     owner.execute("select evident.seal()")
 
 

@@ -146,8 +146,7 @@ class Workload:
         """Name what does not agree with the final log; `allowed` are more SQLSTATEs."""
         with self._observer() as observer:
             # The log of the package's own events has no history here.
-            row = observer.execute("select log_id from evident.log_identity").fetchone()
-            log = [e for e in self.store.log() if row is None or e.aggregate != row[0]]
+            log = [e for e in self.store.log() if e.aggregate != uuid.UUID(int=0)]
             found = self.history_violations(log, allowed)
             everything = ids_behind(observer, 0)
             for reader in self.readers:

@@ -1,0 +1,68 @@
+-- evident._append_own_event: append an event of the store's own.
+--
+-- Its stream is the aggregate of the nil UUID, a constant. Every append function
+-- refuses that aggregate, so what stands there the store itself wrote, and nothing
+-- that a writer does can keep the store from writing: no aggregate lock is taken, and
+-- the version is the exact next one. Another own event may be first; then once more.
+--
+-- Locks: the feed announcement of an append (_announce_append).
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
+
+create or replace function evident._append_own_event(
+    p_event_type text,
+    p_payload jsonb
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_version bigint;
+begin
+    perform evident._refuse_one_snapshot();
+    perform evident._announce_append();
+    for v_attempt in 1 .. 100 loop
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload
+        )
+        select
+            v_own,
+            coalesce(
+                (
+                    select s.version
+                    from evident.event_store as s
+                    where s.aggregate_id = v_own
+                    order by s.version desc
+                    limit 1
+                ),
+                0
+            ) + 1,
+            p_event_type,
+            p_payload
+        on conflict do nothing
+        returning e.version into v_version;
+
+        if found then
+            return v_version;
+        end if;
+    end loop;
+    raise exception using
+        errcode = 'PT500',
+        message = format('event %s of the store''s own is not stored', p_event_type),
+        detail = jsonb_build_object(
+            'reason', 'a hundred attempts stored no row'
+        )::text,
+        hint = 'evident.guard_status() shows triggers, rules and keys of event_store '
+            'that are not the package''s';
+end;
+$function$;
+
+comment on function evident._append_own_event(text, jsonb) is
+'Appends an event to the store''s own stream, which is the nil UUID''s and closed to
+everybody else, and gives its version.';
+
+revoke all on function evident._append_own_event(text, jsonb) from public;

@@ -1,0 +1,78 @@
+-- evident._lock_sealer: be the only one that writes to the ledger.
+--
+-- A lock on one row, for any login may take any advisory lock, and only the owner may
+-- lock this row. Always the first incarnation's: a sealer whose snapshot is older than
+-- a new incarnation would lock another row than one whose snapshot is not. Statements
+-- after it see all that the last one to have it has committed.
+--
+-- Locks: the first row of log_identity, until the transaction ends.
+-- Errors: PT500; 25006 in a read-only transaction
+
+create or replace function evident._lock_sealer(p_must_wait boolean)
+returns boolean
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+begin
+    if p_must_wait then
+        perform
+        from evident.log_identity as i
+        where i.incarnation = 1
+        for update;
+    else
+        perform
+        from evident.log_identity as i
+        where i.incarnation = 1
+        for update skip locked;
+    end if;
+    if found then
+        return true;
+    end if;
+
+    if not exists (select from evident.log_identity as i where i.incarnation = 1) then
+        raise exception using
+            errcode = 'PT500',
+            message = 'the log has lost its first incarnation',
+            detail = jsonb_build_object(
+                'reason', 'log_identity has no row of incarnation 1'
+            )::text,
+            hint = 'the installation made this row: restore a whole dump, not one of '
+                'the schema alone';
+    end if;
+    raise notice using
+        message = format(
+            'nothing is done: %s seals, or begins an incarnation',
+            coalesce(
+                (
+                    select
+                        case
+                            when l.pid is not null
+                                then format('session %s of %I', l.pid, a.usename)
+                            when p.gid is not null
+                                then format('prepared transaction %L', p.gid)
+                        end
+                    from evident.log_identity as i
+                    inner join pg_locks as l
+                        on l.locktype = 'transactionid' and i.xmax = l.transactionid
+                    left join pg_stat_activity as a on l.pid = a.pid
+                    left join pg_prepared_xacts as p
+                        on l.virtualtransaction = '-1/' || p.transaction::text
+                    where i.incarnation = 1 and l.granted
+                    limit 1
+                ),
+                'another transaction'
+            )
+        ),
+        hint = 'call again when it is over';
+    return false;
+end;
+$function$;
+
+comment on function evident._lock_sealer(boolean) is
+'Locks what seal and begin_incarnation exclude each other by; false, with a notice
+that tells who has it, when it is locked and p_must_wait is false.';
+
+revoke all on function evident._lock_sealer(boolean) from public;
