@@ -16,8 +16,12 @@ import typer
 from harness import cli_ledger, cli_projections
 from harness.cli_parts import Dsn, fail, fail_database, say
 from harness.database import Failure, is_given, resolve_dsn
+from harness.verifier.text import plain
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Characters: a line of the reference is a row of a table.
+LONGEST_LINE = 100_000
 
 app = typer.Typer(
     help="The tamper-evident event store that is just PostgreSQL.",
@@ -72,12 +76,12 @@ def up(
     from harness import server
 
     if not ephemeral:
-        print(server.start().uri)
+        print(plain(server.start().uri))
         return
     import signal
 
     with server.ephemeral() as temporary:
-        print(temporary.uri, flush=True)
+        print(plain(temporary.uri), flush=True)
         say("a temporary server: Ctrl-C stops it and removes its data")
         try:
             signal.pause()
@@ -215,7 +219,7 @@ def import_file(
     from harness import marks, progress
 
     if str(file) != "-" and not file.is_file():
-        raise typer.BadParameter(f"there is no file {file}")
+        raise typer.BadParameter(plain(f"there is no file {file}"))
     target = resolve_dsn(dsn)
     marks.require_installed(target)
     tally = progress.import_file(target, file, orders=orders, batch_size=batch)
@@ -301,7 +305,7 @@ def check() -> None:
 
     findings = run(ROOT)
     for each in findings:
-        print(f"{each.path}:{each.line}: {each.rule}: {each.message}")
+        print(plain(f"{each.path}:{each.line}: {each.rule}: {each.message}"))
     if findings:
         raise typer.Exit(1)
 
@@ -343,13 +347,14 @@ def reference(
     target = resolve_dsn(dsn)
     marks.require_installed(target)
     if into is None:
-        print(render(target), end="")
+        for line in render(target).splitlines():
+            print(plain(line, LONGEST_LINE))
     else:
         paste_into(into, render(target))
 
 
 def _print_ids(ids: list[str], *, nothing: str) -> None:
     for each in ids:
-        print(each)
+        print(plain(each))
     if not ids:
         say(nothing)

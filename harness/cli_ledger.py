@@ -9,8 +9,9 @@ from uuid import UUID
 
 import typer
 
-from harness.cli_parts import Dsn, say
+from harness.cli_parts import LONGEST, Dsn, say
 from harness.database import resolve_dsn
+from harness.verifier.text import plain
 
 VerifierKeys = Annotated[
     list[str] | None,
@@ -47,9 +48,9 @@ def keygen(
     from harness import keys
 
     if show is not None and out is None:
-        print(keys.load_key(show, name).vkey)
+        print(plain(keys.load_key(show, name).vkey))
     elif show is None and out is not None and name is not None:
-        print(keys.make_key(name, out).vkey)
+        print(plain(keys.make_key(name, out).vkey))
         say(f"the private key is in {out}, the verifier key in {keys.vkey_path(out)}")
     else:
         raise typer.BadParameter("give --name and --out, or --show")
@@ -111,12 +112,12 @@ def _published(path: Path | None) -> None:
     if path is None:
         say("nothing new: the newest tree head is published")
     else:
-        print(path, flush=True)
+        print(plain(path, LONGEST), flush=True)
 
 
 def _published_or_silent(path: Path | None) -> None:
     if path is not None:
-        print(path, flush=True)
+        print(plain(path, LONGEST), flush=True)
 
 
 def seal(
@@ -137,7 +138,8 @@ def seal(
     with progress.leaves() as (begin, advance):
         done = sealing.run(target, max_events, begin=begin, advance=advance)
     root = base64.b64encode(done.root).decode()
-    print(f"sealed {done.events:,} events, tree of {done.size:,} leaves, root {root}")
+    text = f"sealed {done.events:,} events, tree of {done.size:,} leaves, root {root}"
+    print(plain(text))
 
 
 def export(
@@ -193,6 +195,6 @@ def prove(
     keys = published.load_keys(key or [])
     target = resolve_dsn(dsn)
     marks.require_installed(target)
-    print(proving.run(target, event_id, out, keys))
+    print(plain(proving.run(target, event_id, out, keys), LONGEST))
     if keys is None:
         say(UNSIGNED)

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from harness.verifier.text import plain
+
 if TYPE_CHECKING:
     from psycopg import Error
+
+# Characters of a line: file names are long, and hints say what to do.
+LONGEST = 2000
 
 Dsn = Annotated[
     str | None,
@@ -22,8 +27,8 @@ Dsn = Annotated[
 
 
 def say(text: str) -> None:
-    """Write a line to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Write a line to stderr, of visible characters only, whatever is in it."""
+    print(plain(text, LONGEST), file=sys.stderr, flush=True)
 
 
 def fail(

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from harness import demo_ledger, demo_projections
 from harness.database import parameters
-from harness.demo_show import refused, say, table
+from harness.demo_show import escape, refused, say, table
 from harness.marks import ROOT
 from harness.migrate import migrate
 from harness.ownership import connect
@@ -52,7 +52,8 @@ def run(dsn: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     say(console, 1, "Migrations, engine and example domain")
     applied = migrate(dsn, examples=True)
-    console.print(f"   applied: {', '.join(applied) or 'nothing was pending'}")
+    done = ", ".join(applied) or "nothing was pending"
+    console.print(f"   applied: {escape(done)}")
 
     say(console, 2, "6,919 purchases of the shop CDNOW become events")
     tally = import_file(dsn, ORDERS, orders=True, batch_size=500, quiet=True)
@@ -99,7 +100,7 @@ def _bars(console: Console, rows: list[tuple[Any, ...]]) -> None:
 def _goodbye(console: Console, dsn: str) -> None:
     from harness import server
 
-    console.print(f"\nLook around:  psql '{_without_password(dsn)}'")
+    console.print(f"\nLook around:  psql '{escape(_without_password(dsn))}'")
     if server.status() is not None:
         console.print("Stop the server, data stays:  .venv/bin/evident down")
 

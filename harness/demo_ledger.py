@@ -14,12 +14,12 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from rich.console import Console
-from rich.markup import escape
 
 from harness import export, keys, prove, publish, seal
 from harness.database import parameters
-from harness.demo_show import note, say
+from harness.demo_show import escape, note, say
 from harness.ownership import connect
+from harness.showing import said
 from harness.verifier.check import Request, verify_export
 from harness.verifier.note import load_keys
 from harness.verifier.proof import verify_proof
@@ -80,7 +80,7 @@ def show(console: Console, dsn: str, order: Any, first: int) -> None:
         with _forged_copy(console, dsn, payment) as copy:
             _export(console, copy, forged)
     except psycopg.Error as error:
-        console.print(f"   left out: {escape(str(error).strip())}")
+        console.print(f"   left out: {escape(said(error))}")
     else:
         report = verify_export(Request(forged, trusted))
         _judge(console, report, "tampered")

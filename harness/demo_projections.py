@@ -10,7 +10,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 from rich.console import Console
 
-from harness.demo_show import note, refused, say, table
+from harness.demo_show import escape, note, refused, say, table
 from harness.orders import NAMESPACE
 
 ACCOUNT = uuid.uuid5(NAMESPACE, "demo account")
@@ -147,7 +147,7 @@ def _catch_up(console: Console, connection: Connection) -> None:
         seconds = time.monotonic() - began
         if folded:
             console.print(
-                f"   {name}: {folded:,} events in {seconds:.2f} s,"
+                f"   {escape(name)}: {folded:,} events in {seconds:.2f} s,"
                 f" {folded / seconds:,.0f} events/s"
             )
 
@@ -156,7 +156,7 @@ def _rebuild(console: Console, connection: Connection, name: str) -> None:
     began = time.monotonic()
     written = _number(connection, "select evident.rebuild_projection(%s)", name)
     seconds = time.monotonic() - began
-    console.print(f"   {name}: rows written {written}, in {seconds:.2f} s")
+    console.print(f"   {escape(name)}: rows written {written}, in {seconds:.2f} s")
 
 
 def _drift(console: Console, connection: Connection, order: Any) -> None:

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from harness.verifier.text import plain
+
 _NUMERIC = (20, 21, 23, 1700)
+
+
+def escape(text: object) -> str:
+    """Write any text as one visible line that is no markup."""
+    return markup.escape(plain(text))
 
 
 def say(console: Console, number: int, title: str) -> None:
@@ -35,9 +42,9 @@ def table(
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in cursor.description or ():
         justify: Any = "right" if column.type_code in _NUMERIC else "left"
-        shown.add_column(column.name, justify=justify, overflow="fold")
+        shown.add_column(escape(column.name), justify=justify, overflow="fold")
     for row in rows:
-        shown.add_row(*(escape(str(value)) for value in row))
+        shown.add_row(*(escape(value) for value in row))
     console.print(shown)
     return rows
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.database import is_lost
 from harness.marks import require_installed
 from harness.ownership import connect
+from harness.showing import console, said
+from harness.verifier.text import plain, plain_json
 
 # Rows of the table; --json gives all.
 MOST_ROWS = 100
@@ -61,23 +62,23 @@ def run(
                 for line in _drift(connection, name):
                     drifted[name] = drifted.get(name, 0) + 1
                     if as_json:
-                        sys.stdout.write(f"{line}\n")
+                        sys.stdout.write(f"{plain_json(line)}\n")
                     elif table.row_count < MOST_ROWS:
                         table.add_row(*_cells(line))
             except psycopg.Error as error:
                 if is_lost(connection, error):
                     raise
                 failed += 1
-                report(f"error: {name}: {error.sqlstate}: {error.diag.message_primary}")
+                report(f"error: {name}: {said(error)}")
     count = sum(drifted.values())
-    console = Console(stderr=as_json, highlight=False, soft_wrap=True, markup=False)
-    if not console.is_terminal:
-        console.width = WIDE
+    output = console(stderr=as_json)
+    if not output.is_terminal:
+        output.width = WIDE
     if table.row_count:
-        console.print(table)
+        output.print(table)
     if count > table.row_count > 0:
-        console.print(f"and {count - table.row_count:,} more rows, see --json")
-    console.print(_summary(len(chosen) - failed, drifted))
+        output.print(f"and {count - table.row_count:,} more rows, see --json")
+    output.print(_summary(len(chosen) - failed, drifted))
     return 2 if failed else min(count, 1)
 
 
@@ -132,13 +133,16 @@ def _fields(row: dict[str, Any] | None, chosen: set[str], style: str) -> Text:
     if row is None:
         return Text("no row", style=style)
     lines = [
-        f"{name}: {_plain(value)}" for name, value in row.items() if name in chosen
+        f"{plain(name)}: {_plain(value)}"
+        for name, value in row.items()
+        if name in chosen
     ]
     return Text("\n".join(lines), style=style)
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    is_text = isinstance(value, str)
+    return plain(value if is_text else json.dumps(value, ensure_ascii=False))
 
 
 def _summary(checked: int, drifted: dict[str, int]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from harness import showing
 from harness.importer import Tally, import_lines
 from harness.ndjson import Refusal, read_lines
 from harness.orders import read_orders
@@ -30,7 +30,7 @@ def import_file(
     Progress, refused lines and, unless quiet, the summary go to stderr, the summary
     also when Ctrl-C or an error ends the import early. Returns the counts.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    output = showing.console(stderr=True)
     tally = Tally()
     stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     total = file.stat().st_size if file.is_file() else None
@@ -38,8 +38,8 @@ def import_file(
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
+        console=output,
+        disable=not output.is_terminal,
         transient=True,
     )
     try:
@@ -54,24 +54,24 @@ def import_file(
                 read_orders(_text(stream, advance))
                 if orders
                 else read_lines(stream, advance),
-                refuse=lambda refusal: console.print(describe(refusal)),
-                note=console.print,
+                refuse=lambda refusal: output.print(describe(refusal)),
+                note=output.print,
                 batch_size=batch_size,
                 tally=tally,
             )
     finally:
         if not quiet:
-            console.print(summary(tally))
+            output.print(summary(tally))
     return tally
 
 
 @contextlib.contextmanager
 def leaves() -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
     """Show a bar on a terminal; give (begin with total and done, advance)."""
-    console = Console(stderr=True)
+    output = showing.console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
-        *columns, console=console, disable=not console.is_terminal, transient=True
+        *columns, console=output, disable=not output.is_terminal, transient=True
     ) as bar:
         task = bar.add_task("", total=None)
 

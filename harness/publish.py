@@ -21,6 +21,7 @@ from harness.checkpoints import Signed
 from harness.database import Failure, connect_for_calls
 from harness.keys import SigningKey
 from harness.ledger import Connection, Tree
+from harness.showing import said
 from harness.stopping import Stop, stop_on_signals
 from harness.verifier import note
 
@@ -97,7 +98,7 @@ def publish_every(
                 if failure.hint:
                     publisher.report(f"hint: {failure.hint}")
             except psycopg.Error as error:
-                publisher.report(f"error: {str(error).strip()}")
+                publisher.report(f"error: {said(error)}")
     publisher.report("stopped")
 
 

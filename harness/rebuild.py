@@ -10,14 +10,15 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from harness.marks import require_installed
 from harness.ownership import connect
+from harness.showing import console
 from harness.slices import Slice, Slices
 from harness.stopping import Stop, stop_on_signals
+from harness.verifier.text import plain
 
 # A slice's rows are folded in memory and on disk of one session, in one transaction.
 EVENTS_PER_SLICE = 250_000
@@ -72,14 +73,14 @@ def run(
     """
     require_installed(dsn)
     plan = _plan(dsn, names, parallel, slices)
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    output = console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("slices"),
-        console=console,
-        disable=not console.is_terminal,
+        console=output,
+        disable=not output.is_terminal,
         transient=True,
     )
     done: list[_Done] = []
@@ -88,10 +89,10 @@ def run(
         with (
             stop_on_signals(),
             bar,
-            Slices(dsn, parallel or 1, console.print) as workers,
+            Slices(dsn, parallel or 1, output.print) as workers,
         ):
             for name, count in plan.items():
-                task = bar.add_task(name, total=count)
+                task = bar.add_task(plain(name), total=count)
                 started = time.monotonic()
                 rows = workers.rebuild(
                     [Slice(name, number, count) for number in range(count)],
@@ -180,4 +181,4 @@ def _show(done: Sequence[_Done]) -> None:
             lock,
         )
     if done:
-        Console(highlight=False, soft_wrap=True, markup=False).print(table)
+        console().print(table)

@@ -25,6 +25,7 @@ from harness.database import Failure
 from harness.ownership import connect
 from harness.relay_file import RelayFile
 from harness.relay_loss import require_events
+from harness.verifier.text import plain_json
 
 # Seconds between two looks when nobody sends a NOTIFY.
 POLL = 1.0
@@ -143,7 +144,7 @@ def _forward(
             forwarded += file.append(partition, lines)
         else:
             forwarded += len(lines)
-            sys.stdout.write("".join(f"{line}\n" for _, line in lines))
+            sys.stdout.write("".join(f"{plain_json(line)}\n" for _, line in lines))
             sys.stdout.flush()
         try:
             connection.execute(

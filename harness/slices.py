@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from harness.database import connect_for_calls, is_lost
+from harness.verifier.text import plain
 
 # Times that a slice is tried when others were in its way, and seconds in between.
 ATTEMPTS = 5
@@ -117,7 +118,7 @@ class Slices:
             message = error.diag.message_primary or str(error).strip()
             hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
             place = f"{part.name}, slice {part.number} of {part.count}"
-            self._report(f"error: {place}: {error.sqlstate}: {message}{hint}")
+            self._report(plain(f"error: {place}: {error.sqlstate}: {message}{hint}"))
         failed.set()
 
     def _cancel(self) -> None:
@@ -125,7 +126,7 @@ class Slices:
             try:
                 each.cancel_safe(timeout=5)
             except psycopg.Error as error:
-                self._report(f"could not cancel: {error}")
+                self._report(plain(f"could not cancel: {error}"))
 
 
 def _rebuild_once(connection: psycopg.Connection[Any], part: Slice) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
-from rich.console import Console
 from rich.table import Table
 
+from harness import showing
 from harness.marks import installed_version
 from harness.migrate import status
 from harness.ownership import connect
@@ -18,7 +18,7 @@ def show(dsn: str) -> None:
 
     Reads only. What the connected role may not see is shown as such.
     """
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = showing.console()
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     with connect(dsn, installed=False, autocommit=True) as connection:
         facts.add_row("server", f"PostgreSQL {_server(connection)}")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from harness.verifier.text import plain
+
 # Seconds between two lines about progress.
 EVERY = 10.0
 # So many events behind that a worker says when it has caught up.
@@ -40,6 +42,10 @@ class WorkerLog:
     _sealed_batch: int = 0
     _since: float = field(default_factory=time.monotonic)
 
+    def _say(self, text: str) -> None:
+        """Report one line, whatever an error or a name has in it."""
+        self.report(plain(text))
+
     def folded(self, count: int) -> None:
         self._total += count
         self._batch += count
@@ -52,22 +58,22 @@ class WorkerLog:
         """Say what has changed since the last look, and how the folding goes."""
         before, self._rows = self._rows, {row.name: row for row in rows}
         if before is None:
-            self.report(f"{_count(len(rows), 'projection')}, {_behind(rows)}")
+            self._say(f"{_count(len(rows), 'projection')}, {_behind(rows)}")
         for row in rows:
             known = (before or {}).get(row.name)
             if before is not None and known is None:
-                self.report(f"{row.name}: new, {_behind([row])}")
+                self._say(f"{row.name}: new, {_behind([row])}")
             if row.is_stale and not (known and known.is_stale):
-                self.report(
+                self._say(
                     f"{row.name}: its fold has changed: evident rebuild {row.name}"
                 )
             if row.failures != (known.failures if known else 0):
-                self.report(
+                self._say(
                     f"{row.name}: {_count(row.failures, 'key')} parked"
                     + (f"; {row.last_error}" if row.failures else "")
                 )
         for name in sorted((before or {}).keys() - self._rows.keys()):
-            self.report(f"{name}: gone")
+            self._say(f"{name}: gone")
         behind = sum(row.events_behind for row in rows)
         has_caught_up = self._is_far_behind and not behind
         if has_caught_up or time.monotonic() - self._since >= EVERY:
@@ -80,18 +86,18 @@ class WorkerLog:
         if self._batch:
             rows = list((self._rows or {}).values())
             parked = sum(row.failures for row in rows)
-            self.report(
+            self._say(
                 f"{_count(self._batch, 'event')} folded in {seconds:.1f} s"
                 f" ({self._batch / seconds:,.0f}/s), {_behind(rows)},"
                 f" {_count(parked, 'key')} parked"
             )
         if self._sealed_batch:
-            self.report(f"{_count(self._sealed_batch, 'event')} sealed")
+            self._say(f"{_count(self._sealed_batch, 'event')} sealed")
         self._batch = self._sealed_batch = 0
         self._since = time.monotonic()
 
     def fold_failed(self, name: str, error: psycopg.Error, seconds: float) -> None:
-        self.report(f"{_text(error, name)}; again in {seconds:.0f} s")
+        self._say(f"{_text(error, name)}; again in {seconds:.0f} s")
 
     def seal_failed(self, error: psycopg.Error, seconds: float) -> None:
         advice = ""
@@ -100,30 +106,30 @@ class WorkerLog:
                 "; nothing is sealed until that is cleared up: see"
                 " evident.verify_ledger() and evident verify"
             )
-        self.report(f"{_text(error, 'seal')}{advice}; again in {seconds:.0f} s")
+        self._say(f"{_text(error, 'seal')}{advice}; again in {seconds:.0f} s")
 
     def never_seals(self, error: psycopg.Error) -> None:
         hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
         self.report(f"{_text(error, 'seal')}{hint}; nothing is sealed")
 
     def trouble(self, error: psycopg.Error, seconds: float) -> None:
-        self.report(f"{_text(error)}; again in {seconds:.0f} s")
+        self._say(f"{_text(error)}; again in {seconds:.0f} s")
 
     def disconnected(self, error: psycopg.Error) -> None:
         """Say so once, and again when the reason is another one."""
         text = _text(error)
         if text != self._lost:
-            self.report(f"no connection: {text}")
+            self._say(f"no connection: {text}")
         self._lost = text
 
     def connected(self) -> None:
         if self._lost is not None:
-            self.report("connected again")
+            self._say("connected again")
         self._lost = None
 
     def ended(self, word: str) -> None:
         """Say how much was folded and sealed in all, as the last line."""
-        self.report(
+        self._say(
             f"{word}: {_count(self._total, 'event')} folded, {self._sealed:,} sealed"
         )
 

@@ -15,7 +15,7 @@ from .check import Request, verify_export
 from .note import NoteError, load_keys
 from .proof import verify_proof
 from .report import Report
-from .report_text import render
+from .report_text import LONGEST, render
 from .text import plain
 
 EPILOG = """\
@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "verify") -> int:
     except KeyboardInterrupt:
         print("interrupted: cannot tell", file=sys.stderr)
     except Exception:
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            print(plain(line), file=sys.stderr)
         print("cannot tell: the verifier itself failed", file=sys.stderr)
     return 2
 
@@ -55,8 +56,8 @@ def _run(arguments: Sequence[str] | None, prog: str) -> int:
         try:
             given.html.write_text(render_html(report), encoding="utf-8")
         except OSError as error:
-            text = f"error: {plain(given.html)}: {error.strerror}"
-            print(text, file=sys.stderr)
+            text = f"error: {given.html}: {error.strerror}"
+            print(plain(text), file=sys.stderr)
             return report.exit_code or 2
     return report.exit_code
 
@@ -66,7 +67,7 @@ def _say(text: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
-        print(text, flush=True)
+        print("\n".join(plain(x, LONGEST) for x in text.split("\n")), flush=True)
     except BrokenPipeError:
         # Nothing may be left to flush at the end: that would be an error of its own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
