@@ -99,6 +99,7 @@ drop trigger tree_head_history_rows on evident.tree_head;
 drop trigger tree_head_history on evident.tree_head;
 drop trigger ledger_tile_history_rows on evident.ledger_tile;
 drop trigger ledger_tile_history on evident.ledger_tile;
+drop view evident.blocker;
 revoke execute on function evident.version() from evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from support.dumps import dump, restore
 from support.mutations import MUTATIONS, ORDINARY
 from support.psql import run_psql
+from support.seeds import scaled
 from support.store import Connection, Store
 
 from harness import fingerprints
@@ -49,8 +51,12 @@ def silent(connection: Connection, mutations: Mapping[str, str]) -> set[str]:
 
 
 @pytest.mark.promise(25)
-def test_every_change_is_told(store: Store, observer: Connection) -> None:
-    assert silent(observer, MUTATIONS) == set()
+def test_every_change_is_told(
+    store: Store, observer: Connection, rng: random.Random
+) -> None:
+    names = sorted(MUTATIONS)
+    chosen = rng.sample(names, scaled(len(names) // 2, len(names)))
+    assert silent(observer, {name: MUTATIONS[name] for name in chosen}) == set()
 
 
 @pytest.mark.promise(25)

@@ -183,7 +183,7 @@ select set_eq(
         ('evident.ledger_tile evident.tree_head evident.log_identity '
         'evident.ledger_state evident.ledger_publication evident.baseline',
         'operator auditor'),
-        ('evident.ledger_status', 'operator auditor monitor')
+        ('evident.ledger_status evident.blocker', 'operator auditor monitor')
         union all
         select format('shop.%1$s shop.events_of_%1$s', m.name), 'reader operator auditor'
         from read_model as m

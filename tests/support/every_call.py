@@ -111,6 +111,7 @@ READS: dict[str, list[tuple[str, list[object]]]] = {
         ("select evident.wait_for_projection('nobody')", []),
     ],
     "guard_status": [("select * from evident.guard_status()", [])],
+    "fingerprint": [("select evident.fingerprint()", [])],
     "version": [("select evident.version()", [])],
 }
 

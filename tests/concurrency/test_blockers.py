@@ -1,0 +1,226 @@
+"""evident.blocker: nobody stands in the way unseen, and nobody at work is listed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from support.store import Connection, PatientConnection, Store
+from support.waiting import Background, wait_for, wait_until_blocked
+
+from harness.postgres import Server
+
+STRANGER = "evident_test_stranger"
+BLOCKERS = """
+select b.pid, b.login, b.stops, b.lock, b.is_held, b.locks, b.waiting
+from evident.blocker as b
+order by b.pid, b.stops, b.lock
+"""
+APPEND = "select evident.append_event(%s, 'OrderCreated', %s)"
+ORDER = '{"customer_id": "c", "ordered_on": "2026-01-01", "amount": 1, "quantity": 1}'
+# What a login without any right can take: statements, what they stop, what lock.
+OBSTACLES = {
+    "announcements, exclusively": (
+        "select pg_advisory_lock((17750::bigint << 48) | n)"
+        " from generate_series(0, 20) as n",
+        ("appends", "advisory lock 17750 ExclusiveLock", True, 21),
+    ),
+    "an announcement that stays": (
+        "select pg_advisory_lock_shared(17750::bigint << 48)",
+        ("feed", "advisory lock 17750 ShareLock", True, 1),
+    ),
+    "a detour that stays": (
+        "select pg_advisory_lock_shared(17757::bigint << 48)",
+        ("feed", "advisory lock 17757 ShareLock", True, 1),
+    ),
+    "an aggregate": (
+        "select pg_advisory_lock((17751::bigint << 48) | 1)",
+        ("appends", "advisory lock 17751 ExclusiveLock", True, 1),
+    ),
+    "a projection": (
+        "begin; select pg_advisory_xact_lock((17752::bigint << 48) | 1)",
+        ("projections", "advisory lock 17752 ExclusiveLock", True, 1),
+    ),
+    "registrations": (
+        "select pg_advisory_lock(17753::bigint << 48)",
+        ("projections", "advisory lock 17753 ExclusiveLock", True, 1),
+    ),
+    "a key of a read model": (
+        "select pg_advisory_lock_shared((17754::bigint << 48) | 7)",
+        ("projections", "advisory lock 17754 ShareLock", True, 1),
+    ),
+    "the sealer's key": (
+        "select pg_advisory_lock(17755::bigint << 48)",
+        ("seal", "advisory lock 17755 ExclusiveLock", True, 1),
+    ),
+    "a key that is not in use yet": (
+        "select pg_advisory_lock(17759::bigint << 48)",
+        ("projections", "advisory lock 17759 ExclusiveLock", True, 1),
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def stranger(server: Server, template: str) -> Iterator[str]:
+    """Make a login without rights; the session's server ends with it."""
+    with psycopg.connect(server.uri, autocommit=True) as connection:
+        connection.execute(f"create role {STRANGER} login".encode())
+    yield STRANGER
+
+
+def connect(store: Store, user: str, **kwargs: Any) -> Connection:
+    connection = PatientConnection.connect(
+        store.db.dsn, autocommit=True, user=user, **kwargs
+    )
+    store.db.connections.append(connection)
+    return connection
+
+
+def blockers(connection: Connection) -> list[tuple[Any, ...]]:
+    return connection.execute(BLOCKERS.encode()).fetchall()
+
+
+def unseen(store: Store, observer: Connection, stranger: str) -> set[str]:
+    """Take each obstacle as a stranger; name those that the view does not show."""
+    missed = set()
+    for name, (statements, (stops, lock, is_held, locks)) in OBSTACLES.items():
+        holder = connect(store, stranger)
+        for statement in statements.split("; "):
+            holder.execute(statement.encode())
+        pid = holder.info.backend_pid
+        if (pid, stranger, stops, lock, is_held, locks, 0) not in blockers(observer):
+            missed.add(name)
+        holder.close()
+        wait_for(
+            observer, "not exists (select from pg_locks as l where l.pid = %s)", pid
+        )
+    return missed
+
+
+@pytest.mark.promise(26)
+def test_a_login_without_rights_cannot_hold_a_key_unseen(
+    store: Store, stranger: str
+) -> None:
+    monitor = store.db.connect(autocommit=True)
+    monitor.execute("set role evident_monitor")
+    assert unseen(store, monitor, stranger) == set()
+    assert blockers(monitor) == []
+
+
+@pytest.mark.twin_of(26)
+def test_a_view_of_who_is_waited_for_misses_those_nobody_waits_for(
+    store: Store, observer: Connection, stranger: str, twin: Callable[[str], None]
+) -> None:
+    twin("waited_for_only")
+    assert "an announcement that stays" in unseen(store, observer, stranger)
+
+
+@pytest.mark.promise(26)
+def test_what_waits_is_told(store: Store, observer: Connection, stranger: str) -> None:
+    row = observer.execute(
+        "select p.number from evident.projection as p where p.name = 'shop.daily_sales'"
+    ).fetchone()
+    assert row is not None
+    holder = connect(store, stranger)
+    holder.execute("select pg_advisory_lock((17752::bigint << 48) | %s)", row)
+    runner = store.connect()
+    task = Background(
+        lambda: runner.execute("select evident.pause_projection('shop.daily_sales')")
+    )
+    wait_until_blocked(observer, runner)
+    rows = observer.execute(
+        "select b.login, b.waiting_pids, b.started_at is not null from evident.blocker as b"
+    ).fetchall()
+    assert rows == [(stranger, [runner.info.backend_pid], True)]
+    holder.close()
+    task.result()
+    assert blockers(observer) == []
+
+
+@pytest.mark.promise(26)
+def test_a_prepared_transaction_is_told(
+    store: Store, observer: Connection, stranger: str
+) -> None:
+    holder = connect(store, stranger)
+    with holder.transaction():
+        holder.execute("create temporary table t (a integer); drop table t")
+    holder.execute("begin")
+    holder.execute("select pg_advisory_xact_lock_shared(17750::bigint << 48)")
+    holder.execute("prepare transaction 'evident_test_left'")
+    rows = observer.execute(
+        "select b.pid, b.login, b.application, b.stops from evident.blocker as b"
+    ).fetchall()
+    assert rows == [(None, stranger, "evident_test_left", "feed")]
+    holder.execute("rollback prepared 'evident_test_left'")
+
+
+@pytest.mark.promise(26)
+@pytest.mark.parametrize(
+    ("statement", "stops", "lock"),
+    [
+        (
+            "lock table evident.event_store in access exclusive mode",
+            "appends",
+            "evident.event_store AccessExclusiveLock",
+        ),
+        (
+            "lock table shop.orders_summary in exclusive mode",
+            "projections",
+            "shop.orders_summary ExclusiveLock",
+        ),
+        (
+            "select from shop.orders_summary as s for update",
+            "appends",
+            "row or transaction",
+        ),
+    ],
+)
+def test_a_lock_on_a_table_or_a_row_is_told(
+    store: Store, observer: Connection, statement: str, stops: str, lock: str
+) -> None:
+    aggregate = uuid.uuid4()
+    writer = store.connect()
+    writer.execute(APPEND, [aggregate, ORDER])
+    holder = store.db.connect()
+    holder.execute(statement.encode())
+    task = Background(lambda: writer.execute(APPEND, [aggregate, ORDER]))
+    wait_until_blocked(observer, writer)
+    found = [(row[0], row[2], row[3], row[6]) for row in blockers(observer)]
+    assert found == [(holder.info.backend_pid, stops, lock, 1)]
+    holder.rollback()
+    task.result()
+
+
+@pytest.mark.promise(26)
+def test_the_row_that_sealers_take_is_told(store: Store, observer: Connection) -> None:
+    holder = store.db.connect()
+    holder.execute("select from evident.log_identity as i for update")
+    found = [(row[0], row[2], row[3]) for row in blockers(observer)]
+    assert found == [(holder.info.backend_pid, "seal", "evident.log_identity row")]
+    holder.rollback()
+
+
+def test_who_is_at_work_is_not_listed(store: Store, observer: Connection) -> None:
+    aggregate = uuid.uuid4()
+    first, second = store.connect(), store.connect()
+    first.execute("begin")
+    first.execute(APPEND, [aggregate, ORDER])
+    task = Background(lambda: second.execute(APPEND, [aggregate, ORDER]))
+    wait_until_blocked(observer, second)
+    assert blockers(observer) == []
+    first.execute("commit")
+    task.result()
+    for statement in (
+        "select evident.run_projection('shop.daily_sales')",
+        "select evident.seal()",
+        "select evident.pause_projection('shop.orders_summary')",
+        "select evident.rebuild_projection('shop.daily_sales')",
+        "select evident.create_consumer('blockers')",
+        "select evident.claim_events('blockers', 'w', 1)",
+    ):
+        with first.transaction():
+            first.execute(statement.encode())
+            assert blockers(observer) == [], statement
