@@ -108,7 +108,13 @@ begin
         into v_members
         from pg_auth_members as m
         join pg_roles as g on g.oid = m.member
-        where m.roleid = v_role.oid and g.rolname like 'evident\_%';
+        where
+            m.roleid = v_role.oid
+            and g.rolname in (
+                'evident_owner', 'evident_projector', 'evident_writer',
+                'evident_reader', 'evident_consumer', 'evident_operator',
+                'evident_monitor', 'evident_auditor'
+            );
         if v_members is not null then
             raise exception using
                 errcode = 'invalid_role_specification',

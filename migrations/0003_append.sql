@@ -582,7 +582,8 @@ begin atomic
         when 'null' then true
         when 'number'
             then
-                p_value::numeric between -1 and 2147483647
+                p_value::numeric >= -1
+                and p_value::numeric <= 2147483647
                 and scale(p_value::numeric) = 0
         else false
     end;

@@ -66,6 +66,9 @@ drop trigger tree_head_history_rows on evident.tree_head;
 drop trigger tree_head_history on evident.tree_head;
 drop trigger ledger_tile_history_rows on evident.ledger_tile;
 drop trigger ledger_tile_history on evident.ledger_tile;
+drop view evident.projection_status;
+drop view evident.consumer_status;
+drop view evident.feed_status;
 drop view evident.blocker;
 revoke execute on function evident.version() from evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
@@ -132,6 +135,179 @@ for each row execute function evident._refuse_change();
 
 alter table evident.baseline enable always trigger baseline_history_rows;
 -- [end sql/functions/_refuse_change.sql]
+
+-- [begin sql/functions/feed_status.sql]
+-- evident.feed_status: how far the feed is, and who holds it back.
+--
+-- One row. The holder is the session, or the prepared transaction, whose
+-- announcement is the smallest; it is looked up after the position and may be gone
+-- by then. holder_started_at of other users' sessions needs pg_read_all_stats.
+--
+-- On a standby the position is the newest stamp, nobody on this server holds it back,
+-- and the head is the newest event: the log has the sequence up to 32 ids ahead.
+
+create or replace view evident.feed_status as
+select
+    p.head,
+    p.safe_position,
+    greatest(p.head - p.safe_position, 0) as lag,
+    h.pid as holder_pid,
+    coalesce(h.gid, h.application_name) as holder_name,
+    h.started_at as holder_started_at
+from (
+    select
+        s.safe_position,
+        coalesce(
+            case
+                when pg_is_in_recovery()
+                    then (select max(e.id) from evident.event_store as e)
+                else pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+            end,
+            0
+        ) as head
+    from evident.safe_position() as s (safe_position)
+) as p
+left join lateral (
+    select
+        l.pid,
+        x.gid,
+        a.application_name,
+        coalesce(x.prepared, a.xact_start) as started_at
+    from evident.announcement as l
+    left join pg_stat_activity as a on l.pid = a.pid
+    left join lateral (
+        select
+            r.gid,
+            r.prepared
+        from pg_locks as t
+        inner join pg_prepared_xacts as r on t.transactionid = r.transaction
+        where
+            t.locktype = 'transactionid'
+            and t.pid is null
+            and t.virtualtransaction = l.virtualtransaction
+        order by r.prepared
+        limit 1
+    ) as x on l.pid is null
+    where l.position <= p.safe_position
+    order by
+        l.position,
+        started_at
+    limit 1
+) as h on p.head > p.safe_position and not pg_is_in_recovery();
+
+comment on view evident.feed_status is
+'One row: head (last id drawn), safe_position (complete up to here), lag (ids
+between them), and who holds the feed back: holder_pid, holder_name
+(application or prepared transaction), holder_started_at. On a standby: the newest
+event, the newest stamp, and no holder. Readable at READ COMMITTED.';
+
+revoke all on table evident.feed_status from public;
+grant select on table evident.feed_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/feed_status.sql]
+
+-- [begin sql/functions/consumer_status.sql]
+-- evident.consumer_status: how far each consumer is, and who is at work.
+--
+-- One row for each partition. The lag counts ids up to the safe position, also those
+-- of other partitions and types: it is the most that can be missing. The clock is
+-- read here itself, since a view runs functions with its reader's rights.
+
+create or replace view evident.consumer_status as
+select
+    p.consumer,
+    p.partition,
+    p.position,
+    greatest(s.safe_position - p.position, 0) as lag,
+    p.worker,
+    p.epoch,
+    p.lease_expires_at,
+    coalesce(p.lease_expires_at > clock_timestamp(), false) as is_leased
+from evident.consumer_partition as p
+cross join evident.safe_position() as s (safe_position);
+
+comment on view evident.consumer_status is
+'One row for each partition of each consumer: position (confirmed up to here), lag
+(ids from there to the safe position, at most that many events), and the newest claim
+that is not confirmed: worker, epoch, lease_expires_at, is_leased. Readable at READ
+COMMITTED.';
+
+revoke all on table evident.consumer_status from public;
+grant select on table evident.consumer_status to
+evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
+-- [end sql/functions/consumer_status.sql]
+
+-- [begin sql/functions/projection_status.sql]
+-- evident.projection_status: how each projection does.
+--
+-- How far behind is counted in ids, which have gaps: it is the most that can be
+-- missing. Types are not looked at: the checkpoint passes other events by. The clock
+-- is read here itself, since a view runs functions with its reader's rights.
+
+create or replace view evident.projection_status as
+select
+    p.name,
+    p.mode,
+    p.state,
+    (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
+    l.position,
+    greatest(s.safe_position - l.position, 0) as events_behind,
+    greatest(s.head - l.position, 0) as events_behind_head,
+    coalesce(
+        round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
+    ) as seconds_behind,
+    coalesce(f.failures, 0) as failures,
+    f.last_error,
+    r.slices as rebuild_slices,
+    r.slices_done as rebuild_slices_done,
+    r.rebuilt_at
+from evident.projection as p
+cross join evident.feed_status as s
+inner join lateral (
+    values (
+        case
+            when p.mode = 'sync' and p.state = 'running' then s.head
+            else p.position
+        end
+    )
+) as l (position) on true
+left join lateral (
+    select e.occurred_at
+    from evident.event_store as e
+    where e.id > l.position and e.id <= s.safe_position
+    order by e.id
+    limit 1
+) as o on true
+left join lateral (
+    select
+        count(*) as failures,
+        (array_agg(f.code || ' ' || f.message order by f.failed_at desc))[1]
+            as last_error
+    from evident.projection_failure as f
+    where f.projection = p.name
+) as f on true
+left join lateral (
+    select
+        b.slices,
+        count(*) as slices_done,
+        max(b.rebuilt_at) as rebuilt_at
+    from evident.projection_rebuild as b
+    where b.projection = p.name
+    group by b.slices
+) as r on true;
+
+comment on view evident.projection_status is
+'One row for each projection: mode; state (running, catching_up, paused); is_stale (its
+fold, event types or columns changed since its rows were folded); position (the
+checkpoint; the head where appends keep it); events_behind the safe position and the
+head, at most, counted in ids; seconds_behind, the age of the oldest event that
+waits; failures (parked keys) and the last_error; how many of the slices of the
+newest rebuild are done, and when. Readable at READ COMMITTED.';
+
+revoke all on table evident.projection_status from public;
+grant select on table evident.projection_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/projection_status.sql]
 
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.

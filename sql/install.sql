@@ -142,7 +142,13 @@ begin
         into v_members
         from pg_auth_members as m
         join pg_roles as g on g.oid = m.member
-        where m.roleid = v_role.oid and g.rolname like 'evident\_%';
+        where
+            m.roleid = v_role.oid
+            and g.rolname in (
+                'evident_owner', 'evident_projector', 'evident_writer',
+                'evident_reader', 'evident_consumer', 'evident_operator',
+                'evident_monitor', 'evident_auditor'
+            );
         if v_members is not null then
             raise exception using
                 errcode = 'invalid_role_specification',
@@ -1172,7 +1178,8 @@ begin atomic
         when 'null' then true
         when 'number'
             then
-                p_value::numeric between -1 and 2147483647
+                p_value::numeric >= -1
+                and p_value::numeric <= 2147483647
                 and scale(p_value::numeric) = 0
         else false
     end;
@@ -2756,34 +2763,35 @@ evident_reader, evident_operator, evident_auditor;
 -- database whose key carries 17750 and a position (_announce_append), or 17757 and a
 -- position beside random bits (_announce_again). Read by safe_position with its
 -- caller's rights, and by feed_status.
+--
+-- Of two sources, since PostgreSQL 15 writes the definition of a view over one source
+-- in another way than later versions, and guard_status compares definitions.
 
 create or replace view evident.announcement as
 select
-    k.pid,
-    k.virtualtransaction,
+    l.pid,
+    l.virtualtransaction,
     case k.space
         when 17750 then k.key
         else ((k.key >> 25) & 262143) << (k.key >> 43)::integer
     end as position
-from (
+from pg_locks as l
+cross join lateral (
     select
-        l.pid,
-        l.virtualtransaction,
         l.classid::bigint >> 16 as space,
         ((l.classid::bigint & 65535) << 32) | l.objid::bigint as key
-    from pg_locks as l
-    where
-        l.locktype = 'advisory'
-        and l.database = (
-            select d.oid
-            from pg_database as d
-            where d.datname = current_database()
-        )
-        and l.classid::bigint >> 16 in (17750, 17757)
-        and l.objsubid = 1
-        and l.mode = 'ShareLock'
-        and l.granted
-) as k;
+) as k
+where
+    l.locktype = 'advisory'
+    and l.database = (
+        select d.oid
+        from pg_database as d
+        where d.datname = current_database()
+    )
+    and k.space in (17750, 17757)
+    and l.objsubid = 1
+    and l.mode = 'ShareLock'
+    and l.granted;
 
 comment on view evident.announcement is
 'One row for each announcement of a running append: pid (null: a prepared
@@ -9741,6 +9749,9 @@ to evident_operator, evident_auditor;
 -- has the row that sealers take, and who else keeps a session waiting that is at work
 -- on the store: a row of a read model that an application has locked.
 --
+-- A query that is written so that a restored dump gives it back letter for letter
+-- (constants have names, no "between" beside "and"), since guard_status compares.
+--
 -- A session that does its work on the store is not listed, however long it takes;
 -- feed_status names who holds the feed back. started_at is when its transaction
 -- began, and for other users' sessions needs pg_read_all_stats. Read at a moment: the
@@ -9785,8 +9796,8 @@ listed as materialized (
     select
         c.oid,
         p.name,
-        false,
-        'projections'
+        false as is_store,
+        'projections' as stops
     from evident.projection as p
     inner join pg_class as c
         inner join pg_namespace as n on c.relnamespace = n.oid
@@ -9842,7 +9853,8 @@ found as (
             t.pid is not distinct from s.pid
             and t.virtualtransaction = s.virtualtransaction
     where
-        t.space between 17750 and 17759
+        t.space >= 17750
+        and t.space <= 17759
         and not coalesce(
             case
                 when t.space in (17750, 17757)
@@ -9858,7 +9870,7 @@ found as (
         t.pid,
         t.virtualtransaction,
         r.stops,
-        format('%s %s', r.name, t.mode),
+        format('%s %s', r.name, t.mode) as lock,
         t.granted
     from taken as t
     inner join listed as r on t.locktype = 'relation' and t.relation = r.oid
@@ -9878,14 +9890,13 @@ found as (
     select
         t.pid,
         t.virtualtransaction,
-        'seal',
-        'evident.log_identity row',
-        true
+        'seal' as stops,
+        'evident.log_identity row' as lock,
+        true as granted
     from (
         select i.xmax
         from evident.log_identity as i
-        order by i.incarnation desc
-        limit 1
+        where i.incarnation = 1
     ) as i
     inner join taken as t
         on t.locktype = 'transactionid' and t.granted and t.transactionid = i.xmax
@@ -9906,9 +9917,9 @@ found as (
     select distinct
         t.pid,
         t.virtualtransaction,
-        case when o.writes or o.appends then 'appends' else 'projections' end,
-        'row or transaction',
-        true
+        case when o.writes or o.appends then 'appends' else 'projections' end as stops,
+        'row or transaction' as lock,
+        true as granted
     from waiting as w
     inner join session as o on w.pid = o.pid
     -- A prepared transaction has no process.
@@ -10016,6 +10027,194 @@ revoke all on table evident.blocker from public;
 grant select on table evident.blocker to
 evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/blocker.sql]
+-- [begin sql/functions/feed_status.sql]
+-- evident.feed_status: how far the feed is, and who holds it back.
+--
+-- One row. The holder is the session, or the prepared transaction, whose
+-- announcement is the smallest; it is looked up after the position and may be gone
+-- by then. holder_started_at of other users' sessions needs pg_read_all_stats.
+--
+-- On a standby the position is the newest stamp, nobody on this server holds it back,
+-- and the head is the newest event: the log has the sequence up to 32 ids ahead.
+
+create or replace view evident.feed_status as
+select
+    p.head,
+    p.safe_position,
+    greatest(p.head - p.safe_position, 0) as lag,
+    h.pid as holder_pid,
+    coalesce(h.gid, h.application_name) as holder_name,
+    h.started_at as holder_started_at,
+    (
+        select count(*)
+        from evident.blocker as b
+        where b.stops in ('appends', 'feed')
+    ) as blockers
+from (
+    select
+        s.safe_position,
+        coalesce(
+            case
+                when pg_is_in_recovery()
+                    then (select max(e.id) from evident.event_store as e)
+                else pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+            end,
+            0
+        ) as head
+    from evident.safe_position() as s (safe_position)
+) as p
+left join lateral (
+    select
+        l.pid,
+        x.gid,
+        a.application_name,
+        coalesce(x.prepared, a.xact_start) as started_at
+    from evident.announcement as l
+    left join pg_stat_activity as a on l.pid = a.pid
+    left join lateral (
+        select
+            r.gid,
+            r.prepared
+        from pg_locks as t
+        inner join pg_prepared_xacts as r on t.transactionid = r.transaction
+        where
+            t.locktype = 'transactionid'
+            and t.pid is null
+            and t.virtualtransaction = l.virtualtransaction
+        order by r.prepared
+        limit 1
+    ) as x on l.pid is null
+    where l.position <= p.safe_position
+    order by
+        l.position,
+        started_at
+    limit 1
+) as h on p.head > p.safe_position and not pg_is_in_recovery();
+
+comment on view evident.feed_status is
+'One row: head (last id drawn), safe_position (complete up to here), lag (ids
+between them), and who holds the feed back: holder_pid, holder_name
+(application or prepared transaction), holder_started_at; and how many blockers there
+are of appends and feed, see evident.blocker. On a standby: the newest
+event, the newest stamp, and no holder. Readable at READ COMMITTED.';
+
+revoke all on table evident.feed_status from public;
+grant select on table evident.feed_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/feed_status.sql]
+-- [begin sql/functions/consumer_status.sql]
+-- evident.consumer_status: how far each consumer is, and who is at work.
+--
+-- One row for each partition. The lag counts ids up to the safe position, also those
+-- of other partitions and types: it is the most that can be missing. The clock is
+-- read here itself, since a view runs functions with its reader's rights.
+
+create or replace view evident.consumer_status as
+select
+    p.consumer,
+    p.partition,
+    p.position,
+    greatest(s.safe_position - p.position, 0) as lag,
+    p.worker,
+    p.epoch,
+    p.lease_expires_at,
+    coalesce(p.lease_expires_at > clock_timestamp(), false) as is_leased,
+    (
+        select count(*)
+        from evident.blocker as b
+        where b.stops in ('consumers', 'feed')
+    ) as blockers
+from evident.consumer_partition as p
+cross join evident.safe_position() as s (safe_position);
+
+comment on view evident.consumer_status is
+'One row for each partition of each consumer: position (confirmed up to here), lag
+(ids from there to the safe position, at most that many events), and the newest claim
+that is not confirmed: worker, epoch, lease_expires_at, is_leased; and how many blockers
+there are of consumers and feed, see evident.blocker. Readable at READ
+COMMITTED.';
+
+revoke all on table evident.consumer_status from public;
+grant select on table evident.consumer_status to
+evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
+-- [end sql/functions/consumer_status.sql]
+-- [begin sql/functions/projection_status.sql]
+-- evident.projection_status: how each projection does.
+--
+-- How far behind is counted in ids, which have gaps: it is the most that can be
+-- missing. Types are not looked at: the checkpoint passes other events by. The clock
+-- is read here itself, since a view runs functions with its reader's rights.
+
+create or replace view evident.projection_status as
+select
+    p.name,
+    p.mode,
+    p.state,
+    (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
+    l.position,
+    greatest(s.safe_position - l.position, 0) as events_behind,
+    greatest(s.head - l.position, 0) as events_behind_head,
+    coalesce(
+        round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
+    ) as seconds_behind,
+    coalesce(f.failures, 0) as failures,
+    f.last_error,
+    r.slices as rebuild_slices,
+    r.slices_done as rebuild_slices_done,
+    r.rebuilt_at,
+    (
+        select count(*)
+        from evident.blocker as b
+        where b.stops in ('projections', 'appends', 'feed')
+    ) as blockers
+from evident.projection as p
+cross join evident.feed_status as s
+inner join lateral (
+    values (
+        case
+            when p.mode = 'sync' and p.state = 'running' then s.head
+            else p.position
+        end
+    )
+) as l (position) on true
+left join lateral (
+    select e.occurred_at
+    from evident.event_store as e
+    where e.id > l.position and e.id <= s.safe_position
+    order by e.id
+    limit 1
+) as o on true
+left join lateral (
+    select
+        count(*) as failures,
+        (array_agg(f.code || ' ' || f.message order by f.failed_at desc))[1]
+            as last_error
+    from evident.projection_failure as f
+    where f.projection = p.name
+) as f on true
+left join lateral (
+    select
+        b.slices,
+        count(*) as slices_done,
+        max(b.rebuilt_at) as rebuilt_at
+    from evident.projection_rebuild as b
+    where b.projection = p.name
+    group by b.slices
+) as r on true;
+
+comment on view evident.projection_status is
+'One row for each projection: mode; state (running, catching_up, paused); is_stale (its
+fold, event types or columns changed since its rows were folded); position (the
+checkpoint; the head where appends keep it); events_behind the safe position and the
+head, at most, counted in ids; seconds_behind, the age of the oldest event that
+waits; failures (parked keys) and the last_error; how many of the slices of the
+newest rebuild are done, and when; and how many blockers there are, see
+evident.blocker. Readable at READ COMMITTED.';
+
+revoke all on table evident.projection_status from public;
+grant select on table evident.projection_status to
+evident_reader, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/projection_status.sql]
 -- [begin sql/functions/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
 --
@@ -12229,7 +12428,12 @@ select
     p.published_at,
     s.attestation_sqlstate,
     s.attestation_error,
-    s.attestation_failed_at
+    s.attestation_failed_at,
+    (
+        select count(*)
+        from evident.blocker as b
+        where b.stops = 'seal'
+    ) as blockers
 from identity as i
 cross join head as h
 left join publication as p on true
@@ -12240,7 +12444,8 @@ comment on view evident.ledger_status is
 sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
 seconds ago; how many events are not sealed yet; leaves of the newest published
 checkpoint, and when it was published; while the store''s own events (GuardChanged,
-IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when.';
+IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when;
+and how many blockers there are of seal, see evident.blocker.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

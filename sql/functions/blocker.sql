@@ -9,6 +9,9 @@
 -- has the row that sealers take, and who else keeps a session waiting that is at work
 -- on the store: a row of a read model that an application has locked.
 --
+-- A query that is written so that a restored dump gives it back letter for letter
+-- (constants have names, no "between" beside "and"), since guard_status compares.
+--
 -- A session that does its work on the store is not listed, however long it takes;
 -- feed_status names who holds the feed back. started_at is when its transaction
 -- began, and for other users' sessions needs pg_read_all_stats. Read at a moment: the
@@ -53,8 +56,8 @@ listed as materialized (
     select
         c.oid,
         p.name,
-        false,
-        'projections'
+        false as is_store,
+        'projections' as stops
     from evident.projection as p
     inner join pg_class as c
         inner join pg_namespace as n on c.relnamespace = n.oid
@@ -110,7 +113,8 @@ found as (
             t.pid is not distinct from s.pid
             and t.virtualtransaction = s.virtualtransaction
     where
-        t.space between 17750 and 17759
+        t.space >= 17750
+        and t.space <= 17759
         and not coalesce(
             case
                 when t.space in (17750, 17757)
@@ -126,7 +130,7 @@ found as (
         t.pid,
         t.virtualtransaction,
         r.stops,
-        format('%s %s', r.name, t.mode),
+        format('%s %s', r.name, t.mode) as lock,
         t.granted
     from taken as t
     inner join listed as r on t.locktype = 'relation' and t.relation = r.oid
@@ -146,14 +150,13 @@ found as (
     select
         t.pid,
         t.virtualtransaction,
-        'seal',
-        'evident.log_identity row',
-        true
+        'seal' as stops,
+        'evident.log_identity row' as lock,
+        true as granted
     from (
         select i.xmax
         from evident.log_identity as i
-        order by i.incarnation desc
-        limit 1
+        where i.incarnation = 1
     ) as i
     inner join taken as t
         on t.locktype = 'transactionid' and t.granted and t.transactionid = i.xmax
@@ -174,9 +177,9 @@ found as (
     select distinct
         t.pid,
         t.virtualtransaction,
-        case when o.writes or o.appends then 'appends' else 'projections' end,
-        'row or transaction',
-        true
+        case when o.writes or o.appends then 'appends' else 'projections' end as stops,
+        'row or transaction' as lock,
+        true as granted
     from waiting as w
     inner join session as o on w.pid = o.pid
     -- A prepared transaction has no process.

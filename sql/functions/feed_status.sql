@@ -14,7 +14,12 @@ select
     greatest(p.head - p.safe_position, 0) as lag,
     h.pid as holder_pid,
     coalesce(h.gid, h.application_name) as holder_name,
-    h.started_at as holder_started_at
+    h.started_at as holder_started_at,
+    (
+        select count(*)
+        from evident.blocker as b
+        where b.stops in ('appends', 'feed')
+    ) as blockers
 from (
     select
         s.safe_position,
@@ -59,7 +64,8 @@ left join lateral (
 comment on view evident.feed_status is
 'One row: head (last id drawn), safe_position (complete up to here), lag (ids
 between them), and who holds the feed back: holder_pid, holder_name
-(application or prepared transaction), holder_started_at. On a standby: the newest
+(application or prepared transaction), holder_started_at; and how many blockers there
+are of appends and feed, see evident.blocker. On a standby: the newest
 event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 
 revoke all on table evident.feed_status from public;

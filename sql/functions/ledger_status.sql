@@ -50,7 +50,12 @@ select
     p.published_at,
     s.attestation_sqlstate,
     s.attestation_error,
-    s.attestation_failed_at
+    s.attestation_failed_at,
+    (
+        select count(*)
+        from evident.blocker as b
+        where b.stops = 'seal'
+    ) as blockers
 from identity as i
 cross join head as h
 left join publication as p on true
@@ -61,7 +66,8 @@ comment on view evident.ledger_status is
 sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
 seconds ago; how many events are not sealed yet; leaves of the newest published
 checkpoint, and when it was published; while the store''s own events (GuardChanged,
-IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when.';
+IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when;
+and how many blockers there are of seal, see evident.blocker.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

@@ -20,7 +20,12 @@ select
     f.last_error,
     r.slices as rebuild_slices,
     r.slices_done as rebuild_slices_done,
-    r.rebuilt_at
+    r.rebuilt_at,
+    (
+        select count(*)
+        from evident.blocker as b
+        where b.stops in ('projections', 'appends', 'feed')
+    ) as blockers
 from evident.projection as p
 cross join evident.feed_status as s
 inner join lateral (
@@ -62,7 +67,8 @@ fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the head where appends keep it); events_behind the safe position and the
 head, at most, counted in ids; seconds_behind, the age of the oldest event that
 waits; failures (parked keys) and the last_error; how many of the slices of the
-newest rebuild are done, and when. Readable at READ COMMITTED.';
+newest rebuild are done, and when; and how many blockers there are, see
+evident.blocker. Readable at READ COMMITTED.';
 
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to

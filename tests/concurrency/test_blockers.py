@@ -132,7 +132,8 @@ def test_what_waits_is_told(store: Store, observer: Connection, stranger: str) -
     )
     wait_until_blocked(observer, runner)
     rows = observer.execute(
-        "select b.login, b.waiting_pids, b.started_at is not null from evident.blocker as b"
+        "select b.login, b.waiting_pids, b.started_at is not null"
+        " from evident.blocker as b"
     ).fetchall()
     assert rows == [(stranger, [runner.info.backend_pid], True)]
     holder.close()

@@ -14,7 +14,7 @@ select columns_are(
     'consumer_status',
     array[
         'consumer', 'partition', 'position', 'lag', 'worker', 'epoch',
-        'lease_expires_at', 'is_leased'
+        'lease_expires_at', 'is_leased', 'blockers'
     ],
     'the view has its columns'
 );
@@ -32,7 +32,7 @@ select results_eq(
     format(
         $$ values (
             'test relay', 0, 0::bigint, %s::bigint, null::text, 0::bigint,
-            null::timestamptz, false
+            null::timestamptz, false, 0::bigint
         ) $$,
         :first + 5
     ),

@@ -52,7 +52,8 @@ select columns_are(
     'evident',
     'feed_status',
     array[
-        'head', 'safe_position', 'lag', 'holder_pid', 'holder_name', 'holder_started_at'
+        'head', 'safe_position', 'lag', 'holder_pid', 'holder_name',
+        'holder_started_at', 'blockers'
     ],
     'the view has its columns'
 );

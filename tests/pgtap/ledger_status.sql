@@ -10,7 +10,7 @@ select columns_are(
         'origin', 'log_id', 'name', 'incarnation', 'leaves', 'root_hash',
         'sealed_until', 'sealed_at', 'seconds_since_seal', 'unsealed_events',
         'published_leaves', 'published_at', 'attestation_sqlstate',
-        'attestation_error', 'attestation_failed_at'
+        'attestation_error', 'attestation_failed_at', 'blockers'
     ],
     'the view has its columns'
 );

@@ -9,7 +9,7 @@ select columns_are(
     array[
         'name', 'mode', 'state', 'is_stale', 'position', 'events_behind',
         'events_behind_head', 'seconds_behind', 'failures', 'last_error',
-        'rebuild_slices', 'rebuild_slices_done', 'rebuilt_at'
+        'rebuild_slices', 'rebuild_slices_done', 'rebuilt_at', 'blockers'
     ],
     'the view has its columns'
 );
@@ -46,7 +46,8 @@ select results_eq(
     order by s.name $$,
     $$ select
         c.name, c.mode, 'running', false, s.position, 0::bigint, 0::bigint, 0::numeric,
-        0::bigint, null::text, null::integer, null::bigint, null::timestamptz, true
+        0::bigint, null::text, null::integer, null::bigint, null::timestamptz,
+        0::bigint, true
     from (values ('probe.label', 'async'), ('probe.note', 'sync')) as c (name, mode)
     inner join evident.projection_status as s on c.name = s.name
     order by c.name $$,

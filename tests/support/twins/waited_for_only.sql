@@ -39,8 +39,8 @@ listed as materialized (
     select
         c.oid,
         p.name,
-        false,
-        'projections'
+        false as is_store,
+        'projections' as stops
     from evident.projection as p
     inner join pg_class as c
         inner join pg_namespace as n on c.relnamespace = n.oid
@@ -96,7 +96,8 @@ found as (
             t.pid is not distinct from s.pid
             and t.virtualtransaction = s.virtualtransaction
     where
-        t.space between 17750 and 17759
+        t.space >= 17750
+        and t.space <= 17759
         and not coalesce(
             case
                 when t.space in (17750, 17757)
@@ -112,7 +113,7 @@ found as (
         t.pid,
         t.virtualtransaction,
         r.stops,
-        format('%s %s', r.name, t.mode),
+        format('%s %s', r.name, t.mode) as lock,
         t.granted
     from taken as t
     inner join listed as r on t.locktype = 'relation' and t.relation = r.oid
@@ -132,14 +133,13 @@ found as (
     select
         t.pid,
         t.virtualtransaction,
-        'seal',
-        'evident.log_identity row',
-        true
+        'seal' as stops,
+        'evident.log_identity row' as lock,
+        true as granted
     from (
         select i.xmax
         from evident.log_identity as i
-        order by i.incarnation desc
-        limit 1
+        where i.incarnation = 1
     ) as i
     inner join taken as t
         on t.locktype = 'transactionid' and t.granted and t.transactionid = i.xmax
@@ -160,9 +160,9 @@ found as (
     select distinct
         t.pid,
         t.virtualtransaction,
-        case when o.writes or o.appends then 'appends' else 'projections' end,
-        'row or transaction',
-        true
+        case when o.writes or o.appends then 'appends' else 'projections' end as stops,
+        'row or transaction' as lock,
+        true as granted
     from waiting as w
     inner join session as o on w.pid = o.pid
     -- A prepared transaction has no process.
