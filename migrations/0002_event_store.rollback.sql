@@ -24,6 +24,7 @@ $do$;
 drop table evident.event_store;
 
 -- [begin generated rollback]
+drop function evident.require_utf8();
 drop function evident._uuid_v7();
 drop function evident._now();
 

@@ -76,6 +76,53 @@ comment on function evident._uuid_v7() is
 revoke all on function evident._uuid_v7() from public;
 -- [end sql/functions/_uuid_v7.sql]
 
+-- [begin sql/functions/require_utf8.sql]
+-- evident.require_utf8: refuse a database whose encoding is not UTF8.
+--
+-- The installation refuses it, a restore does not ask. Every function of the ledger
+-- does, and so does every new event, by the default of recorded_by: what is there can
+-- be read, folded and relayed.
+--
+-- What is hashed is UTF-8, and the order of keys in jsonb depends on their length in
+-- the database's encoding. A dump that was restored into a database of another one
+-- has the same events and other texts: every hash would look like an alarm.
+--
+-- A database never changes its encoding, so this is immutable: the planner calls it
+-- once for a plan, and a query over leaves pays nothing for it.
+--
+-- Errors: 0A000
+
+create or replace function evident.require_utf8()
+returns boolean
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if getdatabaseencoding() <> 'UTF8' then
+        raise exception using
+            errcode = 'feature_not_supported',
+            message = format(
+                'evident needs a database with encoding UTF8, this one has %s',
+                getdatabaseencoding()
+            ),
+            hint = 'restore the dump into a database made with: '
+                'create database ... encoding ''UTF8'' template template0';
+    end if;
+    return true;
+end;
+$function$;
+
+comment on function evident.require_utf8() is
+'True; raises 0A000 in a database whose encoding is not UTF8, as after a restore into
+another one: nothing can be appended or sealed there.';
+
+revoke all on function evident.require_utf8() from public;
+grant execute on function evident.require_utf8() to
+evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/require_utf8.sql]
+
 create table evident.event_store (
     id bigint generated always as identity (cache 1)
     constraint event_store_id_pkey primary key,
@@ -86,7 +133,10 @@ create table evident.event_store (
     metadata jsonb not null default '{}',
     event_id uuid not null default evident._uuid_v7(),
     occurred_at timestamptz not null default evident._now(),
-    recorded_by text not null default session_user,
+    -- No event is stored in a database whose encoding gives it other hashes. Looked at
+    -- when an insert is planned, and not by a restore.
+    recorded_by text not null
+    default case when evident.require_utf8() then session_user::text end,
     constraint event_store_aggregate_id_version_key unique (aggregate_id, version),
     constraint event_store_event_id_key unique (event_id),
     constraint event_store_version_check check (version > 0),

@@ -57,7 +57,6 @@ drop function evident._tree_root(bytea);
 drop function evident._pair_hashes(bytea);
 drop function evident.leaf_hash(evident.event_store);
 drop function evident.leaf_entry(evident.event_store);
-drop function evident.require_utf8();
 drop trigger ledger_publication_history_rows on evident.ledger_publication;
 drop trigger ledger_publication_history on evident.ledger_publication;
 drop trigger log_identity_history_rows on evident.log_identity;

@@ -504,6 +504,53 @@ comment on function evident._uuid_v7() is
 revoke all on function evident._uuid_v7() from public;
 -- [end sql/functions/_uuid_v7.sql]
 
+-- [begin sql/functions/require_utf8.sql]
+-- evident.require_utf8: refuse a database whose encoding is not UTF8.
+--
+-- The installation refuses it, a restore does not ask. Every function of the ledger
+-- does, and so does every new event, by the default of recorded_by: what is there can
+-- be read, folded and relayed.
+--
+-- What is hashed is UTF-8, and the order of keys in jsonb depends on their length in
+-- the database's encoding. A dump that was restored into a database of another one
+-- has the same events and other texts: every hash would look like an alarm.
+--
+-- A database never changes its encoding, so this is immutable: the planner calls it
+-- once for a plan, and a query over leaves pays nothing for it.
+--
+-- Errors: 0A000
+
+create or replace function evident.require_utf8()
+returns boolean
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if getdatabaseencoding() <> 'UTF8' then
+        raise exception using
+            errcode = 'feature_not_supported',
+            message = format(
+                'evident needs a database with encoding UTF8, this one has %s',
+                getdatabaseencoding()
+            ),
+            hint = 'restore the dump into a database made with: '
+                'create database ... encoding ''UTF8'' template template0';
+    end if;
+    return true;
+end;
+$function$;
+
+comment on function evident.require_utf8() is
+'True; raises 0A000 in a database whose encoding is not UTF8, as after a restore into
+another one: nothing can be appended or sealed there.';
+
+revoke all on function evident.require_utf8() from public;
+grant execute on function evident.require_utf8() to
+evident_reader, evident_operator, evident_auditor;
+-- [end sql/functions/require_utf8.sql]
+
 create table evident.event_store (
     id bigint generated always as identity (cache 1)
     constraint event_store_id_pkey primary key,
@@ -514,7 +561,10 @@ create table evident.event_store (
     metadata jsonb not null default '{}',
     event_id uuid not null default evident._uuid_v7(),
     occurred_at timestamptz not null default evident._now(),
-    recorded_by text not null default session_user,
+    -- No event is stored in a database whose encoding gives it other hashes. Looked at
+    -- when an insert is planned, and not by a restore.
+    recorded_by text not null
+    default case when evident.require_utf8() then session_user::text end,
     constraint event_store_aggregate_id_version_key unique (aggregate_id, version),
     constraint event_store_event_id_key unique (event_id),
     constraint event_store_version_check check (version > 0),
@@ -10332,48 +10382,6 @@ for each row execute function evident._refuse_change();
 alter table evident.ledger_publication
 enable always trigger ledger_publication_history_rows;
 -- [end sql/functions/_refuse_change.sql]
--- [begin sql/functions/require_utf8.sql]
--- evident.require_utf8: refuse a database whose encoding is not UTF8.
---
--- What is hashed is UTF-8, and the order of keys in jsonb depends on their length in
--- the database's encoding. A dump that was restored into a database of another one
--- has the same events and other texts: every hash would look like an alarm.
---
--- A database never changes its encoding, so this is immutable: the planner calls it
--- once for a plan, and a query over leaves pays nothing for it.
---
--- Errors: 0A000
-
-create or replace function evident.require_utf8()
-returns boolean
-language plpgsql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $function$
-begin
-    if getdatabaseencoding() <> 'UTF8' then
-        raise exception using
-            errcode = 'feature_not_supported',
-            message = format(
-                'the ledger needs a database with encoding UTF8, this one has %s',
-                getdatabaseencoding()
-            ),
-            hint = 'restore the dump into a database made with: '
-                'create database ... encoding ''UTF8'' template template0';
-    end if;
-    return true;
-end;
-$function$;
-
-comment on function evident.require_utf8() is
-'True; raises 0A000 in a database whose encoding is not UTF8.';
-
-revoke all on function evident.require_utf8() from public;
-grant execute on function evident.require_utf8() to
-evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/require_utf8.sql]
-
 -- [begin sql/functions/leaf_entry.sql]
 -- evident.leaf_entry: the bytes of one event that its leaf in the ledger is made of.
 --
@@ -11192,7 +11200,7 @@ revoke all on function evident._lock_sealer(boolean) from public;
 -- that a writer does can keep the store from writing: no aggregate lock is taken, and
 -- the version is the exact next one. Another own event may be first; then once more.
 --
--- Locks: the feed announcement of an append (_announce_append).
+-- Locks: the feed announcement of an append (_draw_id).
 -- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
 
 create or replace function evident._append_own_event(
@@ -11211,12 +11219,13 @@ declare
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();
-    perform evident._announce_append();
     for v_attempt in 1 .. 100 loop
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload
+            id, aggregate_id, version, event_type, payload
         )
+        overriding system value
         select
+            currval('evident.event_store_id_seq'::regclass),
             v_own,
             coalesce(
                 (
@@ -11230,6 +11239,7 @@ begin
             ) + 1,
             p_event_type,
             p_payload
+        where evident._draw_id()
         on conflict do nothing
         returning e.version into v_version;
 
@@ -11243,8 +11253,8 @@ begin
         detail = jsonb_build_object(
             'reason', 'a hundred attempts stored no row'
         )::text,
-        hint = 'evident.guard_status() shows triggers, rules and keys of event_store '
-            'that are not the package''s';
+        hint = 'evident.guard_status() shows what of event_store and its sequence is '
+            'not as the package made it';
 end;
 $function$;
 

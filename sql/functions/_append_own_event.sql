@@ -5,7 +5,7 @@
 -- that a writer does can keep the store from writing: no aggregate lock is taken, and
 -- the version is the exact next one. Another own event may be first; then once more.
 --
--- Locks: the feed announcement of an append (_announce_append).
+-- Locks: the feed announcement of an append (_draw_id).
 -- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
 
 create or replace function evident._append_own_event(
@@ -24,12 +24,13 @@ declare
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();
-    perform evident._announce_append();
     for v_attempt in 1 .. 100 loop
         insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload
+            id, aggregate_id, version, event_type, payload
         )
+        overriding system value
         select
+            currval('evident.event_store_id_seq'::regclass),
             v_own,
             coalesce(
                 (
@@ -43,6 +44,7 @@ begin
             ) + 1,
             p_event_type,
             p_payload
+        where evident._draw_id()
         on conflict do nothing
         returning e.version into v_version;
 
@@ -56,8 +58,8 @@ begin
         detail = jsonb_build_object(
             'reason', 'a hundred attempts stored no row'
         )::text,
-        hint = 'evident.guard_status() shows triggers, rules and keys of event_store '
-            'that are not the package''s';
+        hint = 'evident.guard_status() shows what of event_store and its sequence is '
+            'not as the package made it';
 end;
 $function$;
 

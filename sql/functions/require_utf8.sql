@@ -1,5 +1,9 @@
 -- evident.require_utf8: refuse a database whose encoding is not UTF8.
 --
+-- The installation refuses it, a restore does not ask. Every function of the ledger
+-- does, and so does every new event, by the default of recorded_by: what is there can
+-- be read, folded and relayed.
+--
 -- What is hashed is UTF-8, and the order of keys in jsonb depends on their length in
 -- the database's encoding. A dump that was restored into a database of another one
 -- has the same events and other texts: every hash would look like an alarm.
@@ -21,7 +25,7 @@ begin
         raise exception using
             errcode = 'feature_not_supported',
             message = format(
-                'the ledger needs a database with encoding UTF8, this one has %s',
+                'evident needs a database with encoding UTF8, this one has %s',
                 getdatabaseencoding()
             ),
             hint = 'restore the dump into a database made with: '
@@ -32,7 +36,8 @@ end;
 $function$;
 
 comment on function evident.require_utf8() is
-'True; raises 0A000 in a database whose encoding is not UTF8.';
+'True; raises 0A000 in a database whose encoding is not UTF8, as after a restore into
+another one: nothing can be appended or sealed there.';
 
 revoke all on function evident.require_utf8() from public;
 grant execute on function evident.require_utf8() to

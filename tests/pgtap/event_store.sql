@@ -28,7 +28,11 @@ select results_eq(
     ('metadata', 'jsonb', true, '', $d$'{}'::jsonb$d$),
     ('event_id', 'uuid', true, '', 'evident._uuid_v7()'),
     ('occurred_at', 'timestamp with time zone', true, '', 'evident._now()'),
-    ('recorded_by', 'text', true, '', 'SESSION_USER') $$,
+    (
+        'recorded_by', 'text', true, '',
+        e'\nCASE\n    WHEN evident.require_utf8() THEN (SESSION_USER)::text\n'
+        '    ELSE NULL::text\nEND'
+    ) $$,
     'the columns have their types and defaults, and none may be null'
 );
 select results_eq(
