@@ -570,7 +570,9 @@ revoke all on function evident._is_uuid(jsonb) from public;
 -- [begin sql/functions/_is_expected_version.sql]
 -- evident._is_expected_version: true for absent, null, or an integer from -1.
 --
--- The number never becomes text, which can be 147,456 characters long.
+-- The number never becomes text, which can be 147,456 characters long. Not `between`:
+-- beside another condition a dump and restore would give it fewer parentheses, and
+-- the function another hash.
 
 create or replace function evident._is_expected_version(p_value jsonb)
 returns boolean

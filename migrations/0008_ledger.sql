@@ -1543,13 +1543,37 @@ begin
                             when p.gid is not null
                                 then format('prepared transaction %L', p.gid)
                         end
-                    from evident.log_identity as i
-                    inner join pg_locks as l
-                        on l.locktype = 'transactionid' and i.xmax = l.transactionid
+                    from pg_locks as l
                     left join pg_stat_activity as a on l.pid = a.pid
+                    left join pg_locks as t
+                        on
+                            l.virtualtransaction = t.virtualtransaction
+                            and t.locktype = 'transactionid'
+                            and t.pid is null
                     left join pg_prepared_xacts as p
-                        on l.virtualtransaction = '-1/' || p.transaction::text
-                    where i.incarnation = 1 and l.granted
+                        on t.transactionid = p.transaction
+                    where
+                        l.granted
+                        and l.pid is distinct from pg_backend_pid()
+                        and (
+                            l.transactionid = (
+                                select i.xmax
+                                from evident.log_identity as i
+                                where i.incarnation = 1
+                            )
+                            -- Locked in a savepoint that is over: its number is not
+                            -- seen any more, the table's lock is.
+                            or (
+                                l.relation = 'evident.log_identity'::regclass
+                                and l.mode = 'RowShareLock'
+                                and l.database = (
+                                    select d.oid
+                                    from pg_database as d
+                                    where d.datname = current_database()
+                                )
+                            )
+                        )
+                    order by l.transactionid is null, l.pid, p.gid
                     limit 1
                 ),
                 'another transaction'
@@ -1812,12 +1836,11 @@ begin
         return 0;
     end if;
 
+    v_head.number := v_head.number + 1;
     insert into evident.tree_head (number, tree_size, root_hash, last_event_id)
-    values (
-        v_head.number + 1, v_head.tree_size, v_head.root_hash, v_head.last_event_id
-    );
+    values (v_head.number, v_head.tree_size, v_head.root_hash, v_head.last_event_id);
     update evident.ledger_state as s
-    set head_number = v_head.number + 1
+    set head_number = v_head.number
     where s.is_only;
     return v_count;
 end;

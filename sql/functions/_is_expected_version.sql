@@ -1,6 +1,8 @@
 -- evident._is_expected_version: true for absent, null, or an integer from -1.
 --
--- The number never becomes text, which can be 147,456 characters long.
+-- The number never becomes text, which can be 147,456 characters long. Not `between`:
+-- beside another condition a dump and restore would give it fewer parentheses, and
+-- the function another hash.
 
 create or replace function evident._is_expected_version(p_value jsonb)
 returns boolean

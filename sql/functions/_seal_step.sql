@@ -89,12 +89,11 @@ begin
         return 0;
     end if;
 
+    v_head.number := v_head.number + 1;
     insert into evident.tree_head (number, tree_size, root_hash, last_event_id)
-    values (
-        v_head.number + 1, v_head.tree_size, v_head.root_hash, v_head.last_event_id
-    );
+    values (v_head.number, v_head.tree_size, v_head.root_hash, v_head.last_event_id);
     update evident.ledger_state as s
-    set head_number = v_head.number + 1
+    set head_number = v_head.number
     where s.is_only;
     return v_count;
 end;

@@ -1,0 +1,13 @@
+-- A seal that is undone when its own event cannot be stored.
+
+create or replace function evident._attest()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._attest_incarnations();
+    perform evident._attest_guards();
+end;
+$function$;
