@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from rich.table import Table
 
-from harness import showing
+from harness import fingerprints, showing
 from harness.marks import installed_version
 from harness.migrate import status
 from harness.ownership import connect
@@ -30,6 +30,8 @@ def show(dsn: str) -> None:
             facts.add_row("feed", _attempt(_feed, connection))
         if _exists(connection, "evident.ledger_status"):
             facts.add_row("ledger", _attempt(_ledger, connection))
+        if _exists(connection, "evident.baseline"):
+            facts.add_row("catalog", _attempt(fingerprints.compared, connection))
     console.print(facts)
 
     migrations = Table("migration", "applied (UTC)", box=None, padding=(0, 2, 0, 0))
