@@ -122,9 +122,12 @@ def open_file(path: Path, most: int) -> io.BufferedReader:
 def read_all(stream: io.BufferedReader, most: int) -> bytes:
     """Read to the end; FileError for more than `most` bytes, or when it fails."""
     try:
-        data = stream.read(most + 1)
+        data: bytes | None = stream.read(most + 1)
     except OSError as error:
         raise FileError(reason(error)) from error
+    if data is None:
+        # Some files of /proc say that they are regular, and would have one wait.
+        raise FileError("not a regular file")
     if len(data) > most:
         raise FileError(f"grew beyond {most:,} bytes while it was read")
     return data

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Database
+from conftest import Database, create_database, fresh_database
 from support.calls import Connection
+from support.ledger_lab import PUBLISHED, Lab
 from support.publishing import AUDITOR, AUDITOR_SQL, Outside, outside
 
 from harness.database import connect
@@ -32,3 +33,24 @@ def kept(tmp_path: Path, auditor: str) -> Outside:
 def owner(db: Database) -> Connection:
     """Give a superuser's connection to the test's database."""
     return db.connect(autocommit=True)
+
+
+@pytest.fixture(scope="session")
+def published(
+    server: Server, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Lab:
+    """Give a store with published history, to be copied and never changed."""
+    create_database(server, PUBLISHED, template)
+    lab = Lab(
+        Database(PUBLISHED, server), tmp_path_factory.mktemp("published") / "outside"
+    )
+    lab.build()
+    lab.db.close()
+    return lab
+
+
+@pytest.fixture
+def lab(published: Lab, server: Server, tmp_path: Path) -> Iterator[Lab]:
+    """Give a copy of the published store, and of what lies outside of it."""
+    with fresh_database(server, PUBLISHED) as db:
+        yield published.copy(db, tmp_path / "outside")

@@ -6,42 +6,18 @@ nothing is, that too: a promise that is too large is as wrong as one that is bro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Database, create_database, fresh_database
+from conftest import fresh_database
 from support.ledger_attacks import ATTACKS, VICTIM, Attack
-from support.ledger_lab import OPEN, Lab, an_event, as_owner, done
+from support.ledger_lab import OPEN, PUBLISHED, Lab, an_event, as_owner, done
 from trust.evidence import Figures
 
 from harness.postgres import Server
 
 pytestmark = pytest.mark.promise(11)
-
-PUBLISHED = "evident_published"
-
-
-@pytest.fixture(scope="session")
-def published(
-    server: Server, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Lab:
-    """Give a store with published history, to be copied and never changed."""
-    create_database(server, PUBLISHED, template)
-    lab = Lab(
-        Database(PUBLISHED, server), tmp_path_factory.mktemp("published") / "outside"
-    )
-    lab.build()
-    lab.db.close()
-    return lab
-
-
-@pytest.fixture
-def lab(published: Lab, server: Server, tmp_path: Path) -> Iterator[Lab]:
-    """Give a copy of the published store, and of what lies outside of it."""
-    with fresh_database(server, PUBLISHED) as db:
-        yield published.copy(db, tmp_path / "outside")
 
 
 def test_an_honest_store_is_clean_everywhere(lab: Lab, tmp_path: Path) -> None:

@@ -35,12 +35,12 @@ def _at(place: int) -> str:
     )
 
 
-_EDIT = (
+EDIT = (
     "update evident.event_store set payload = '{\"amount\": 1000}'"
     f" where id = {_at(VICTIM)}"
 )
 # Whoever owns the store can compute everything in it anew.
-_REBUILD = (
+REBUILD = (
     "truncate evident.ledger_tile",
     "delete from evident.tree_head where number > 1",
     "update evident.ledger_state set head_number = 1",
@@ -57,7 +57,7 @@ _BLIND = (
 ATTACKS = (
     Attack(
         "an owner edits a sealed event",
-        (_EDIT,),
+        (EDIT,),
         ledger=True,
         checkpoint=True,
         verifier=True,
@@ -88,7 +88,7 @@ ATTACKS = (
     # The last tile is not full, so nothing but tree heads holds its hashes.
     Attack(
         "an owner edits one of the newest events",
-        (_EDIT.replace(_at(VICTIM), _at(TAIL)),),
+        (EDIT.replace(_at(VICTIM), _at(TAIL)),),
         place=TAIL,
         ledger=True,
         checkpoint=True,
@@ -97,7 +97,7 @@ ATTACKS = (
     ),
     Attack(
         "an owner edits a sealed event and rebuilds tiles and tree heads",
-        (_EDIT, *_REBUILD),
+        (EDIT, *REBUILD),
         checkpoint=True,
         publisher=True,
         verifier=True,
@@ -126,7 +126,7 @@ ATTACKS = (
     ),
     Attack(
         "an owner deletes the tail and rebuilds tiles and tree heads",
-        (f"delete from evident.event_store where id >= {_at(500)}", *_REBUILD),
+        (f"delete from evident.event_store where id >= {_at(500)}", *REBUILD),
         checkpoint=True,
         publisher=True,
         verifier=True,
@@ -151,15 +151,21 @@ ATTACKS = (
             " (aggregate_id, version, event_type, payload)"
             " select gen_random_uuid(), 1, 'Invented', '{}'"
             " from generate_series(1, 900)",
-            *_REBUILD,
+            *REBUILD,
         ),
         checkpoint=True,
         publisher=True,
         verifier=True,
     ),
     Attack(
+        "an owner deletes a tree head",
+        ("delete from evident.tree_head where number = 3",),
+        ledger=True,
+        verifier=True,
+    ),
+    Attack(
         "verify_ledger is replaced, then an event edited",
-        (_BLIND, _EDIT),
+        (_BLIND, EDIT),
         guards=True,
         checkpoint=True,
         verifier=True,

@@ -19,6 +19,8 @@ from conftest import Database
 
 from harness.cli import main
 
+# The database that is built once, and copied for each attack.
+PUBLISHED = "evident_published"
 # What stands in front of history, for somebody who owns it.
 GUARDS = [
     (table, f"{table}_{suffix}")
@@ -127,16 +129,18 @@ class Lab:
         shutil.copytree(self.folder, folder)
         return Lab(db, folder)
 
-    def publish(self) -> tuple[int, str]:
+    def publish(self, *words: str) -> tuple[int, str]:
         return evident(
-            "publish",
-            "--key",
-            self.key,
-            "--out",
-            self.checkpoints,
-            "--dsn",
-            self.db.dsn,
+            *("publish", "--key", self.key, "--out", self.checkpoints),
+            *("--dsn", self.db.dsn),
+            *words,
         )
+
+    def begin(self, reason: str) -> None:
+        """Begin a new incarnation, and seal what that appends."""
+        with self.connect() as connection:
+            connection.execute("select evident.begin_incarnation(%s)", [reason])
+        self.seal()
 
     def export(self, folder: Path, *words: str | Path) -> tuple[int, str]:
         return evident("export", folder, "--dsn", self.db.dsn, *words)
