@@ -2644,8 +2644,9 @@ evident_operator, evident_auditor;
 --
 -- After a restore of an older backup, or a failover to a standby that had not received
 -- everything, the tree is smaller than one whose checkpoint was published. A publisher
--- refuses it, as it must. A new incarnation, with its reason, lets it accept the tree
--- once, and shows for ever that this happened. A new name for the log takes one too.
+-- refuses it, as it must. A new incarnation, with its reason, shows for ever that this
+-- happened, and excuses nothing by itself: a person accepts its number, once with the
+-- publisher and with each verifier. A new name for the log takes one too.
 --
 -- The incarnation is what the operator asked for, so it is begun also when its event
 -- cannot be stored, because a trigger on event_store raises: a warning tells, and the
@@ -2717,9 +2718,10 @@ $function$;
 comment on function evident.begin_incarnation(text, text) is
 'Begins a new incarnation of the log, with a reason and, if given, another name, and
 gives its number. For restores of older backups and failovers that lost events: the
-publisher then accepts a smaller tree once. Appends an event IncarnationBegun to the
-store''s own stream; when that fails a warning tells, and the next seal does it. Waits
-for a seal that is under way. Errors: PT400; 0A000 in a database that is not UTF8.';
+publisher and verifiers then accept the loss of the newest events, where a person
+gives them this number. Appends an event IncarnationBegun to the store''s own stream;
+when that fails a warning tells, and the next seal does it. Waits for a seal that is
+under way. Errors: PT400; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.begin_incarnation(text, text) from public;
 grant execute on function evident.begin_incarnation(text, text) to evident_operator;
