@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from harness.findings import Finding, finding
 from harness.layout import (
+    EXAMPLE_PROLOGUE,
     FUNCTIONS,
     LOCK_TIMEOUT,
     PROJECTIONS,
@@ -136,12 +137,13 @@ def _check_head(
         yield finding(path, size + 1, "block-comment", message)
     if not migration.is_transactional:
         return
+    prologue = EXAMPLE_PROLOGUE if migration.is_example else PROLOGUE
     if is_first:
-        wanted = (LOCK_TIMEOUT,) if is_rollback else PROLOGUE
+        wanted = (LOCK_TIMEOUT,) if is_rollback else prologue
         missing = [line for line in wanted if line not in lines]
     else:
-        present = lines[size : size + len(PROLOGUE)]
-        missing = [] if present == list(PROLOGUE) else list(PROLOGUE)
+        present = lines[size : size + len(prologue)]
+        missing = [] if present == list(prologue) else list(prologue)
     if missing:
         message = f"the prologue is missing or not first: {' '.join(missing)}"
         yield finding(path, size + 1, "prologue", message)

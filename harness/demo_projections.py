@@ -162,7 +162,7 @@ def _rebuild(console: Console, connection: Connection, name: str) -> None:
 def _drift(console: Console, connection: Connection, order: Any) -> None:
     note(console, " ".join(_SPOIL.split()) % f"'{order}'")
     with connection.transaction():
-        connection.execute("set local role evident_owner")
+        connection.execute("set local role evident_projector")
         connection.execute(_SPOIL.encode(), [order])
     note(console, "select ... from evident.verify_projection('shop.orders_summary')")
     if not table(console, connection, _DRIFT):

@@ -24,6 +24,8 @@ PROLOGUE = (
     "set local search_path = pg_catalog, pg_temp;",
     LOCK_TIMEOUT,
 )
+# Read models belong to another role; whoever migrates makes their schema.
+EXAMPLE_PROLOGUE = ("set local role evident_projector;", *PROLOGUE[1:])
 REGION_BEGIN = "-- [begin generated rollback]"
 REGION_END = "-- [end generated rollback]"
 

@@ -69,8 +69,8 @@ _SCHEMAS = """
 """
 
 # Functions, relations, types and operators; in a schema that is not ours alone, those
-# that yoyo's statements could mean. A function of evident_projector runs as
-# evident_projector, or is internal: no command calls it.
+# that yoyo's statements could mean. What belongs to evident_projector is internal, or
+# made for a projection and named with its dot: no command calls it.
 _OBJECTS = """
         union all
         select
@@ -83,16 +83,17 @@ _OBJECTS = """
         from (
             select
                 'pg_proc'::regclass as classid, p.oid, p.pronamespace, p.proowner,
-                p.prosecdef or p.proname like '\\_%%',
+                p.proname like '\\_%%' or p.proname like '%%.%%',
                 p.proname in ('max', 'current_schema')
             from pg_proc as p
             union all
-            select 'pg_class'::regclass, c.oid, c.relnamespace, c.relowner, false,
+            select 'pg_class'::regclass, c.oid, c.relnamespace, c.relowner,
+                c.relname like '%%.%%',
                 c.relname = any (%(tables)s)
             from pg_class as c
             union all
-            select 'pg_type'::regclass, y.oid, y.typnamespace, y.typowner, false,
-                false
+            select 'pg_type'::regclass, y.oid, y.typnamespace, y.typowner,
+                y.typname like '%%.%%', false
             from pg_type as y
             union all
             select 'pg_operator'::regclass, p.oid, p.oprnamespace, p.oprowner, false,

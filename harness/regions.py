@@ -1,6 +1,13 @@
 """Find and fill the generated region of a rollback file."""
 
-from harness.layout import LOCK_TIMEOUT, PROLOGUE, REGION_BEGIN, REGION_END, FreezeError
+from harness.layout import (
+    EXAMPLE_PROLOGUE,
+    LOCK_TIMEOUT,
+    PROLOGUE,
+    REGION_BEGIN,
+    REGION_END,
+    FreezeError,
+)
 from harness.sources import Migration
 
 
@@ -42,5 +49,6 @@ def new_rollback(migration: Migration, is_first: bool) -> str:
         # Not even a region: such a file holds one statement, and nothing is frozen.
         return header
     # The first rollback drops the role, which nobody can do while being that role.
-    prologue = (LOCK_TIMEOUT,) if is_first else PROLOGUE
+    usual = EXAMPLE_PROLOGUE if migration.is_example else PROLOGUE
+    prologue = (LOCK_TIMEOUT,) if is_first else usual
     return "\n".join((header, *prologue, "", REGION_BEGIN, REGION_END, ""))

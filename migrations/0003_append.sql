@@ -48,6 +48,8 @@ comment on function evident._refuse_argument(text, text, text) is
 'Raises PT400 with the detail {"argument", "reason"} and the given hint.';
 
 revoke all on function evident._refuse_argument(text, text, text) from public;
+grant execute on function evident._refuse_argument(text, text, text)
+to evident_projector;
 -- [end sql/functions/_refuse_argument.sql]
 -- [begin sql/functions/_refuse_versions.sql]
 -- evident._refuse_versions: raise PT409, or PT404, for version expectations.

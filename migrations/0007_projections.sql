@@ -134,6 +134,10 @@ evident.projection, evident.projection_failure, evident.projection_skip,
 evident.projection_rebuild
 to evident_reader, evident_operator, evident_auditor;
 
+-- What the view of a projection's events leaves out, and no more: not who, not why.
+grant select (projection, position, key) on table evident.projection_skip
+to evident_projector;
+
 -- [begin sql/functions/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
 --
@@ -491,8 +495,8 @@ revoke all on function evident._lock_number(text, bigint, boolean) from public;
 -- Without a name it is the lock of all names, and null comes back. With one it gives
 -- the projection, which has another number once it was dropped and made anew.
 --
--- Everybody takes the locks in this order: registration, projection, view of its
--- events, event store, read model.
+-- Everybody takes the locks in this order: registration, projection, making, view of
+-- its events, event store, read model.
 --
 -- Locks: a transaction-level advisory lock; key: 17753 in the upper 16 bits, the
 -- projection's number below, or 0.
@@ -590,7 +594,239 @@ comment on function evident._lock_keys(integer, text[]) is
 'Waits for and takes the advisory locks of keys, in one order for all.';
 
 revoke all on function evident._lock_keys(integer, text[]) from public;
+grant execute on function evident._lock_keys(integer, text[]) to evident_projector;
 -- [end sql/functions/_lock_keys.sql]
+-- [begin sql/functions/_refuse_settings.sql]
+-- evident._refuse_settings: stop a fold that reaches for more than it has.
+--
+-- Raised by what runs folds (_as_projector, _ask_projector, the keep functions) when
+-- it finds itself with other rights, or the path changed. The result is that of a
+-- trigger that has nothing to say.
+--
+-- Errors: 42501, always.
+
+create or replace function evident._refuse_settings()
+returns evident.event_store
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = 'insufficient_privilege',
+        message = 'a fold changed search_path, or what runs folds was altered',
+        detail = jsonb_build_object('role', current_user)::text,
+        hint = 'a fold only computes: it leaves settings and functions as they are;'
+            ' see evident.guard_status()';
+end;
+$function$;
+
+comment on function evident._refuse_settings() is
+'Raises 42501: what runs folds was altered, or the path was changed.';
+
+revoke all on function evident._refuse_settings() from public;
+grant execute on function evident._refuse_settings() to evident_projector;
+-- [end sql/functions/_refuse_settings.sql]
+
+-- They run as evident_projector, and so belong to it; it may create here meanwhile.
+grant create on schema evident to evident_projector;
+set local role evident_projector;
+
+-- [begin sql/functions/_as_projector.sql]
+-- evident._as_projector: run SQL as evident_projector, and give the count of its rows.
+--
+-- Whatever belongs to a read model runs here, or in _ask_projector: folds, functions
+-- that tell keys, casts and operators of its types, its triggers, and what is made for
+-- it. None of it is the store's, so none of it may run with the rights of its owner.
+--
+-- The function belongs to evident_projector, so a fold could alter it: take
+-- `security definer` away, or set another path. It cannot write another body, for which
+-- it would need to create in this schema. So the body looks first, in names that no
+-- path bends, and does not go back to its caller under another path than it came with:
+-- a plain "set" outlives the function that it stands in.
+--
+-- A fold that was declared parallel safe, and is not, would fail in a parallel plan.
+--
+-- Errors: those of the SQL; 42501
+
+create or replace function evident._as_projector(p_sql text)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
+set row_security = off
+set max_parallel_workers_per_gather = 0
+as $function$
+declare
+    v_count bigint;
+begin
+    if current_user operator(pg_catalog.<>) 'evident_projector'
+        or pg_catalog.current_setting('search_path')
+        operator(pg_catalog.<>) 'pg_catalog, pg_temp'
+    then
+        perform evident._refuse_settings();
+    end if;
+    execute p_sql;
+    get diagnostics v_count = row_count;
+    if pg_catalog.current_setting('search_path')
+        operator(pg_catalog.<>) 'pg_catalog, pg_temp'
+    then
+        perform evident._refuse_settings();
+    end if;
+    return v_count;
+end;
+$function$;
+
+comment on function evident._as_projector(text) is
+'Runs SQL as evident_projector and gives how many rows its last statement had. Errors:
+those of the SQL; 42501 when it changed search_path.';
+
+revoke all on function evident._as_projector(text) from public;
+grant execute on function evident._as_projector(text) to evident_owner;
+-- [end sql/functions/_as_projector.sql]
+-- [begin sql/functions/_ask_projector.sql]
+-- evident._ask_projector: what a query gives that runs as evident_projector.
+--
+-- The twin of _as_projector for queries of one column of jsonb. It is stable, and so
+-- has the snapshot of whoever asks: what a caller has read of the registration, and
+-- what the query reads of rows and events, are of one moment.
+--
+-- Errors: those of the query; 42501
+
+create or replace function evident._ask_projector(p_sql text)
+returns setof jsonb
+language plpgsql
+stable
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set timezone = 'UTC'
+set row_security = off
+set max_parallel_workers_per_gather = 0
+as $function$
+begin
+    if current_user operator(pg_catalog.<>) 'evident_projector'
+        or pg_catalog.current_setting('search_path')
+        operator(pg_catalog.<>) 'pg_catalog, pg_temp'
+    then
+        perform evident._refuse_settings();
+    end if;
+    return query execute p_sql;
+    if pg_catalog.current_setting('search_path')
+        operator(pg_catalog.<>) 'pg_catalog, pg_temp'
+    then
+        perform evident._refuse_settings();
+    end if;
+end;
+$function$;
+
+comment on function evident._ask_projector(text) is
+'What a query of one column of jsonb gives, run as evident_projector in the caller''s
+snapshot. Errors: those of the query; 42501 when it changed search_path.';
+
+revoke all on function evident._ask_projector(text) from public;
+grant execute on function evident._ask_projector(text) to evident_owner;
+-- [end sql/functions/_ask_projector.sql]
+
+set local role evident_owner;
+revoke create on schema evident from evident_projector;
+
+-- [begin sql/functions/_lock_making.sql]
+-- evident._lock_making: be the only one to make functions in schema evident.
+--
+-- The right to create there is a row that two transactions cannot change at once
+-- (_make_functions). It comes after the projection's lock, and before those of the view
+-- of its events and of the event store: who waits for it holds nothing that appends
+-- wait for.
+--
+-- Locks: an exclusive transaction-level advisory lock; key: 17752 in the upper 16 bits,
+-- 0 below, which is no projection's number.
+
+create or replace function evident._lock_making()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform pg_advisory_xact_lock(17752::bigint << 48);
+end;
+$function$;
+
+comment on function evident._lock_making() is
+'Waits for and takes the lock of making functions until the transaction ends.';
+
+revoke all on function evident._lock_making() from public;
+-- [end sql/functions/_lock_making.sql]
+-- [begin sql/functions/_make_functions.sql]
+-- evident._make_functions: make functions of a projection in schema evident.
+--
+-- They belong to evident_projector, which may not create there: it has the right for
+-- the length of p_sql, in which no fold runs, and nobody else ever sees that. Such
+-- functions cannot be given another body by a fold, nor be dropped and made again by
+-- whoever owns the schema of a read model.
+--
+-- Locks: that of making, see _lock_making
+
+create or replace function evident._make_functions(p_sql text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._lock_making();
+    grant create on schema evident to evident_projector;
+    perform evident._as_projector(p_sql);
+    revoke create on schema evident from evident_projector;
+end;
+$function$;
+
+comment on function evident._make_functions(text) is
+'Runs SQL as evident_projector, which may create in schema evident meanwhile.';
+
+revoke all on function evident._make_functions(text) from public;
+-- [end sql/functions/_make_functions.sql]
+-- [begin sql/functions/_share_projection.sql]
+-- evident._share_projection: be told when a projection was changed since the snapshot.
+--
+-- For triggers at REPEATABLE READ and SERIALIZABLE, see _projection_snapshot. They run
+-- as evident_projector, which has no rights on the registration.
+--
+-- Locks: the projection's row, shared
+-- Errors: 40001
+
+create or replace function evident._share_projection(p_name text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform
+    from evident.projection as p
+    where p.name = p_name
+    for share;
+end;
+$function$;
+
+comment on function evident._share_projection(text) is
+'Locks a projection''s row, shared. Errors: 40001 when it was changed since the
+transaction''s snapshot.';
+
+revoke all on function evident._share_projection(text) from public;
+grant execute on function evident._share_projection(text) to evident_projector;
+-- [end sql/functions/_share_projection.sql]
 -- [begin sql/functions/_is_fold_error.sql]
 -- evident._is_fold_error: whether an error is the fold's own doing.
 --
@@ -611,6 +847,7 @@ comment on function evident._is_fold_error(text) is
 'False for SQLSTATEs of the server, the session or other transactions.';
 
 revoke all on function evident._is_fold_error(text) from public;
+grant execute on function evident._is_fold_error(text) to evident_projector;
 -- [end sql/functions/_is_fold_error.sql]
 -- [begin sql/functions/_refuse_fold.sql]
 -- evident._refuse_fold: raise a fold's error again, with the projection's name.
@@ -650,6 +887,8 @@ comment on function evident._refuse_fold(text, text, text, text) is
 'Raises a fold''s error with the projection''s name and a hint.';
 
 revoke all on function evident._refuse_fold(text, text, text, text) from public;
+grant execute on function evident._refuse_fold(text, text, text, text)
+to evident_projector;
 -- [end sql/functions/_refuse_fold.sql]
 -- [begin sql/functions/_require_event_error.sql]
 -- evident._require_event_error: raise again what is not an event's doing.
@@ -687,9 +926,11 @@ from public;
 -- [begin sql/functions/_projection_object.sql]
 -- evident._projection_object: the qualified name of an object made for a projection.
 --
--- p_form is a format() string that gets the read model's name: fold_%s. All of
--- them live in the read model's schema. Made from the name alone, so that it can
--- be told also when the read model is gone.
+-- p_form is a format() string that gets the projection's name: fold_%s. All of them are
+-- in schema evident, where nobody can put another in their place, and belong to
+-- evident_projector. With the read model's schema, and its dot: a_b.c and a.b_c are two
+-- read models. Made from the name alone, so that it can be told also when the read
+-- model is gone.
 
 create or replace function evident._projection_object(
     p_projection evident.projection,
@@ -700,11 +941,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select format(
-        '%I.%I',
-        (parse_ident((p_projection).name))[1],
-        format(p_form, (parse_ident((p_projection).name))[2])
-    );
+    select format('evident.%I', format(p_form, (p_projection).name));
 end;
 
 comment on function evident._projection_object(evident.projection, text) is
@@ -713,6 +950,317 @@ comment on function evident._projection_object(evident.projection, text) is
 revoke all on function evident._projection_object(evident.projection, text)
 from public;
 -- [end sql/functions/_projection_object.sql]
+-- [begin sql/functions/_projection_made.sql]
+-- evident._projection_made: what was made for a projection, as it is in the catalog.
+--
+-- Found by name: no form begins another, so no name can be read in two ways, and no two
+-- objects have the same, so that a name is enough to drop one. The view
+-- comes first, as it uses a function; then aggregates, and the functions they use.
+
+create or replace function evident._projection_made(p_name text)
+returns table (kind text, object oid, name name)
+language sql
+stable
+parallel safe
+begin atomic
+    select
+        m.kind,
+        m.object,
+        m.name
+    from (
+        select
+            'view' as kind,
+            c.oid as object,
+            c.relname as name,
+            1 as rank
+        from pg_class as c
+        where
+            c.relnamespace = 'evident'::regnamespace
+            and c.relname = 'events_of_' || p_name
+        union all
+        select
+            case p.prokind when 'a' then 'aggregate' else 'function' end,
+            p.oid,
+            p.proname,
+            case p.prokind when 'a' then 2 else 3 end
+        from pg_proc as p
+        where
+            p.pronamespace = 'evident'::regnamespace
+            and p.proname in (
+                'fold_' || p_name, 'folding_' || p_name, 'refold_' || p_name,
+                'refolding_' || p_name, 'step_' || p_name,
+                'keys_' || p_name, 'row_' || p_name, 'next_' || p_name,
+                'pinned_' || p_name, 'keep_event_' || p_name,
+                'keep_batch_' || p_name
+            )
+    ) as m
+    order by m.rank, m.object;
+end;
+
+comment on function evident._projection_made(text) is
+'The view, aggregates and functions that create_projection made, in an order in which
+they can be dropped.';
+
+revoke all on function evident._projection_made(text) from public;
+-- [end sql/functions/_projection_made.sql]
+-- [begin sql/functions/_projection_bound.sql]
+-- evident._projection_bound: the fold, or the keys function, of a projection.
+--
+-- p_form is that of the wrapper (_make_fold), which is bound to it. So it is the one
+-- that runs, whatever has its name now. Null when there is none.
+
+create or replace function evident._projection_bound(
+    p_projection evident.projection,
+    p_form text
+)
+returns oid
+language sql
+stable
+parallel safe
+begin atomic
+    select d.refobjid
+    from pg_proc as p
+    inner join pg_depend as d
+        on
+            d.classid = 'pg_proc'::regclass
+            and p.oid = d.objid
+            and d.refclassid = 'pg_proc'::regclass
+            and d.deptype = 'n'
+    where
+        p.pronamespace = 'evident'::regnamespace
+        and p.proname = format(p_form, (p_projection).name)
+    order by d.refobjid
+    limit 1;
+end;
+
+comment on function evident._projection_bound(evident.projection, text) is
+'The oid of what a projection''s wrapper of this form (step_%s, keys_%s) calls.';
+
+revoke all on function evident._projection_bound(evident.projection, text)
+from public;
+-- [end sql/functions/_projection_bound.sql]
+-- [begin sql/functions/_read_model.sql]
+-- evident._read_model: the table of a projection, null when it is gone.
+--
+-- By the catalog, which anybody may read: the owner of the store has no rights on the
+-- schemas of read models.
+
+create or replace function evident._read_model(p_projection evident.projection)
+returns oid
+language sql
+stable
+parallel safe
+begin atomic
+    select c.oid
+    from pg_class as c
+    inner join pg_namespace as n on c.relnamespace = n.oid
+    where
+        c.relname = (parse_ident((p_projection).name))[2]
+        and n.nspname = (parse_ident((p_projection).name))[1];
+end;
+
+comment on function evident._read_model(evident.projection) is
+'The oid of a projection''s read model, null when it is gone.';
+
+revoke all on function evident._read_model(evident.projection) from public;
+-- [end sql/functions/_read_model.sql]
+-- [begin sql/functions/_routine_attributes.sql]
+-- evident._routine_attributes: what a function declares, as SQL for one that calls it.
+--
+-- A wrapper that claims more than what it calls makes plans that it cannot keep: a fold
+-- with an exception block fails in a parallel one.
+
+create or replace function evident._routine_attributes(p_routine oid)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select
+        case p.provolatile
+            when 'i' then 'immutable' when 's' then 'stable' else 'volatile'
+        end
+        || ' parallel '
+        || case p.proparallel
+            when 's' then 'safe' when 'r' then 'restricted' else 'unsafe'
+        end
+    from pg_proc as p
+    where p.oid = p_routine;
+end;
+
+comment on function evident._routine_attributes(oid) is
+'The volatility and parallel safety of a function, as SQL.';
+
+revoke all on function evident._routine_attributes(oid) from public;
+-- [end sql/functions/_routine_attributes.sql]
+-- [begin sql/functions/_projection_intruder.sql]
+-- evident._projection_intruder: what of some objects is not evident_projector's alone.
+--
+-- Whoever owns a fold, or may make another in its place, has code of his own run with
+-- the rights of all folds; and he does who owns the schema, or may create in it.
+-- Superusers may anyway. Empty when all is well; the names are quoted.
+
+create or replace function evident._projection_intruder(
+    p_relations oid [],
+    p_routines oid []
+)
+returns table (rank integer, reason text, hint text)
+language sql
+stable
+parallel safe
+begin atomic
+    select
+        1,
+        format(
+            '%s belongs to %s', c.oid::regclass, pg_get_userbyid(c.relowner)
+        ),
+        format(
+            'alter %s %s owner to evident_projector',
+            case c.relkind when 'v' then 'view' else 'table' end, c.oid::regclass
+        )
+    from pg_class as c
+    where
+        c.oid = any (p_relations)
+        and c.relowner <> to_regrole('evident_projector')
+    union all
+    select
+        2,
+        format(
+            '%s belongs to %s', p.oid::regprocedure, pg_get_userbyid(p.proowner)
+        ),
+        format('alter routine %s owner to evident_projector', p.oid::regprocedure)
+    from pg_proc as p
+    where
+        p.oid = any (p_routines)
+        and p.proowner <> to_regrole('evident_projector')
+    union all
+    select
+        3,
+        format('%s is security definer', p.oid::regprocedure),
+        format('alter routine %s security invoker', p.oid::regprocedure)
+    from pg_proc as p
+    where p.oid = any (p_routines) and p.prosecdef
+    union all
+    select
+        4,
+        format('schema %I belongs to %s', n.nspname, pg_get_userbyid(n.nspowner)),
+        format(
+            'create schema ... authorization evident_projector,'
+            ' or alter schema %I owner to evident_projector',
+            n.nspname
+        )
+    from pg_namespace as n
+    where
+        n.nspowner <> to_regrole('evident_projector')
+        and (
+            n.oid in (
+                select c.relnamespace
+                from pg_class as c
+                where c.oid = any (p_relations)
+            )
+            or n.oid in (
+                select p.pronamespace
+                from pg_proc as p
+                where p.oid = any (p_routines)
+            )
+        )
+        -- In schema evident nobody makes anything but evident_owner, or in its hands.
+        and n.nspname <> 'evident'
+    union all
+    select
+        5,
+        format(
+            '%s may create in schema %I',
+            coalesce(r.rolname::text, 'public'), n.nspname
+        ),
+        format(
+            'revoke create on schema %I from %s',
+            n.nspname, coalesce(quote_ident(r.rolname), 'public')
+        )
+    from pg_namespace as n
+    cross join lateral aclexplode(n.nspacl) as a
+    left join pg_roles as r on a.grantee = r.oid
+    where
+        a.privilege_type = 'CREATE'
+        and a.grantee <> n.nspowner
+        and a.grantee <> to_regrole('evident_projector')
+        and not coalesce(r.rolsuper, false)
+        and n.nspname <> 'evident'
+        and (
+            n.oid in (
+                select c.relnamespace
+                from pg_class as c
+                where c.oid = any (p_relations)
+            )
+            or n.oid in (
+                select p.pronamespace
+                from pg_proc as p
+                where p.oid = any (p_routines)
+            )
+        );
+end;
+
+comment on function evident._projection_intruder(oid [], oid []) is
+'Why relations and routines, and their schemas, are not evident_projector''s alone:
+rank, reason, hint.';
+
+revoke all on function evident._projection_intruder(oid [], oid []) from public;
+-- [end sql/functions/_projection_intruder.sql]
+-- [begin sql/functions/_require_projector.sql]
+-- evident._require_projector: refuse to run what is not evident_projector's alone.
+--
+-- Looked at whenever a projection is run, rebuilt, compared or asked: since it was
+-- registered a schema, a table or a function may have been given to somebody else, and
+-- names in that schema be his.
+--
+-- Errors: PT400
+
+create or replace function evident._require_projector(
+    p_projection evident.projection
+)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_problem record;
+begin
+    select i.reason, i.hint
+    into v_problem
+    from evident._projection_intruder(
+        array(
+            select m.object
+            from evident._projection_made(p_projection.name) as m
+            where m.kind = 'view'
+        )
+        || evident._read_model(p_projection),
+        array(
+            select m.object
+            from evident._projection_made(p_projection.name) as m
+            inner join pg_proc as p on m.object = p.oid and not p.prosecdef
+        )
+        || evident._projection_bound(p_projection, 'step_%s')
+        || evident._projection_bound(p_projection, 'keys_%s')
+    ) as i
+    order by i.rank, i.reason
+    limit 1;
+
+    if found then
+        perform evident._refuse_argument(
+            'p_name', v_problem.reason, v_problem.hint
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._require_projector(evident.projection) is
+'Raises PT400 when a projection''s schema, table, fold or keys are not
+evident_projector''s alone.';
+
+revoke all on function evident._require_projector(evident.projection) from public;
+-- [end sql/functions/_require_projector.sql]
 -- [begin sql/functions/_projection_trigger.sql]
 -- evident._projection_trigger: the name of a projection's trigger on the event store.
 --
@@ -763,7 +1311,7 @@ begin atomic
         )
     from pg_attribute as a
     where
-        a.attrelid = to_regclass((p_projection).name)
+        a.attrelid = evident._read_model(p_projection)
         and a.attnum > 0
         and not a.attisdropped
         and (a.attname <> (p_projection).key_column or p_key is distinct from '');
@@ -805,7 +1353,11 @@ revoke all on function evident._projection_blank(evident.projection, text) from 
 -- [begin sql/functions/_projection_types.sql]
 -- evident._projection_types: SQL that tells whether a projection folds an event.
 --
--- p_event is the SQL of a row with the column event_type.
+-- p_event is the SQL of a row of the event store. What the store itself writes, under
+-- the aggregate nil, is nobody's business but of a projection that names its types; in
+-- an append's transaction no fold meets it, so that no fold can stop the store.
+--
+-- Names are qualified: a trigger looks here before it knows its path.
 
 create or replace function evident._projection_types(
     p_projection evident.projection,
@@ -816,12 +1368,22 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select case
-        when (p_projection).event_types is null then 'true'
-        else format(
-            '%s.event_type = any (%L::text[])', p_event, (p_projection).event_types
-        )
-    end;
+    select concat_ws(
+        ' and ',
+        case
+            when (p_projection).event_types is not null then format(
+                '%s.event_type operator(pg_catalog.=) any (%L::pg_catalog.text[])',
+                p_event, (p_projection).event_types
+            )
+        end,
+        case
+            when (p_projection).mode = 'sync' or (p_projection).event_types is null
+                then format(
+                    '%s.aggregate_id operator(pg_catalog.<>) %L::pg_catalog.uuid',
+                    p_event, '00000000-0000-0000-0000-000000000000'
+                )
+        end
+    );
 end;
 
 comment on function evident._projection_types(evident.projection, text) is
@@ -850,7 +1412,7 @@ begin atomic
         else format(
             'select distinct r.key::%s from %s(%s) as r (key) where r.key::text <> %L',
             (p_projection).key_type,
-            to_regprocedure((p_projection).keys)::oid::regproc,
+            evident._projection_object(p_projection, 'keys_%s'),
             p_event,
             ''
         )
@@ -957,7 +1519,7 @@ begin atomic
         ) as k
         group by k.key
         $sql$,
-        evident._projection_object(p_projection, 'fold_%s'),
+        evident._projection_object(p_projection, 'refold_%s'),
         p_stored,
         evident._projection_blank(p_projection, 'k.key'),
         p_events
@@ -1120,10 +1682,7 @@ begin atomic
                 in ('repeatable read', 'serializable')
             then
                 lock table %1$s in row exclusive mode;
-                perform
-                from evident.projection as p
-                where p.name = %1$L
-                for share;
+                perform evident._share_projection(%1$L);
             end if;
         $sql$,
         (p_projection).name
@@ -1135,17 +1694,82 @@ comment on function evident._projection_snapshot(evident.projection) is
 
 revoke all on function evident._projection_snapshot(evident.projection) from public;
 -- [end sql/functions/_projection_snapshot.sql]
+-- [begin sql/functions/_projection_pinned.sql]
+-- evident._projection_pinned: SQL that tells whether a trigger may run a fold at once.
+--
+-- It runs as evident_projector, and the session's settings are those of all other
+-- paths; most sessions have them so, and setting them costs more than looking. What
+-- looks must not be bent by the path itself, nor be somebody else's: so the path comes
+-- first, and each name is qualified.
+
+create or replace function evident._projection_pinned()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        $sql$pg_catalog.current_setting('search_path')
+                operator(pg_catalog.=) 'pg_catalog, pg_temp'
+            and current_user operator(pg_catalog.=) 'evident_projector'
+            and pg_catalog.current_setting('datestyle')
+                operator(pg_catalog.=) 'ISO, MDY'
+            and pg_catalog.current_setting('timezone')
+                operator(pg_catalog.=) any ('{UTC,Etc/UTC}'::pg_catalog.text[])
+            $sql$::text;
+end;
+
+comment on function evident._projection_pinned() is
+'SQL that is true where role and settings are those that folds run under.';
+
+revoke all on function evident._projection_pinned() from public;
+-- [end sql/functions/_projection_pinned.sql]
+-- [begin sql/functions/_projection_return.sql]
+-- evident._projection_return: SQL that ends a trigger that ran a fold.
+--
+-- A fold may set a path that outlives it, and what follows the trigger runs as the
+-- store's owner. So a trigger returns to it only under the path it came with; in place
+-- of a bare null, since each expression more costs.
+
+create or replace function evident._projection_return()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        $sql$return case
+                when pg_catalog.current_setting('search_path')
+                    operator(pg_catalog.<>) 'pg_catalog, pg_temp'
+                    then evident._refuse_settings()
+            end;$sql$::text;
+end;
+
+comment on function evident._projection_return() is
+'SQL that returns null from a trigger, or raises 42501 when the path was changed.';
+
+revoke all on function evident._projection_return() from public;
+-- [end sql/functions/_projection_return.sql]
 -- [begin sql/functions/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
--- A fold runs with the store's rights, inside append functions and background runs.
--- So it, and the read model, must belong to evident_owner: who may register
--- projections could otherwise run code of his own as the owner. And nobody else
--- may write the read model, or it would not be what the events say.
+-- A fold runs as evident_projector, inside append functions and background runs. So it,
+-- the read model and their schemas must belong to that role, and nobody else may create
+-- in these: whoever may register projections, or own a schema, could otherwise run code
+-- of his own with the rights of all folds. And nobody else may write the read model, or
+-- it would not be what the events say.
+--
+-- A trigger of the read model that waits for the commit would run with the rights of
+-- whoever commits.
 --
 -- Errors: PT400
 
-create or replace function evident._check_projection(p_projection evident.projection)
+create or replace function evident._check_projection(
+    p_projection evident.projection,
+    p_model regclass,
+    p_apply regprocedure,
+    p_keys regprocedure
+)
 returns void
 language plpgsql
 stable
@@ -1153,9 +1777,6 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_model constant regclass := to_regclass(p_projection.name);
-    v_apply constant regprocedure := to_regprocedure(p_projection.apply);
-    v_keys constant regprocedure := to_regprocedure(p_projection.keys);
     v_problem record;
 begin
     select r.argument, r.reason, r.hint
@@ -1168,14 +1789,14 @@ begin
             'make the read model a table, neither temporary nor unlogged' as hint
         from pg_class as c
         where
-            c.oid = v_model
+            c.oid = p_model
             and (c.relkind not in ('r', 'p') or c.relpersistence <> 'p')
         union all
         select
             2, 'p_read_model', 'in schema evident',
             'give read models a schema of their own'
         from pg_class as c
-        where c.oid = v_model and c.relnamespace = 'evident'::regnamespace
+        where c.oid = p_model and c.relnamespace = 'evident'::regnamespace
         union all
         select
             3, 'p_read_model', 'the name is longer than 40 bytes',
@@ -1197,29 +1818,31 @@ begin
             'a fold sets every column: no identity, no generated column'
         from pg_attribute as a
         where
-            a.attrelid = v_model
+            a.attrelid = p_model
             and a.attnum > 0
             and (a.attidentity <> '' or a.attgenerated <> '')
         union all
         select
-            7, o.argument,
-            format('owned by %s', pg_get_userbyid(o.owner)),
-            'it runs with the store''s rights: alter ... owner to evident_owner'
-        from (
-            select 'p_read_model' as argument, c.relowner as owner
-            from pg_class as c
-            where c.oid = v_model
-            union all
-            select
-                case when p.oid = v_apply then 'p_apply' else 'p_keys' end,
-                p.proowner
-            from pg_proc as p
-            where p.oid in (v_apply, v_keys)
-        ) as o
-        where o.owner <> 'evident_owner'::regrole
+            7,
+            case when p.oid = p_apply then 'p_apply' else 'p_keys' end,
+            'made by create_projection',
+            'name the function that was written for the read model'
+        from pg_proc as p
+        where
+            p.oid in (p_apply, p_keys)
+            and obj_description(p.oid, 'pg_proc') like 'Made by create_projection:%'
+        union all
+        select 7 + o.rank, 'p_read_model', o.reason, o.hint
+        from evident._projection_intruder(array[p_model::oid], '{}') as o
+        union all
+        select 7 + o.rank, 'p_apply', o.reason, o.hint
+        from evident._projection_intruder('{}', array[p_apply::oid]) as o
+        union all
+        select 7 + o.rank, 'p_keys', o.reason, o.hint
+        from evident._projection_intruder('{}', array[p_keys::oid]) as o
         union all
         select
-            8, 'p_read_model',
+            13, 'p_read_model',
             format(
                 '%s may %s',
                 coalesce(nullif(a.grantee, 0)::regrole::text, 'public'),
@@ -1237,25 +1860,20 @@ begin
             where t.attrelid = c.oid
         ) as a
         where
-            c.oid = v_model
+            c.oid = p_model
             and a.grantee <> c.relowner
             and a.privilege_type in (
                 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'
             )
         union all
         select
-            9, 'p_read_model', 'evident_owner may not create in its schema',
-            format(
-                'grant create on schema %I to evident_owner', n.nspname
-            )
-        from pg_class as c
-        inner join pg_namespace as n on c.relnamespace = n.oid
-        where
-            c.oid = v_model
-            and not has_schema_privilege('evident_owner', n.oid, 'create')
+            14, 'p_read_model', format('trigger %I waits for the commit', g.tgname),
+            'make it not deferrable, or drop it'
+        from pg_trigger as g
+        where g.tgrelid = p_model and g.tgdeferrable and not g.tgisinternal
         union all
         select
-            10, 'p_apply',
+            15, 'p_apply',
             format(
                 'not a function (%s, evident.event_store) returns %1$s',
                 p_projection.name
@@ -1266,57 +1884,25 @@ begin
             from pg_proc as p
             inner join pg_type as t on p.prorettype = t.oid
             where
-                p.oid = v_apply
+                p.oid = p_apply
                 and p.prokind = 'f'
                 and not p.proretset
-                and t.typrelid = v_model
+                and t.typrelid = p_model
                 and p.pronargs = 2
                 and p.proargtypes[0] = t.oid
                 and p.proargtypes[1] = 'evident.event_store'::regtype
         )
         union all
         select
-            11, 'p_read_model', format('%s is in the way', o.name),
-            'rename it: what is made for the read model has that name'
-        from pg_class as c
-        cross join lateral (
-            select
-                p.oid::regprocedure::text as name,
-                obj_description(p.oid, 'pg_proc') as description
-            from pg_proc as p
-            where
-                p.pronamespace = c.relnamespace
-                and p.proname in (
-                    'fold_' || c.relname,
-                    'fold_' || c.relname || '_step',
-                    'next_' || c.relname,
-                    'pinned_' || c.relname,
-                    'keep_event_' || c.relname,
-                    'keep_batch_' || c.relname
-                )
-            union all
-            select
-                v.oid::regclass::text,
-                obj_description(v.oid, 'pg_class')
-            from pg_class as v
-            where
-                v.relnamespace = c.relnamespace
-                and v.relname = 'events_of_' || c.relname
-        ) as o
-        where
-            c.oid = v_model
-            and coalesce(o.description, '') not like 'Made by create_projection:%'
-        union all
-        select
-            12,
-            case when p.oid = v_apply then 'p_apply' else 'p_keys' end,
+            17,
+            case when p.oid = p_apply then 'p_apply' else 'p_keys' end,
             'volatile',
             'a fold is pure, the same whenever it runs: declare it immutable or stable'
         from pg_proc as p
-        where p.oid in (v_apply, v_keys) and p.provolatile = 'v'
+        where p.oid in (p_apply, p_keys) and p.provolatile = 'v'
         union all
         select
-            13, 'p_keys',
+            18, 'p_keys',
             'not a function (evident.event_store) that returns text or uuid',
             'it gives the keys that an event touches, none, one or several'
         where
@@ -1325,7 +1911,7 @@ begin
                 select
                 from pg_proc as p
                 where
-                    p.oid = v_keys
+                    p.oid = p_keys
                     and p.prokind = 'f'
                     and p.prorettype in ('text'::regtype, 'uuid'::regtype)
                     and p.pronargs = 1
@@ -1333,7 +1919,7 @@ begin
             )
         union all
         select
-            14, 'p_event_types', 'empty, or with an element that is null or no type',
+            19, 'p_event_types', 'empty, or with an element that is null or no type',
             'list types of 1 to 100 characters; null means all'
         where
             cardinality(p_projection.event_types) = 0
@@ -1344,7 +1930,7 @@ begin
             )
         union all
         select
-            15, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            20, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
     ) as r
@@ -1359,33 +1945,48 @@ begin
 end;
 $function$;
 
-comment on function evident._check_projection(evident.projection) is
+comment on function
+evident._check_projection(evident.projection, regclass, regprocedure, regprocedure)
+is
 'Raises PT400 for the first thing that is wrong with a registration.';
 
-revoke all on function evident._check_projection(evident.projection) from public;
+revoke all on function
+evident._check_projection(evident.projection, regclass, regprocedure, regprocedure)
+from public;
 -- [end sql/functions/_check_projection.sql]
 -- [begin sql/functions/_make_fold.sql]
 -- evident._make_fold: create what folds a projection's events.
 --
--- events_of_<read model>: the events that it is made of, once for each of their keys.
+-- step_<projection>(row, event) and keys_<projection>(event) stand for the fold and for
+-- the function that tells keys, and everything calls these. Their bodies are parsed
+-- when they are made, so they are bound to the functions and not to names: dropping
+-- such a function is refused, and one that is made in its place is not run. They take
+-- whole rows, so columns may change; and they are inlined.
+--
+-- events_of_<projection>: the events that it is made of, once for each of their keys.
 -- Every path reads them here, so types, keys and what was skipped are settled once.
 -- What was skipped as a whole (key '') must not reach the function that tells the
 -- keys: `offset 0` keeps the planner from changing that order.
 --
--- fold_<read model>(key, event) folds from nothing; a row comes into being with only
+-- fold_<projection>(key, event) folds from nothing; a row comes into being with only
 -- its key set, and does so again after a fold gave null, which removes it.
--- fold_<read model>(row, event) goes on from a row, which is looked at only while
+-- refold_<projection>(row, event) goes on from a row, which is looked at only while
 -- there is none; but its key always, so that a fold cannot move on to another one.
 --
--- All are plain catalog objects, of use by hand too: with "order by" the position.
+-- All belong to evident_projector, and it alone may use them. What they declare is
+-- what the fold declares, and no more.
 --
 -- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
 -- key (a day), must be the same for a failure, a skip, a lock and every session.
 --
 -- Bodies are quoted as literals: a column or a fold may be named like whatever ends a
--- body between dollars, and what follows would run as the owner.
+-- body between dollars, and what follows would run as well.
 
-create or replace function evident._make_fold(p_projection evident.projection)
+create or replace function evident._make_fold(
+    p_projection evident.projection,
+    p_apply regprocedure,
+    p_keys regprocedure
+)
 returns void
 language plpgsql
 volatile
@@ -1393,164 +1994,219 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
+    v_step constant text := evident._projection_object(p_projection, 'step_%s');
+    v_attributes constant text := evident._routine_attributes(p_apply);
 begin
-    execute format(
-        $sql$
-        create or replace view %1$s
-        with (security_invoker = on) as
-        select
-            k.key,
-            e as event,
-            e.id as position
-        from evident.event_store as e
-        %2$s
-        cross join lateral (%5$s) as k (key)
-        where
+    perform evident._make_functions(
+        format(
+            $sql$
+            create or replace function %1$s(p_row %2$s, p_event evident.event_store)
+            returns %2$s
+            language sql
             %3$s
-            and not exists (
-                select
-                from evident.projection_skip as s
-                where
-                    s.projection = %4$L
-                    and s.position = e.id
-                    and s.key = k.key::text
-            );
+            begin atomic
+                select %4$s(p_row, p_event);
+            end;
 
-        comment on view %1$s is
-        'Made by create_projection: the events of the projection, once for each key.';
+            comment on function %1$s(%2$s, evident.event_store) is
+            'Made by create_projection: stands for the fold step.';
 
-        revoke all on table %1$s from public;
-        grant select on table %1$s to evident_reader, evident_operator, evident_auditor;
-        $sql$,
-        evident._projection_object(p_projection, 'events_of_%s'),
-        case
-            when p_projection.keys is not null then format(
+            revoke all on function %1$s(%2$s, evident.event_store) from public;
+            $sql$,
+            v_step,
+            p_projection.name,
+            v_attributes,
+            p_apply::oid::regproc
+        )
+    );
+    if p_keys is not null then
+        perform evident._make_functions(
+            format(
                 $sql$
-                cross join lateral (
-                    select e as event
-                    where not exists (
-                        select
-                        from evident.projection_skip as s
-                        where
-                            s.projection = %L
-                            and s.position = e.id
-                            and s.key = ''
-                    )
-                    offset 0
-                ) as l
+                create or replace function %1$s(p_event evident.event_store)
+                returns %2$s
+                language sql
+                %3$s
+                begin atomic
+                    %4$s;
+                end;
+
+                comment on function %1$s(evident.event_store) is
+                'Made by create_projection: stands for the function that tells keys.';
+
+                revoke all on function %1$s(evident.event_store) from public;
                 $sql$,
-                p_projection.name
+                evident._projection_object(p_projection, 'keys_%s'),
+                pg_get_function_result(p_keys),
+                evident._routine_attributes(p_keys),
+                format(
+                    case
+                        when (
+                            select p.proretset
+                            from pg_proc as p
+                            where p.oid = p_keys
+                        )
+                            then 'select k.key from %s(p_event) as k (key)'
+                        else 'select %s(p_event)'
+                    end,
+                    p_keys::oid::regproc
+                )
             )
-        end,
-        evident._projection_types(p_projection, 'e'),
-        p_projection.name,
-        evident._projection_keys(
-            p_projection,
-            case when p_projection.keys is null then 'e' else 'l.event' end
+        );
+    end if;
+
+    perform evident._make_functions(
+        format(
+            $sql$
+            create or replace view %1$s
+            with (security_invoker = on) as
+            select
+                k.key,
+                e as event,
+                e.id as position
+            from evident.event_store as e
+            %2$s
+            cross join lateral (%5$s) as k (key)
+            where
+                %3$s
+                and not exists (
+                    select
+                    from evident.projection_skip as s
+                    where
+                        s.projection = %4$L
+                        and s.position = e.id
+                        and s.key = k.key::text
+                );
+
+            comment on view %1$s is
+            'Made by create_projection: the events of the projection, once for each
+key.';
+            $sql$,
+            evident._projection_object(p_projection, 'events_of_%s'),
+            case
+                when p_projection.keys is not null then format(
+                    $sql$
+                    cross join lateral (
+                        select e as event
+                        where not exists (
+                            select
+                            from evident.projection_skip as s
+                            where
+                                s.projection = %L
+                                and s.position = e.id
+                                and s.key = ''
+                        )
+                        offset 0
+                    ) as l
+                    $sql$,
+                    p_projection.name
+                )
+            end,
+            evident._projection_types(p_projection, 'e'),
+            p_projection.name,
+            evident._projection_keys(
+                p_projection,
+                case when p_projection.keys is null then 'e' else 'l.event' end
+            )
         )
     );
 
-    execute format(
-        $sql$
-        create or replace function %1$s(
-            p_state %3$s, p_key %4$s, p_event evident.event_store
-        )
-        returns %3$s
-        language plpgsql
-        immutable
-        parallel safe
-        as %5$L;
+    perform evident._make_functions(
+        format(
+            $sql$
+            create or replace function %1$s(
+                p_state %3$s, p_key %4$s, p_event evident.event_store
+            )
+            returns %3$s
+            language plpgsql
+            %7$s
+            as %5$L;
 
-        create or replace function %1$s(
-            p_state %3$s, p_start %3$s, p_event evident.event_store
-        )
-        returns %3$s
-        language plpgsql
-        immutable
-        parallel safe
-        as %6$L;
+            create or replace function %9$s(
+                p_state %3$s, p_start %3$s, p_event evident.event_store
+            )
+            returns %3$s
+            language plpgsql
+            %7$s
+            as %6$L;
 
-        create or replace aggregate %2$s(%4$s, evident.event_store) (
-            sfunc = %1$s,
-            stype = %3$s,
-            parallel = safe
-        );
+            create or replace aggregate %2$s(%4$s, evident.event_store) (
+                sfunc = %1$s,
+                stype = %3$s,
+                parallel = %8$s
+            );
 
-        create or replace aggregate %2$s(%3$s, evident.event_store) (
-            sfunc = %1$s,
-            stype = %3$s,
-            parallel = safe
-        );
+            create or replace aggregate %10$s(%3$s, evident.event_store) (
+                sfunc = %9$s,
+                stype = %3$s,
+                parallel = %8$s
+            );
 
-        comment on function %1$s(%3$s, %4$s, evident.event_store) is
-        'Made by create_projection: the row so far, its key set, and an event.';
-        comment on function %1$s(%3$s, %3$s, evident.event_store) is
-        'Made by create_projection: as the fold step, from p_start at first.';
-        comment on aggregate %2$s(%4$s, evident.event_store) is
-        'Made by create_projection: folds events, in the order given by "order by",
+            comment on function %1$s(%3$s, %4$s, evident.event_store) is
+            'Made by create_projection: the row so far, its key set, and an event.';
+            comment on function %9$s(%3$s, %3$s, evident.event_store) is
+            'Made by create_projection: as the fold step, from p_start at first.';
+            comment on aggregate %2$s(%4$s, evident.event_store) is
+            'Made by create_projection: folds events, in the order given by "order by",
 into the row of a key.';
-        comment on aggregate %2$s(%3$s, evident.event_store) is
-        'Made by create_projection: folds events, in the order given by "order by",
+            comment on aggregate %10$s(%3$s, evident.event_store) is
+            'Made by create_projection: folds events, in the order given by "order by",
 onto an existing row.';
 
-        revoke all on function %1$s(%3$s, %4$s, evident.event_store) from public;
-        revoke all on function %1$s(%3$s, %3$s, evident.event_store) from public;
-        revoke all on function %2$s(%4$s, evident.event_store) from public;
-        revoke all on function %2$s(%3$s, evident.event_store) from public;
-        grant execute on function
-        %1$s(%3$s, %4$s, evident.event_store),
-        %1$s(%3$s, %3$s, evident.event_store),
-        %2$s(%4$s, evident.event_store),
-        %2$s(%3$s, evident.event_store),
-        %7$s
-        to evident_reader, evident_operator, evident_auditor;
-        $sql$,
-        evident._projection_object(p_projection, 'fold_%s_step'),
-        evident._projection_object(p_projection, 'fold_%s'),
-        p_projection.name,
-        p_projection.key_type,
-        format(
-            $step$
-        begin
-            p_state.%1$I := p_key;
-            return %2$s(p_state, p_event);
-        end;
-        $step$,
-            p_projection.key_column,
-            v_apply
-        ),
-        format(
-            $step$
-        begin
-            if p_state.%1$I is null then
-                p_state := p_start;
-            else
-                p_state.%1$I := p_start.%1$I;
-            end if;
-            return %2$s(p_state, p_event);
-        end;
-        $step$,
-            p_projection.key_column,
-            v_apply
-        ),
-        concat_ws(
-            ', ',
-            to_regprocedure(p_projection.apply), to_regprocedure(p_projection.keys)
+            revoke all on function %1$s(%3$s, %4$s, evident.event_store) from public;
+            revoke all on function %9$s(%3$s, %3$s, evident.event_store) from public;
+            revoke all on function %2$s(%4$s, evident.event_store) from public;
+            revoke all on function %10$s(%3$s, evident.event_store) from public;
+            $sql$,
+            evident._projection_object(p_projection, 'folding_%s'),
+            evident._projection_object(p_projection, 'fold_%s'),
+            p_projection.name,
+            p_projection.key_type,
+            format(
+                $step$
+            begin
+                p_state.%1$I := p_key;
+                return %2$s(p_state, p_event);
+            end;
+            $step$,
+                p_projection.key_column,
+                v_step
+            ),
+            format(
+                $step$
+            begin
+                if p_state.%1$I is null then
+                    p_state := p_start;
+                else
+                    p_state.%1$I := p_start.%1$I;
+                end if;
+                return %2$s(p_state, p_event);
+            end;
+            $step$,
+                p_projection.key_column,
+                v_step
+            ),
+            v_attributes,
+            substring(v_attributes from '\w+$'),
+            evident._projection_object(p_projection, 'refolding_%s'),
+            evident._projection_object(p_projection, 'refold_%s')
         )
     );
 end;
 $function$;
 
-comment on function evident._make_fold(evident.projection) is
-'Creates or replaces the view of a projection''s events, and its aggregates.';
+comment on function
+evident._make_fold(evident.projection, regprocedure, regprocedure) is
+'Creates or replaces the wrappers of a fold and its keys, the view of a projection''s
+events, and its aggregates.';
 
-revoke all on function evident._make_fold(evident.projection) from public;
+revoke all on function
+evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
 -- [end sql/functions/_make_fold.sql]
 -- [begin sql/functions/_make_keep.sql]
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
--- keep_event_<read model>, for each row, is the short way where the key is the
+-- keep_event_<projection>, for each row, is the short way where the key is the
 -- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
 -- _make_keep_batch folds those. Either is right for any number of events, so the
 -- setting is only about speed, and exactly one of the two acts.
@@ -1566,13 +2222,25 @@ revoke all on function evident._make_fold(evident.projection) from public;
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
--- A cast in a fold may depend on settings, and a replay must give the same: the fold
--- runs under the settings of all other paths, by pinned_<read model> where the
--- session's are others. The trigger function itself sets none, which would cost a
--- tenth of the append; it runs inside the append functions, which pin their path.
+-- Events are inserted by the store's owner, and the fold runs as evident_projector, so
+-- the trigger function is a definer function of that role. A cast in a fold may depend
+-- on settings, and a replay must give the same: where the session's are not those of
+-- all other paths, pinned_<projection>, the same with settings of its own, does the
+-- work. The trigger function itself has none: each costs a tenth of the append. It is
+-- the one definer function without a path, and looks at the path before anything else
+-- (_projection_pinned).
+--
+-- A fold could alter the function, which its role owns: make it run as whoever inserts.
+-- It cannot give it another body (_make_functions), and this one runs a fold as
+-- evident_projector or not at all.
+--
+-- row_<projection> gives the row it is given; it is inlined, and bound to the type of
+-- the read model as step_<projection> is. Whoever owns the read model's schema could
+-- drop the table, and make another, with code of his own: then neither is there, and
+-- no statement here would be planned, let alone run.
 --
 -- Bodies are quoted as literals: an event type may hold whatever would end a body
--- between dollars, and what follows would run as the owner. In them names of columns
+-- between dollars, and what follows would run as well. In them names of columns
 -- come before those of variables: a key may be called v_row, and stands alone in
 -- "on conflict".
 --
@@ -1587,101 +2255,14 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
+    v_keep constant text := evident._projection_object(
+        p_projection, 'keep_event_%s'
+    );
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
-    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
-    -- Setting them costs more than looking, and most sessions have them so.
-    v_step constant text :=
-        $sql$
-            case
-                when current_setting('timezone') in ('UTC', 'Etc/UTC')
-                    and current_setting('datestyle') = 'ISO, MDY'
-                    and current_setting('search_path') = 'pg_catalog, pg_temp'
-                    then %1$s(%3$s, %4$s)
-                else %2$s(%3$s, %4$s)
-            end
-        $sql$;
-    v_is_ours constant text := format(
-        '%s and current_setting(''evident.is_batch'', true) is distinct from ''on''',
-        evident._projection_types(p_projection, 'new')
-    );
-begin
-    execute format(
-        $sql$
-        create or replace function %1$s(
-            p_row %2$s, p_event evident.event_store
-        )
-        returns %2$s
-        language plpgsql
-        stable
-        parallel safe
-        set search_path = pg_catalog, pg_temp
-        set datestyle = 'ISO, MDY'
-        set timezone = 'UTC'
-        as %3$L;
-
-        create or replace function %4$s(
-            p_row %2$s, p_event evident.event_store
-        )
-        returns %2$s
-        language plpgsql
-        stable
-        parallel safe
-        as %5$L;
-
-        comment on function %1$s(%2$s, evident.event_store) is
-        'Made by create_projection: the fold step, under the settings that all use.';
-        comment on function %4$s(%2$s, evident.event_store) is
-        'Made by create_projection: the fold step, naming the projection in errors.';
-
-        revoke all on function %1$s(%2$s, evident.event_store) from public;
-        revoke all on function %4$s(%2$s, evident.event_store) from public;
-        $sql$,
-        v_pinned,
-        p_projection.name,
-        format(
-            $pinned$
-        begin
-            return %s(p_row, p_event);
-        end;
-        $pinned$,
-            v_apply
-        ),
-        v_next,
-        format(
-            $next$
-        declare
-            v_message text;
-            v_detail text;
-        begin
-            return %s;
-        %s
-        $next$,
-            format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
-            evident._projection_refusal(p_projection)
-        )
-    );
-
-    execute format(
-        $sql$
-        create or replace function %1$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        as %2$L;
-
-        comment on function %1$s() is
-        'Made by create_projection: folds one event into the read model.';
-
-        revoke all on function %1$s() from public;
-
-        create or replace trigger %3$I
-        after insert on evident.event_store
-        for each row execute function %1$s();
-        $sql$,
-        evident._projection_object(p_projection, 'keep_event_%s'),
-        format(
-            $keep$
+    v_step constant text := evident._projection_object(p_projection, 'step_%s');
+    v_row constant text := evident._projection_object(p_projection, 'row_%s');
+    v_body constant text := format(
+        $keep$
         #variable_conflict use_column
         declare
             v_row %1$s;
@@ -1689,21 +2270,26 @@ begin
             v_message text;
             v_detail text;
         begin
-            if %2$s then
+            if %2$s
+                and %17$s
+                and coalesce(
+                    pg_catalog.current_setting('evident.is_batch', true), ''
+                ) operator(pg_catalog.<>) 'on'
+            then
                 if new.version = 1 then
                     v_row.%3$I := new.aggregate_id;
                     begin
-                        v_row := %4$s;
+                        v_row := %4$s(v_row, new);
                     %5$s
                     insert into %1$s as t (%6$s)
                     select %7$s
                     where v_row.%3$I is not null
                     %8$s;
-                    return null;
+                    %16$s
                 end if;
 
                 select
-                    row(s.*)::%1$s as stored,
+                    %18$s(row(s.*)::%1$s) as stored,
                     s.ctid as place,
                     s.xmin as writer
                 into v_found
@@ -1712,7 +2298,7 @@ begin
 
                 if found then
                     begin
-                        v_row := %14$s;
+                        v_row := %4$s(v_found.stored, new);
                     %5$s
                     update %1$s as t
                     set %15$s
@@ -1722,7 +2308,7 @@ begin
                         and t.%3$I = new.aggregate_id
                         and v_row.%3$I is not null;
                     if found then
-                        return null;
+                        %16$s
                     end if;
                 end if;
 
@@ -1744,34 +2330,147 @@ begin
                     delete from %1$s as t
                     where t.%3$I = new.aggregate_id;
                 end if;
+                %16$s
+            end if;
+        $keep$,
+        p_projection.name,
+        evident._projection_pinned(),
+        p_projection.key_column,
+        v_step,
+        evident._projection_refusal(p_projection),
+        evident._projection_columns(p_projection, '%1$s'),
+        evident._projection_columns(
+            p_projection, 'v_row.%1$s', 'new.aggregate_id'
+        ),
+        evident._projection_upsert(p_projection),
+        evident._projection_columns(
+            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+        ),
+        v_next,
+        evident._projection_blank(p_projection, 'new.aggregate_id'),
+        evident._projection_snapshot(p_projection),
+        evident._projection_stored(p_projection, 'new.aggregate_id'),
+        null,
+        coalesce(
+            evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
+            format('%1$I = t.%1$I', p_projection.key_column)
+        ),
+        evident._projection_return(),
+        evident._projection_types(p_projection, 'new'),
+        v_row
+    );
+begin
+    perform evident._make_functions(
+        format(
+            $sql$
+            create or replace function %1$s(p_row %2$s)
+            returns %2$s
+            language sql
+            immutable
+            parallel safe
+            begin atomic
+                select p_row;
+            end;
+
+            create or replace function %3$s(
+                p_row %2$s, p_event evident.event_store
+            )
+            returns %2$s
+            language plpgsql
+            volatile
+            parallel unsafe
+            as %4$L;
+
+            create or replace function %5$s(new evident.event_store)
+            returns evident.event_store
+            language plpgsql
+            volatile
+            parallel unsafe
+            set search_path = pg_catalog, pg_temp
+            set datestyle = 'ISO, MDY'
+            set timezone = 'UTC'
+            as %6$L;
+
+            create or replace function %7$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            security definer
+            as %8$L;
+
+            comment on function %1$s(%2$s) is
+            'Made by create_projection: the row that it is given.';
+            comment on function %3$s(%2$s, evident.event_store) is
+            'Made by create_projection: the fold step, naming the projection in
+errors.';
+            comment on function %5$s(evident.event_store) is
+            'Made by create_projection: folds one event under the settings that all
+use.';
+            comment on function %7$s() is
+            'Made by create_projection: folds one event into the read model.';
+
+            revoke all on function %1$s(%2$s) from public;
+            revoke all on function %3$s(%2$s, evident.event_store) from public;
+            revoke all on function %5$s(evident.event_store) from public;
+            revoke all on function %7$s() from public;
+            grant execute on function %7$s() to evident_owner;
+            $sql$,
+            v_row,
+            p_projection.name,
+            v_next,
+            format(
+                $next$
+            declare
+                v_message text;
+                v_detail text;
+            begin
+                return %s(p_row, p_event);
+            %s
+            $next$,
+                v_step,
+                evident._projection_refusal(p_projection)
+            ),
+            v_pinned,
+            format(
+                $pinned$
+            %1$s
+            if not (%2$s) then
+                perform evident._refuse_settings();
+            end if;
+            return null;
+        end;
+        $pinned$,
+                v_body,
+                evident._projection_pinned()
+            ),
+            v_keep,
+            format(
+                $keep$
+            %1$s
+            if not (%2$s) then
+                if current_user operator(pg_catalog.<>) 'evident_projector' then
+                    perform evident._refuse_settings();
+                end if;
+                perform %3$s(new);
             end if;
             return null;
         end;
         $keep$,
-            p_projection.name,
-            v_is_ours,
-            p_projection.key_column,
-            format(v_step, v_apply, v_pinned, 'v_row', 'new'),
-            evident._projection_refusal(p_projection),
-            evident._projection_columns(p_projection, '%1$s'),
-            evident._projection_columns(
-                p_projection, 'v_row.%1$s', 'new.aggregate_id'
-            ),
-            evident._projection_upsert(p_projection),
-            evident._projection_columns(
-                p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
-            ),
-            v_next,
-            evident._projection_blank(p_projection, 'new.aggregate_id'),
-            evident._projection_snapshot(p_projection),
-            evident._projection_stored(p_projection, 'new.aggregate_id'),
-            format(v_step, v_apply, v_pinned, 'v_found.stored', 'new'),
-            coalesce(
-                evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
-                format('%1$I = t.%1$I', p_projection.key_column)
+                v_body,
+                evident._projection_pinned(),
+                v_pinned
             )
-        ),
-        evident._projection_trigger(p_projection, 'keep_event_%s')
+        )
+    );
+    execute format(
+        $sql$
+        create or replace trigger %1$I
+        after insert on evident.event_store
+        for each row execute function %2$s();
+        $sql$,
+        evident._projection_trigger(p_projection, 'keep_event_%s'),
+        v_keep
     );
 end;
 $function$;
@@ -1785,9 +2484,10 @@ revoke all on function evident._make_keep(evident.projection) from public;
 -- evident._make_keep_batch: write the trigger for many events of a synchronous
 -- projection.
 --
--- keep_batch_<read model> folds the events of a statement by key, with one fold and
+-- keep_batch_<projection> folds the events of a statement by key, with one fold and
 -- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_event_<read model> (_make_keep).
+-- batch to keep_event_<projection> (_make_keep). Like that one it belongs to
+-- evident_projector, runs as that role, and looks first whether it does.
 --
 -- The lock on the read model comes before the rows are read: the last step of
 -- a rebuild stops its writers there.
@@ -1849,7 +2549,7 @@ begin
                     from (%2$s) as v;
                 %3$s
                 if v_queue is null then
-                    return null;
+                    %7$s
                 end if;
 
                 if current_setting('transaction_isolation')
@@ -1896,32 +2596,31 @@ begin
             evident._projection_refusal(p_projection),
             p_projection.number,
             evident._projection_types(p_projection, 'e'),
-            evident._projection_keys(p_projection, 'l.event')
+            evident._projection_keys(p_projection, 'l.event'),
+            evident._projection_return()
         );
     end if;
 
-    execute format(
+    perform evident._make_functions(format(
         $sql$
         create or replace function %1$s()
         returns trigger
         language plpgsql
         volatile
         parallel unsafe
+        security definer
         set search_path = pg_catalog, pg_temp
         set datestyle = 'ISO, MDY'
         set timezone = 'UTC'
         set enable_seqscan = off
+        set row_security = off
         as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds the events of a statement, by key.';
 
         revoke all on function %1$s() from public;
-
-        create or replace trigger %3$I
-        after insert on evident.event_store
-        referencing new table as new_events
-        for each statement %4$s execute function %1$s();
+        grant execute on function %1$s() to evident_owner;
         $sql$,
         v_keep,
         format(
@@ -1934,6 +2633,9 @@ begin
             v_keys %1$s[];
             v_rows %2$s[];
         begin
+            if not (%7$s) then
+                perform evident._refuse_settings();
+            end if;
             %3$s
             lock table %2$s in row exclusive mode;
             begin
@@ -1946,7 +2648,7 @@ begin
             if v_keys is not null then
                 %6$s into v_count;
             end if;
-            return null;
+            %8$s
         end;
         $keep$,
             p_projection.key_type,
@@ -1961,14 +2663,25 @@ begin
             evident._projection_write(
                 p_projection,
                 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
-            )
-        ),
+            ),
+            evident._projection_pinned(),
+            evident._projection_return()
+        )
+    ));
+    execute format(
+        $sql$
+        create or replace trigger %1$I
+        after insert on evident.event_store
+        referencing new table as new_events
+        for each statement %2$s execute function %3$s();
+        $sql$,
         evident._projection_trigger(p_projection, 'keep_batch_%s'),
         case
             when p_projection.keys is null
                 then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
             else ''
-        end
+        end,
+        v_keep
     );
 end;
 $function$;
@@ -2000,6 +2713,9 @@ as $function$
 declare
     v_name text;
 begin
+    -- Whoever pauses reads the last id drawn after this, also where no trigger is.
+    lock table evident.event_store in share row exclusive mode;
+
     if p_must_keep then
         if p_projection.keys is null then
             perform evident._make_keep(p_projection);
@@ -2007,9 +2723,6 @@ begin
         perform evident._make_keep_batch(p_projection);
         return;
     end if;
-
-    -- Whoever pauses reads the last id drawn after this, also where no trigger is.
-    lock table evident.event_store in share row exclusive mode;
 
     for v_name in
         select t.tgname
@@ -2060,19 +2773,17 @@ declare
 begin
     if p_key is not null then
         v_condition := format('and v.key = %L::%s', p_key, p_projection.key_type);
-    elsif exists (
+    else
         select
+            'and v.key::text <> all ('
+            || quote_nullable(array_agg(f.key)) || '::text[])'
+        into v_condition
         from evident.projection_failure as f
         where f.projection = p_projection.name
-    ) then
-        v_condition := format(
-            'and not exists (select from evident.projection_failure as f'
-            ' where f.projection = %L and f.key = v.key::text)',
-            p_projection.name
-        );
+        having count(*) > 0;
     end if;
 
-    execute evident._projection_write(
+    perform evident._as_projector(evident._projection_write(
         p_projection,
         evident._projection_next(
             p_projection,
@@ -2084,7 +2795,7 @@ begin
             ),
             evident._projection_stored(p_projection, 'k.key')
         )
-    );
+    ));
 end;
 $function$;
 
@@ -2167,16 +2878,24 @@ declare
     v_message text;
 begin
     begin
-        execute format(
-            'select coalesce(array_agg(v.key::text order by v.key::text), ''{}'')'
-            ' from %s as v where v.position = %s'
-            ' and not exists (select from evident.projection_failure as f'
-            ' where f.projection = %L and f.key = v.key::text)',
-            evident._projection_object(p_projection, 'events_of_%s'),
-            p_position,
-            p_projection.name
-        )
-        into v_keys;
+        select coalesce(array_agg(k.key order by k.key collate "C"), '{}')
+        into v_keys
+        from (
+            select a.answer ->> 0 as key
+            from evident._ask_projector(
+                format(
+                    'select jsonb_build_array(v.key::text)'
+                    ' from %s as v where v.position = %s',
+                    evident._projection_object(p_projection, 'events_of_%s'),
+                    p_position
+                )
+            ) as a (answer)
+        ) as k
+        where not exists (
+            select
+            from evident.projection_failure as f
+            where f.projection = p_projection.name and f.key = k.key
+        );
     exception when others then
         get stacked diagnostics v_message = message_text;
         perform evident._note_failure(
@@ -2285,14 +3004,18 @@ declare
     v_folded bigint := 0;
     v_message text;
 begin
-    execute format(
-        'select coalesce(array_agg(v.position order by v.position), ''{}'')'
-        ' from %s as v'
-        ' where v.key = %L::%s and v.position > %s and v.position <= %s',
-        evident._projection_object(p_projection, 'events_of_%s'),
-        p_key, p_projection.key_type, p_after, p_projection.position
-    )
-    into v_positions;
+    v_positions := array(
+        select a.answer::bigint
+        from evident._ask_projector(
+            format(
+                'select to_jsonb(v.position) from %s as v'
+                ' where v.key = %L::%s and v.position > %s and v.position <= %s'
+                ' order by v.position',
+                evident._projection_object(p_projection, 'events_of_%s'),
+                p_key, p_projection.key_type, p_after, p_projection.position
+            )
+        ) as a (answer)
+    );
 
     begin
         perform evident._fold_slice(
@@ -2342,7 +3065,8 @@ from public;
 -- Not while a key is parked: an append could not fold around it.
 --
 -- The caller holds the projection's lock.
--- Locks: SHARE ROW EXCLUSIVE on evident.event_store, to the end of the transaction
+-- Locks: that of making, SHARE ROW EXCLUSIVE on evident.event_store, to the end of the
+-- transaction
 
 create or replace function evident._go_live(p_projection evident.projection)
 returns boolean
@@ -2364,6 +3088,7 @@ begin
     end if;
 
     begin
+        perform evident._lock_making();
         lock table evident.event_store in share row exclusive mode;
         v_head := coalesce(
             pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
@@ -2473,7 +3198,7 @@ begin
     inner join pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
     where i.indrelid = p_read_model and i.indisprimary and i.indnkeyatts = 1;
 
-    perform evident._check_projection(v_new);
+    perform evident._check_projection(v_new, p_read_model, p_apply, p_keys);
 
     perform evident._lock_registration();
     select p.*
@@ -2495,6 +3220,7 @@ begin
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
             and v_old.definition = evident.projection_definition(v_old.name)
+            and evident._projection_bound(v_old, 'step_%s') = p_apply
         then
             perform evident._record_baseline(v_old.name);
             return v_old.name;
@@ -2508,8 +3234,14 @@ begin
         where p.name = v_old.name
         returning p.* into v_new;
     else
-        execute format('select exists (select from %s)', v_new.name)
-        into v_has_rows;
+        v_has_rows := (
+            select a.answer::boolean
+            from evident._ask_projector(
+                format(
+                    'select to_jsonb(exists (select from %s))', v_new.name
+                )
+            ) as a (answer)
+        );
         if v_has_rows then
             perform evident._refuse_argument(
                 'p_read_model',
@@ -2526,12 +3258,12 @@ begin
             case v_new.mode when 'sync' then 'catching_up' else 'running' end
         )
         returning p.* into v_new;
-        update evident.projection as p
-        set definition = evident.projection_definition(p.name)
-        where p.name = v_new.name;
     end if;
 
-    perform evident._make_fold(v_new);
+    perform evident._make_fold(v_new, p_apply, p_keys);
+    update evident.projection as p
+    set definition = evident.projection_definition(p.name)
+    where p.name = v_new.name and v_old.name is null;
     if v_new.mode = 'sync' and v_new.state = 'running' then
         perform evident._switch_triggers(v_new, true);
     elsif v_new.state = 'catching_up'
@@ -2551,15 +3283,16 @@ model''s, schema included. p_apply(row so far, event) returns the next row, null
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
 run_projection. p_keys(event): the keys that an event touches, null and '''' aside;
-without it, its aggregate. Table and functions belong to evident_owner. For READ
-COMMITTED. Errors: PT400; 55P03 when others were in the way: call again.';
+without it, its aggregate. Table, functions and their schemas belong to
+evident_projector. For READ COMMITTED. Errors: PT400; 55P03 when others were in the
+way: call again.';
 
 revoke all on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
 from public;
 grant execute on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
-to evident_operator;
+to evident_projector, evident_operator;
 -- [end sql/functions/create_projection.sql]
 -- [begin sql/functions/drop_projection.sql]
 -- evident.drop_projection: forget a projection and what was made for it.
@@ -2580,48 +3313,33 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '900ms'
+set quote_all_identifiers = off
 set client_min_messages = warning
 as $function$
 declare
     v_projection evident.projection;
     v_form text;
+    v_made record;
 begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
     v_projection := evident._lock_projection(p_name);
 
-    execute format(
-        'drop view if exists %s',
-        evident._projection_object(v_projection, 'events_of_%s')
-    );
-    if v_projection.mode = 'sync' then
-        foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
-            execute format(
-                'drop trigger if exists %I on evident.event_store',
-                evident._projection_trigger(v_projection, v_form)
-            );
-            execute format(
-                'drop function if exists %s()',
-                evident._projection_object(v_projection, v_form)
-            );
-        end loop;
-    end if;
-    execute format(
-        $sql$
-        drop function if exists %1$s(%2$s, evident.event_store);
-        drop aggregate if exists %3$s(%2$s, evident.event_store);
-        drop aggregate if exists %3$s(%4$s, evident.event_store);
-        drop function if exists %5$s(%2$s, %2$s, evident.event_store);
-        drop function if exists %5$s(%2$s, %4$s, evident.event_store);
-        drop function if exists %6$s(%2$s, evident.event_store);
-        $sql$,
-        evident._projection_object(v_projection, 'next_%s'),
-        v_projection.name,
-        evident._projection_object(v_projection, 'fold_%s'),
-        v_projection.key_type,
-        evident._projection_object(v_projection, 'fold_%s_step'),
-        evident._projection_object(v_projection, 'pinned_%s')
-    );
+    foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
+        continue when v_projection.mode <> 'sync';
+        execute format(
+            'drop trigger if exists %I on evident.event_store',
+            evident._projection_trigger(v_projection, v_form)
+        );
+    end loop;
+    for v_made in
+        select
+            case m.kind when 'view' then 'view' else 'routine' end as kind,
+            m.name
+        from evident._projection_made(p_name) as m
+    loop
+        execute format('drop %s evident.%I', v_made.kind, v_made.name);
+    end loop;
 
     delete from evident.projection as p
     where p.name = p_name;
@@ -2635,7 +3353,8 @@ made for it. The read model and its rows stay. For READ COMMITTED. Errors: PT404
 projection; 55P03 when others were in the way: call again.';
 
 revoke all on function evident.drop_projection(text) from public;
-grant execute on function evident.drop_projection(text) to evident_operator;
+grant execute on function evident.drop_projection(text) to
+evident_projector, evident_operator;
 -- [end sql/functions/drop_projection.sql]
 -- [begin sql/functions/pause_projection.sql]
 -- evident.pause_projection: leave a read model as it is for a while.
@@ -2754,6 +3473,19 @@ declare
     v_until bigint;
     v_reached bigint;
     v_count bigint;
+    v_ours constant text :=
+        $sql$
+        select
+            count(*),
+            max(n.id)
+        from (
+            select e.id
+            from evident.event_store as e
+            where e.id > $1 and e.id <= $2 and %s
+            order by e.id
+            limit $3
+        ) as n
+        $sql$;
 begin
     if p_limit is null or p_limit < 1 then
         perform evident._refuse_argument(
@@ -2778,24 +3510,13 @@ begin
         return 0;
     end if;
 
+    perform evident._require_projector(v_projection);
+
     v_safe := evident.safe_position();
-    select
-        count(*),
-        case when count(*) < p_limit then v_safe else max(n.id) end
+    execute format(v_ours, evident._projection_types(v_projection, 'e'))
     into v_count, v_until
-    from (
-        select e.id
-        from evident.event_store as e
-        where
-            e.id > v_projection.position
-            and e.id <= v_safe
-            and (
-                v_projection.event_types is null
-                or e.event_type = any (v_projection.event_types)
-            )
-        order by e.id
-        limit p_limit
-    ) as n;
+    using v_projection.position, v_safe, p_limit;
+    v_until := case when v_count < p_limit then v_safe else v_until end;
 
     if v_count > 0 then
         v_reached := evident._fold_around(
@@ -2803,16 +3524,9 @@ begin
         );
         if v_reached < v_until then
             v_until := v_reached;
-            select count(*)
+            execute format(v_ours, evident._projection_types(v_projection, 'e'))
             into v_count
-            from evident.event_store as e
-            where
-                e.id > v_projection.position
-                and e.id <= v_until
-                and (
-                    v_projection.event_types is null
-                    or e.event_type = any (v_projection.event_types)
-                );
+            using v_projection.position, v_until, p_limit;
         end if;
     end if;
 
@@ -2908,6 +3622,7 @@ declare
     v_projection evident.projection := evident._lock_projection(p_name);
     v_failure evident.projection_failure;
 begin
+    perform evident._require_projector(v_projection);
     v_failure := evident._projection_failure(v_projection, p_key);
 
     if p_key = '' then
@@ -2970,6 +3685,7 @@ begin
     end if;
 
     v_projection := evident._lock_projection(p_name);
+    perform evident._require_projector(v_projection);
     v_failure := evident._projection_failure(v_projection, p_key);
 
     insert into evident.projection_skip as s (
@@ -3043,7 +3759,13 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            execute format('lock table %s in share row exclusive mode', v_table);
+            if p_must_stop_appends then
+                lock table evident.event_store in share row exclusive mode;
+            else
+                perform evident._as_projector(
+                    format('lock table %s in share row exclusive mode', v_table)
+                );
+            end if;
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
         exception when lock_not_available then
@@ -3104,7 +3826,7 @@ declare
         p_until
     );
 begin
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         insert into pg_temp.rebuilt as r (key, next_row)
         %s
@@ -3115,9 +3837,9 @@ begin
             v_events_above || p_after,
             '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
         )
-    );
+    ));
 
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         insert into pg_temp.differing as d (key)
         select distinct e.key from (%1$s) as e
@@ -3136,7 +3858,7 @@ begin
         p_projection.name,
         p_projection.key_column,
         evident._projection_differs(p_projection, 'r.next_row')
-    );
+    ));
 end;
 $function$;
 
@@ -3296,6 +4018,7 @@ begin
     end if;
     v_projection := evident._lock_registration(p_name, p_is_shared => true);
     v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
+    perform evident._require_projector(v_projection);
     v_definition := evident.projection_definition(p_name);
     if v_definition is null then
         perform evident._refuse_argument(
@@ -3314,7 +4037,7 @@ begin
     v_position := case
         when v_is_live or p_slices = 1 then v_safe else v_projection.position
     end;
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         drop table if exists pg_temp.rebuilt, pg_temp.differing;
 
@@ -3333,12 +4056,12 @@ begin
         evident._projection_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
-    );
+    ));
 
     perform set_config('enable_indexscan', 'on', true);
 
     -- 2.
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         create temporary table differing on commit drop as
         select coalesce(t.%1$I, r.key) as key
@@ -3352,7 +4075,7 @@ begin
         v_projection.name,
         format(v_slice, format('s.%I', v_projection.key_column)),
         evident._projection_differs(v_projection, 'r.next_row')
-    );
+    ));
     for v_round in 1..(case when v_is_live then 10 else 0 end) loop
         v_safe := evident.safe_position();
         exit when v_safe < v_position + 500;
@@ -3364,6 +4087,9 @@ begin
 
     -- 3.
     v_now := evident._lock_projection(p_name);
+    if v_is_live and v_projection.definition is distinct from v_definition then
+        perform evident._lock_making();
+    end if;
     v_locked_at := case
         when v_is_live then evident._lock_read_model(
             v_projection, v_projection.definition is distinct from v_definition
@@ -3404,13 +4130,20 @@ begin
         v_position,
         v_safe
     );
-    execute evident._projection_write(
-        v_projection,
-        'select d.key, r.next_row from pg_temp.differing as d'
-        ' left join pg_temp.rebuilt as r on d.key = r.key'
-    )
-    into v_written;
-    drop table pg_temp.rebuilt, pg_temp.differing;
+    v_written := (
+        select a.answer::bigint
+        from evident._ask_projector(
+            'select to_jsonb(count(*)) from pg_temp.differing as d'
+        ) as a (answer)
+    );
+    perform evident._as_projector(
+        evident._projection_write(
+            v_projection,
+            'select d.key, r.next_row from pg_temp.differing as d'
+            ' left join pg_temp.rebuilt as r on d.key = r.key'
+        )
+    );
+    perform evident._as_projector('drop table pg_temp.rebuilt, pg_temp.differing');
 
     execute format(
         'delete from evident.projection_failure as f'
@@ -3450,9 +4183,9 @@ to evident_operator;
 -- [begin sql/functions/verify_projection.sql]
 -- evident.verify_projection: the rows where read model and log disagree.
 --
--- One statement, so one snapshot, for the checkpoint, the rows and the events: the
--- cut is consistent while appends and runs go on, and nobody waits. A parked
--- key is compared up to its failure.
+-- One snapshot, the caller's, for the checkpoint, the rows and the events: stable
+-- functions have no other (_ask_projector). So the cut is consistent while appends and
+-- runs go on, and nobody waits. A parked key is compared up to its failure.
 --
 -- The work is in the folds, which are not compiled; so neither is the rest. One key is
 -- an index scan where the key is the aggregate; for others the log is read.
@@ -3478,10 +4211,14 @@ declare
     v_projection evident.projection := evident._projection(p_name);
     v_stored text := v_projection.name;
     v_only text := 'true';
+    v_failures text;
 begin
+    perform evident._require_projector(v_projection);
     if p_key is not null then
         begin
-            execute format('select %L::%s', p_key, v_projection.key_type);
+            perform evident._ask_projector(
+                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
+            );
         exception when data_exception then
             perform evident._refuse_argument(
                 'p_key', 'not a ' || v_projection.key_type,
@@ -3494,58 +4231,68 @@ begin
             v_projection.name, v_projection.key_column, p_key, v_projection.key_type
         );
     end if;
-
-    return query execute format(
-        $sql$
-        with replay as (
-            select
-                v.key,
-                %1$s(v.key, v.event order by v.position) as next_row
-            from %2$s as v
-            where
-                v.position <= (
-                    select
-                        case
-                            when p.mode = 'sync' and p.state = 'running'
-                                then 9223372036854775807
-                            else p.position
-                        end
-                    from evident.projection as p
-                    where p.name = %3$L
-                )
-                and not exists (
-                    select
-                    from evident.projection_failure as f
-                    where
-                        f.projection = %3$L
-                        and f.position <= v.position
-                        and f.key = v.key::text
-                )
-                and %8$s
-            group by v.key
+    select
+        format(
+            $sql$
+            not exists (
+                select
+                from unnest(%L::text[], %L::bigint[]) as f (key, position)
+                where f.position <= v.position and f.key = v.key::text
+            )
+            $sql$,
+            array_agg(f.key), array_agg(f.position)
         )
+    into v_failures
+    from evident.projection_failure as f
+    where f.projection = p_name
+    having count(*) > 0;
 
-        select
-            coalesce(t.%4$I, r.key)::text as key,
-            to_jsonb(t.*) as stored,
+    return query
+    select
+        a.answer ->> 0,
+        nullif(a.answer -> 1, 'null'),
+        nullif(a.answer -> 2, 'null')
+    from evident._ask_projector(
+        format(
+            $sql$
+            with replay as (
+                select
+                    v.key,
+                    %1$s(v.key, v.event order by v.position) as next_row
+                from %2$s as v
+                where v.position <= %3$s and %9$s and %8$s
+                group by v.key
+            )
+
+            select
+                jsonb_build_array(
+                    coalesce(t.%4$I, r.key)::text,
+                    to_jsonb(t.*),
+                    case
+                        when (r.next_row).%4$I is not null
+                            then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
+                    end
+                )
+            from %6$s as t
+            full join replay as r on t.%4$I = r.key
+            where %7$s
+            order by coalesce(t.%4$I, r.key)::text
+            $sql$,
+            evident._projection_object(v_projection, 'fold_%s'),
+            evident._projection_object(v_projection, 'events_of_%s'),
             case
-                when (r.next_row).%4$I is not null
-                    then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
-            end as replayed
-        from %6$s as t
-        full join replay as r on t.%4$I = r.key
-        where %7$s
-        order by 1
-        $sql$,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s'),
-        p_name,
-        v_projection.key_column,
-        v_projection.key_column,
-        v_stored,
-        evident._projection_differs(v_projection, 'r.next_row'),
-        v_only
-    );
+                when v_projection.mode = 'sync' and v_projection.state = 'running'
+                    then 9223372036854775807
+                else v_projection.position
+            end,
+            v_projection.key_column,
+            v_projection.key_column,
+            v_stored,
+            evident._projection_differs(v_projection, 'r.next_row'),
+            v_only,
+            coalesce(v_failures, 'true')
+        )
+    ) as a (answer);
 end;
 $function$;
 
@@ -3570,8 +4317,7 @@ evident_operator, evident_auditor;
 -- before it are folded, whatever their stamps: of a clock that was set back some would
 -- be left out, and the row be one that never was.
 --
--- Runs with the caller's rights, row security included, and so raises by itself:
--- callers may not run internal functions.
+-- The fold runs as evident_projector, as everywhere.
 --
 -- The second form takes a moment as text and refuses what is none; its block
 -- is around that cast alone.
@@ -3589,28 +4335,17 @@ returns jsonb
 language plpgsql
 stable
 parallel restricted
+security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
 declare
-    v_projection evident.projection;
+    v_projection constant evident.projection := evident._projection(p_name);
     v_reason text;
     v_row jsonb;
 begin
-    select p.*
-    into v_projection
-    from evident.projection as p
-    where p.name = p_name;
-    if not found then
-        raise exception using
-            errcode = 'PT404',
-            message = format('no such projection: %s', coalesce(p_name, 'null')),
-            detail = jsonb_build_object('name', p_name)::text,
-            hint = 'a projection has the name of its read model, schema included;'
-                ' see evident.projection_status';
-    end if;
-
+    perform evident._require_projector(v_projection);
     v_reason := case
         when p_key is null then 'p_key: null'
         when p_until_version < 1 then 'p_until_version: below 1'
@@ -3622,7 +4357,9 @@ begin
     end;
     if v_reason is null then
         begin
-            execute format('select %L::%s', p_key, v_projection.key_type);
+            perform evident._ask_projector(
+                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
+            );
         exception when data_exception then
             v_reason := format('p_key: not a %s', v_projection.key_type);
         end;
@@ -3639,7 +4376,9 @@ begin
                 ' of the feed, a moment, or none of them for now';
     end if;
 
-    execute format(
+    select a.answer
+    into v_row
+    from evident._ask_projector(format(
         $sql$
         select
             case
@@ -3667,14 +4406,8 @@ begin
         $sql$,
         v_projection.key_column,
         v_projection.key_column,
-        format(
-            '%I.%I',
-            (parse_ident(p_name))[1], 'fold_' || (parse_ident(p_name))[2]
-        ),
-        format(
-            '%I.%I',
-            (parse_ident(p_name))[1], 'events_of_' || (parse_ident(p_name))[2]
-        ),
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s'),
         p_key,
         v_projection.key_type,
         case
@@ -3689,8 +4422,7 @@ begin
             ' and (v.event).version <= ' || p_until_version,
             ' and v.position <= ' || p_until_position
         )
-    )
-    into v_row;
+    )) as a (answer);
     return v_row;
 end;
 $function$;
@@ -3906,8 +4638,7 @@ evident_reader, evident_operator, evident_auditor;
 -- would show them; and with the owner's rights, since who reads projection_status need
 -- not have any on the read models' schemas.
 --
--- The types of the arguments are looked up only while the read model is there, since
--- their absence would be an error.
+-- The functions are those that are bound (_make_fold), whatever has their names now.
 --
 -- Errors: PT404
 
@@ -3928,15 +4659,12 @@ set timezone = 'UTC'
 as $function$
 declare
     v_projection constant evident.projection := evident._projection(p_name);
-    v_model constant regclass := to_regclass(v_projection.name);
-    v_apply regprocedure;
-    v_keys regprocedure;
+    v_model constant oid := evident._read_model(v_projection);
+    v_apply constant oid := evident._projection_bound(v_projection, 'step_%s');
+    v_keys constant oid := evident._projection_bound(v_projection, 'keys_%s');
 begin
-    if v_model is not null then
-        v_apply := to_regprocedure(v_projection.apply);
-        v_keys := to_regprocedure(v_projection.keys);
-    end if;
-    if v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
+    if v_model is null
+        or v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
         return null;
     end if;
 
@@ -3983,6 +4711,8 @@ evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- How far behind is counted in ids, which have gaps: it is the most that can be
 -- missing. Types are not looked at: the checkpoint passes other events by. The clock
 -- is read here itself, since a view runs functions with its reader's rights.
+--
+-- An error's message may hold what an event says: it is for those who may read events.
 
 create or replace view evident.projection_status as
 select
@@ -4021,8 +4751,19 @@ left join lateral (
 left join lateral (
     select
         count(*) as failures,
-        (array_agg(f.code || ' ' || f.message order by f.failed_at desc))[1]
-            as last_error
+        (
+            array_agg(
+                concat_ws(
+                    ' ',
+                    f.code,
+                    case
+                        when has_table_privilege('evident.event_store', 'select')
+                            then f.message
+                    end
+                )
+                order by f.failed_at desc
+            )
+        )[1] as last_error
     from evident.projection_failure as f
     where f.projection = p.name
 ) as f on true

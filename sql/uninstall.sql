@@ -275,6 +275,8 @@ evident_reader, evident_operator, evident_auditor, evident_consumer, evident_mon
 -- How far behind is counted in ids, which have gaps: it is the most that can be
 -- missing. Types are not looked at: the checkpoint passes other events by. The clock
 -- is read here itself, since a view runs functions with its reader's rights.
+--
+-- An error's message may hold what an event says: it is for those who may read events.
 
 create or replace view evident.projection_status as
 select
@@ -313,8 +315,19 @@ left join lateral (
 left join lateral (
     select
         count(*) as failures,
-        (array_agg(f.code || ' ' || f.message order by f.failed_at desc))[1]
-            as last_error
+        (
+            array_agg(
+                concat_ws(
+                    ' ',
+                    f.code,
+                    case
+                        when has_table_privilege('evident.event_store', 'select')
+                            then f.message
+                    end
+                )
+                order by f.failed_at desc
+            )
+        )[1] as last_error
     from evident.projection_failure as f
     where f.projection = p.name
 ) as f on true
@@ -431,8 +444,10 @@ drop function evident._fold_slice(evident.projection, bigint, bigint, text);
 drop function evident._switch_triggers(evident.projection, boolean);
 drop function evident._make_keep_batch(evident.projection);
 drop function evident._make_keep(evident.projection);
-drop function evident._make_fold(evident.projection);
-drop function evident._check_projection(evident.projection);
+drop function evident._make_fold(evident.projection, regprocedure, regprocedure);
+drop function evident._check_projection(evident.projection, regclass, regprocedure, regprocedure);
+drop function evident._projection_return();
+drop function evident._projection_pinned();
 drop function evident._projection_snapshot(evident.projection);
 drop function evident._projection_refusal(evident.projection);
 drop function evident._projection_differs(evident.projection, text);
@@ -445,10 +460,22 @@ drop function evident._projection_types(evident.projection, text);
 drop function evident._projection_blank(evident.projection, text);
 drop function evident._projection_columns(evident.projection, text, text);
 drop function evident._projection_trigger(evident.projection, text);
+drop function evident._require_projector(evident.projection);
+drop function evident._projection_intruder(oid[], oid[]);
+drop function evident._routine_attributes(oid);
+drop function evident._read_model(evident.projection);
+drop function evident._projection_bound(evident.projection, text);
+drop function evident._projection_made(text);
 drop function evident._projection_object(evident.projection, text);
 drop function evident._require_event_error(evident.projection, text, text);
 drop function evident._refuse_fold(text, text, text, text);
 drop function evident._is_fold_error(text);
+drop function evident._share_projection(text);
+drop function evident._make_functions(text);
+drop function evident._lock_making();
+drop function evident._ask_projector(text);
+drop function evident._as_projector(text);
+drop function evident._refuse_settings();
 drop function evident._lock_keys(integer, text[]);
 drop function evident._lock_projection(text);
 drop function evident._lock_registration(text, boolean);

@@ -127,9 +127,11 @@ def add_example(root: Path) -> None:
     write(root, "sql/projections/sales.sql", fold.replace("apply_sales:", "sales:"))
     body = "create schema shop;\n\n-- [include sql/projections/sales.sql]\n"
     path = "migrations/examples/shop_0001_sales"
-    write(root, f"{path}.sql", migration("0001_base", body))
+    forward = migration("0001_base", body)
+    write(root, f"{path}.sql", forward.replace("evident_owner", "evident_projector"))
     text = rollback("shop_0001_sales", "\ndrop schema shop;\n")
-    write(root, f"{path}.rollback.sql", text)
+    back = text.replace("evident_owner", "evident_projector")
+    write(root, f"{path}.rollback.sql", back)
 
 
 def frozen_tree(root: Path) -> Path:

@@ -339,7 +339,7 @@ def test_a_directive_in_a_rollback_is_found(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("set local role evident_owner;\n", ""),
+        ("set local search_path = pg_catalog, pg_temp;\n", ""),
         ("set local lock_timeout = '5s';\n", "set local lock_timeout = '9s';\n"),
         ("set local role", "create table evident.t (id integer);\n\nset local role"),
     ],

@@ -45,7 +45,6 @@ def test_running_every_source_again_changes_nothing(db: Database) -> None:
     ]
     sources += sorted(ROOT.glob("sql/projections/*.sql"))
     with db.connect(autocommit=True) as connection:
-        connection.execute("set role evident_owner")
         for source in sources:
             connection.execute(source.read_text().encode())
     assert fingerprint(db.connect()) == before
@@ -132,8 +131,8 @@ def test_a_rollback_is_refused_while_a_projection_is_registered(
 
 def make_own_projection(connection: psycopg.Connection[Any]) -> None:
     """Register a read model that is none of the package's."""
-    connection.execute("create schema own authorization evident_owner")
-    connection.execute("set role evident_owner")
+    connection.execute("create schema own authorization evident_projector")
+    connection.execute("set role evident_projector")
     connection.execute(
         "create table own.orders (aggregate_id uuid primary key, version integer)"
     )

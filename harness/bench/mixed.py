@@ -38,7 +38,7 @@ _PULSE = "bench.pulse"
 
 # The second read model, kept in the background.
 _SCHEMA = """
-set role evident_owner;
+set role evident_projector;
 
 create table bench.pulse (
     aggregate_id uuid primary key,

@@ -12,8 +12,8 @@ HAND = "bench.orders_by_hand"
 CREATED, PAID, SHIPPED = "OrderCreated", "PaymentProcessed", "ItemShipped"
 
 _SCHEMA = """
-grant usage, create on schema bench to evident_owner;
-set role evident_owner;
+alter schema bench owner to evident_projector;
+set role evident_projector;
 
 create table bench.orders (
     aggregate_id uuid primary key,

@@ -1,6 +1,6 @@
 -- Takes back shop_0001: the projection, its fold and the read model.
 
-set local role evident_owner;
+set local role evident_projector;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 

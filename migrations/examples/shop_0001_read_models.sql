@@ -5,15 +5,15 @@
 -- readers go on, appends wait. Does not fold events that are stored already.
 -- Rollback drops the read model; every row of it is in the events.
 
-set local role evident_owner;
+set local role evident_projector;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 
 set local role none;
 
-create schema shop authorization evident_owner;
+create schema shop authorization evident_projector;
 
-set local role evident_owner;
+set local role evident_projector;
 
 comment on schema shop is
 'Example read models over evident.event_store: orders of a shop.';

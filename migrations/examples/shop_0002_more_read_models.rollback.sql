@@ -1,6 +1,6 @@
 -- Takes back shop_0002: the projections, their functions and the read models.
 
-set local role evident_owner;
+set local role evident_projector;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 

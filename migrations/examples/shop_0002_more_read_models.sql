@@ -7,7 +7,7 @@
 -- already are folded afterwards, by run_projection. Rollback drops the read models;
 -- every row of them is in the events.
 
-set local role evident_owner;
+set local role evident_projector;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
 

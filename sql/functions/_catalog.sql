@@ -83,48 +83,13 @@ begin
             inner join pg_inherits as i on m.oid = i.inhparent
         ),
 
-        -- Read models may be called a and b_a; what is made for the second ends alike.
         made as (
-            select distinct on (o.classoid, o.objoid)
+            select
                 r.name,
-                o.classoid,
-                o.objoid
-            from (
-                select
-                    'pg_proc'::regclass::oid as classoid,
-                    p.oid as objoid,
-                    p.pronamespace as namespace,
-                    p.proname::text as called
-                from pg_proc as p
-                where p.pronamespace in (select r.relnamespace from registered as r)
-                union all
-                select
-                    'pg_class'::regclass,
-                    c.oid,
-                    c.relnamespace,
-                    c.relname::text
-                from pg_class as c
-                where
-                    c.relnamespace in (select r.relnamespace from registered as r)
-                    and c.relkind = 'v'
-            ) as o
-            inner join pg_description as d
-                on
-                    o.objoid = d.objoid
-                    and o.classoid = d.classoid
-                    and d.objsubid = 0
-                    and d.description like 'Made by create_projection:%'
-            inner join registered as r
-                on
-                    o.namespace = r.relnamespace
-                    and '_' || r.relname in (
-                        right(o.called, length(r.relname) + 1),
-                        right(
-                            regexp_replace(o.called, '_step$', ''),
-                            length(r.relname) + 1
-                        )
-                    )
-            order by o.classoid, o.objoid, length(r.relname) desc
+                m.kind,
+                m.object
+            from registered as r
+            cross join lateral evident._projection_made(r.name) as m
         ),
 
         listed as (
@@ -136,8 +101,8 @@ begin
             union
             select
                 m.name,
-                m.objoid,
-                case when m.classoid = 'pg_class'::regclass then 'r' else 'f' end
+                m.object,
+                case m.kind when 'view' then 'r' else 'f' end
             from made as m
             union
             select
@@ -158,8 +123,12 @@ begin
         select
             array_agg(l.name),
             array_agg(l.object),
-            v_relations || array_agg(distinct l.object) filter (where l.class = 'r'),
-            v_routines || array_agg(distinct l.object) filter (where l.class = 'f'),
+            v_relations || array_agg(distinct l.object) filter (
+                where l.class = 'r' and l.object <> all (v_relations)
+            ),
+            v_routines || array_agg(distinct l.object) filter (
+                where l.class = 'f' and l.object <> all (v_routines)
+            ),
             array_agg(distinct l.object) filter (where l.class = 'n')
         into v_projections, v_objects, v_relations, v_routines, v_schemas
         from listed as l;

@@ -195,8 +195,9 @@ begin
     -- Those of foreign keys have names of their own on each server.
     select
         case
-            when r.is_ours and f.pronamespace <> 'evident'::regnamespace
-                and not t.tgisinternal
+            -- Made for a projection, and named with its dot.
+            when r.is_ours and not t.tgisinternal
+                and (f.pronamespace <> 'evident'::regnamespace or f.proname ~ '[.]')
                 then t.tgfoid
             else r.oid
         end,

@@ -20,14 +20,18 @@ declare
     v_folded bigint := 0;
     v_message text;
 begin
-    execute format(
-        'select coalesce(array_agg(v.position order by v.position), ''{}'')'
-        ' from %s as v'
-        ' where v.key = %L::%s and v.position > %s and v.position <= %s',
-        evident._projection_object(p_projection, 'events_of_%s'),
-        p_key, p_projection.key_type, p_after, p_projection.position
-    )
-    into v_positions;
+    v_positions := array(
+        select a.answer::bigint
+        from evident._ask_projector(
+            format(
+                'select to_jsonb(v.position) from %s as v'
+                ' where v.key = %L::%s and v.position > %s and v.position <= %s'
+                ' order by v.position',
+                evident._projection_object(p_projection, 'events_of_%s'),
+                p_key, p_projection.key_type, p_after, p_projection.position
+            )
+        ) as a (answer)
+    );
 
     begin
         perform evident._fold_slice(

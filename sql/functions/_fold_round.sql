@@ -31,7 +31,7 @@ declare
         p_until
     );
 begin
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         insert into pg_temp.rebuilt as r (key, next_row)
         %s
@@ -42,9 +42,9 @@ begin
             v_events_above || p_after,
             '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
         )
-    );
+    ));
 
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         insert into pg_temp.differing as d (key)
         select distinct e.key from (%1$s) as e
@@ -63,7 +63,7 @@ begin
         p_projection.name,
         p_projection.key_column,
         evident._projection_differs(p_projection, 'r.next_row')
-    );
+    ));
 end;
 $function$;
 

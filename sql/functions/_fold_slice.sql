@@ -24,19 +24,17 @@ declare
 begin
     if p_key is not null then
         v_condition := format('and v.key = %L::%s', p_key, p_projection.key_type);
-    elsif exists (
+    else
         select
+            'and v.key::text <> all ('
+            || quote_nullable(array_agg(f.key)) || '::text[])'
+        into v_condition
         from evident.projection_failure as f
         where f.projection = p_projection.name
-    ) then
-        v_condition := format(
-            'and not exists (select from evident.projection_failure as f'
-            ' where f.projection = %L and f.key = v.key::text)',
-            p_projection.name
-        );
+        having count(*) > 0;
     end if;
 
-    execute evident._projection_write(
+    perform evident._as_projector(evident._projection_write(
         p_projection,
         evident._projection_next(
             p_projection,
@@ -48,7 +46,7 @@ begin
             ),
             evident._projection_stored(p_projection, 'k.key')
         )
-    );
+    ));
 end;
 $function$;
 

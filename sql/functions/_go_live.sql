@@ -8,7 +8,8 @@
 -- Not while a key is parked: an append could not fold around it.
 --
 -- The caller holds the projection's lock.
--- Locks: SHARE ROW EXCLUSIVE on evident.event_store, to the end of the transaction
+-- Locks: that of making, SHARE ROW EXCLUSIVE on evident.event_store, to the end of the
+-- transaction
 
 create or replace function evident._go_live(p_projection evident.projection)
 returns boolean
@@ -30,6 +31,7 @@ begin
     end if;
 
     begin
+        perform evident._lock_making();
         lock table evident.event_store in share row exclusive mode;
         v_head := coalesce(
             pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0

@@ -17,3 +17,4 @@ comment on function evident._is_fold_error(text) is
 'False for SQLSTATEs of the server, the session or other transactions.';
 
 revoke all on function evident._is_fold_error(text) from public;
+grant execute on function evident._is_fold_error(text) to evident_projector;

@@ -32,3 +32,4 @@ comment on function evident._lock_keys(integer, text[]) is
 'Waits for and takes the advisory locks of keys, in one order for all.';
 
 revoke all on function evident._lock_keys(integer, text[]) from public;
+grant execute on function evident._lock_keys(integer, text[]) to evident_projector;

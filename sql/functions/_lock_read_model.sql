@@ -41,7 +41,13 @@ begin
                 'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
                 true
             );
-            execute format('lock table %s in share row exclusive mode', v_table);
+            if p_must_stop_appends then
+                lock table evident.event_store in share row exclusive mode;
+            else
+                perform evident._as_projector(
+                    format('lock table %s in share row exclusive mode', v_table)
+                );
+            end if;
             perform set_config('lock_timeout', v_timeout, true);
             return v_started_at;
         exception when lock_not_available then

@@ -7,8 +7,8 @@
 -- Without a name it is the lock of all names, and null comes back. With one it gives
 -- the projection, which has another number once it was dropped and made anew.
 --
--- Everybody takes the locks in this order: registration, projection, view of its
--- events, event store, read model.
+-- Everybody takes the locks in this order: registration, projection, making, view of
+-- its events, event store, read model.
 --
 -- Locks: a transaction-level advisory lock; key: 17753 in the upper 16 bits, the
 -- projection's number below, or 0.

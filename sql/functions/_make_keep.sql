@@ -1,6 +1,6 @@
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
--- keep_event_<read model>, for each row, is the short way where the key is the
+-- keep_event_<projection>, for each row, is the short way where the key is the
 -- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
 -- _make_keep_batch folds those. Either is right for any number of events, so the
 -- setting is only about speed, and exactly one of the two acts.
@@ -16,13 +16,25 @@
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
--- A cast in a fold may depend on settings, and a replay must give the same: the fold
--- runs under the settings of all other paths, by pinned_<read model> where the
--- session's are others. The trigger function itself sets none, which would cost a
--- tenth of the append; it runs inside the append functions, which pin their path.
+-- Events are inserted by the store's owner, and the fold runs as evident_projector, so
+-- the trigger function is a definer function of that role. A cast in a fold may depend
+-- on settings, and a replay must give the same: where the session's are not those of
+-- all other paths, pinned_<projection>, the same with settings of its own, does the
+-- work. The trigger function itself has none: each costs a tenth of the append. It is
+-- the one definer function without a path, and looks at the path before anything else
+-- (_projection_pinned).
+--
+-- A fold could alter the function, which its role owns: make it run as whoever inserts.
+-- It cannot give it another body (_make_functions), and this one runs a fold as
+-- evident_projector or not at all.
+--
+-- row_<projection> gives the row it is given; it is inlined, and bound to the type of
+-- the read model as step_<projection> is. Whoever owns the read model's schema could
+-- drop the table, and make another, with code of his own: then neither is there, and
+-- no statement here would be planned, let alone run.
 --
 -- Bodies are quoted as literals: an event type may hold whatever would end a body
--- between dollars, and what follows would run as the owner. In them names of columns
+-- between dollars, and what follows would run as well. In them names of columns
 -- come before those of variables: a key may be called v_row, and stands alone in
 -- "on conflict".
 --
@@ -37,101 +49,14 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
+    v_keep constant text := evident._projection_object(
+        p_projection, 'keep_event_%s'
+    );
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
-    v_apply constant text := to_regprocedure(p_projection.apply)::oid::regproc;
-    -- Setting them costs more than looking, and most sessions have them so.
-    v_step constant text :=
-        $sql$
-            case
-                when current_setting('timezone') in ('UTC', 'Etc/UTC')
-                    and current_setting('datestyle') = 'ISO, MDY'
-                    and current_setting('search_path') = 'pg_catalog, pg_temp'
-                    then %1$s(%3$s, %4$s)
-                else %2$s(%3$s, %4$s)
-            end
-        $sql$;
-    v_is_ours constant text := format(
-        '%s and current_setting(''evident.is_batch'', true) is distinct from ''on''',
-        evident._projection_types(p_projection, 'new')
-    );
-begin
-    execute format(
-        $sql$
-        create or replace function %1$s(
-            p_row %2$s, p_event evident.event_store
-        )
-        returns %2$s
-        language plpgsql
-        stable
-        parallel safe
-        set search_path = pg_catalog, pg_temp
-        set datestyle = 'ISO, MDY'
-        set timezone = 'UTC'
-        as %3$L;
-
-        create or replace function %4$s(
-            p_row %2$s, p_event evident.event_store
-        )
-        returns %2$s
-        language plpgsql
-        stable
-        parallel safe
-        as %5$L;
-
-        comment on function %1$s(%2$s, evident.event_store) is
-        'Made by create_projection: the fold step, under the settings that all use.';
-        comment on function %4$s(%2$s, evident.event_store) is
-        'Made by create_projection: the fold step, naming the projection in errors.';
-
-        revoke all on function %1$s(%2$s, evident.event_store) from public;
-        revoke all on function %4$s(%2$s, evident.event_store) from public;
-        $sql$,
-        v_pinned,
-        p_projection.name,
-        format(
-            $pinned$
-        begin
-            return %s(p_row, p_event);
-        end;
-        $pinned$,
-            v_apply
-        ),
-        v_next,
-        format(
-            $next$
-        declare
-            v_message text;
-            v_detail text;
-        begin
-            return %s;
-        %s
-        $next$,
-            format(v_step, v_apply, v_pinned, 'p_row', 'p_event'),
-            evident._projection_refusal(p_projection)
-        )
-    );
-
-    execute format(
-        $sql$
-        create or replace function %1$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        as %2$L;
-
-        comment on function %1$s() is
-        'Made by create_projection: folds one event into the read model.';
-
-        revoke all on function %1$s() from public;
-
-        create or replace trigger %3$I
-        after insert on evident.event_store
-        for each row execute function %1$s();
-        $sql$,
-        evident._projection_object(p_projection, 'keep_event_%s'),
-        format(
-            $keep$
+    v_step constant text := evident._projection_object(p_projection, 'step_%s');
+    v_row constant text := evident._projection_object(p_projection, 'row_%s');
+    v_body constant text := format(
+        $keep$
         #variable_conflict use_column
         declare
             v_row %1$s;
@@ -139,21 +64,26 @@ begin
             v_message text;
             v_detail text;
         begin
-            if %2$s then
+            if %2$s
+                and %17$s
+                and coalesce(
+                    pg_catalog.current_setting('evident.is_batch', true), ''
+                ) operator(pg_catalog.<>) 'on'
+            then
                 if new.version = 1 then
                     v_row.%3$I := new.aggregate_id;
                     begin
-                        v_row := %4$s;
+                        v_row := %4$s(v_row, new);
                     %5$s
                     insert into %1$s as t (%6$s)
                     select %7$s
                     where v_row.%3$I is not null
                     %8$s;
-                    return null;
+                    %16$s
                 end if;
 
                 select
-                    row(s.*)::%1$s as stored,
+                    %18$s(row(s.*)::%1$s) as stored,
                     s.ctid as place,
                     s.xmin as writer
                 into v_found
@@ -162,7 +92,7 @@ begin
 
                 if found then
                     begin
-                        v_row := %14$s;
+                        v_row := %4$s(v_found.stored, new);
                     %5$s
                     update %1$s as t
                     set %15$s
@@ -172,7 +102,7 @@ begin
                         and t.%3$I = new.aggregate_id
                         and v_row.%3$I is not null;
                     if found then
-                        return null;
+                        %16$s
                     end if;
                 end if;
 
@@ -194,34 +124,147 @@ begin
                     delete from %1$s as t
                     where t.%3$I = new.aggregate_id;
                 end if;
+                %16$s
+            end if;
+        $keep$,
+        p_projection.name,
+        evident._projection_pinned(),
+        p_projection.key_column,
+        v_step,
+        evident._projection_refusal(p_projection),
+        evident._projection_columns(p_projection, '%1$s'),
+        evident._projection_columns(
+            p_projection, 'v_row.%1$s', 'new.aggregate_id'
+        ),
+        evident._projection_upsert(p_projection),
+        evident._projection_columns(
+            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+        ),
+        v_next,
+        evident._projection_blank(p_projection, 'new.aggregate_id'),
+        evident._projection_snapshot(p_projection),
+        evident._projection_stored(p_projection, 'new.aggregate_id'),
+        null,
+        coalesce(
+            evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
+            format('%1$I = t.%1$I', p_projection.key_column)
+        ),
+        evident._projection_return(),
+        evident._projection_types(p_projection, 'new'),
+        v_row
+    );
+begin
+    perform evident._make_functions(
+        format(
+            $sql$
+            create or replace function %1$s(p_row %2$s)
+            returns %2$s
+            language sql
+            immutable
+            parallel safe
+            begin atomic
+                select p_row;
+            end;
+
+            create or replace function %3$s(
+                p_row %2$s, p_event evident.event_store
+            )
+            returns %2$s
+            language plpgsql
+            volatile
+            parallel unsafe
+            as %4$L;
+
+            create or replace function %5$s(new evident.event_store)
+            returns evident.event_store
+            language plpgsql
+            volatile
+            parallel unsafe
+            set search_path = pg_catalog, pg_temp
+            set datestyle = 'ISO, MDY'
+            set timezone = 'UTC'
+            as %6$L;
+
+            create or replace function %7$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            security definer
+            as %8$L;
+
+            comment on function %1$s(%2$s) is
+            'Made by create_projection: the row that it is given.';
+            comment on function %3$s(%2$s, evident.event_store) is
+            'Made by create_projection: the fold step, naming the projection in
+errors.';
+            comment on function %5$s(evident.event_store) is
+            'Made by create_projection: folds one event under the settings that all
+use.';
+            comment on function %7$s() is
+            'Made by create_projection: folds one event into the read model.';
+
+            revoke all on function %1$s(%2$s) from public;
+            revoke all on function %3$s(%2$s, evident.event_store) from public;
+            revoke all on function %5$s(evident.event_store) from public;
+            revoke all on function %7$s() from public;
+            grant execute on function %7$s() to evident_owner;
+            $sql$,
+            v_row,
+            p_projection.name,
+            v_next,
+            format(
+                $next$
+            declare
+                v_message text;
+                v_detail text;
+            begin
+                return %s(p_row, p_event);
+            %s
+            $next$,
+                v_step,
+                evident._projection_refusal(p_projection)
+            ),
+            v_pinned,
+            format(
+                $pinned$
+            %1$s
+            if not (%2$s) then
+                perform evident._refuse_settings();
+            end if;
+            return null;
+        end;
+        $pinned$,
+                v_body,
+                evident._projection_pinned()
+            ),
+            v_keep,
+            format(
+                $keep$
+            %1$s
+            if not (%2$s) then
+                if current_user operator(pg_catalog.<>) 'evident_projector' then
+                    perform evident._refuse_settings();
+                end if;
+                perform %3$s(new);
             end if;
             return null;
         end;
         $keep$,
-            p_projection.name,
-            v_is_ours,
-            p_projection.key_column,
-            format(v_step, v_apply, v_pinned, 'v_row', 'new'),
-            evident._projection_refusal(p_projection),
-            evident._projection_columns(p_projection, '%1$s'),
-            evident._projection_columns(
-                p_projection, 'v_row.%1$s', 'new.aggregate_id'
-            ),
-            evident._projection_upsert(p_projection),
-            evident._projection_columns(
-                p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
-            ),
-            v_next,
-            evident._projection_blank(p_projection, 'new.aggregate_id'),
-            evident._projection_snapshot(p_projection),
-            evident._projection_stored(p_projection, 'new.aggregate_id'),
-            format(v_step, v_apply, v_pinned, 'v_found.stored', 'new'),
-            coalesce(
-                evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
-                format('%1$I = t.%1$I', p_projection.key_column)
+                v_body,
+                evident._projection_pinned(),
+                v_pinned
             )
-        ),
-        evident._projection_trigger(p_projection, 'keep_event_%s')
+        )
+    );
+    execute format(
+        $sql$
+        create or replace trigger %1$I
+        after insert on evident.event_store
+        for each row execute function %2$s();
+        $sql$,
+        evident._projection_trigger(p_projection, 'keep_event_%s'),
+        v_keep
     );
 end;
 $function$;

@@ -1,9 +1,10 @@
 -- evident._make_keep_batch: write the trigger for many events of a synchronous
 -- projection.
 --
--- keep_batch_<read model> folds the events of a statement by key, with one fold and
+-- keep_batch_<projection> folds the events of a statement by key, with one fold and
 -- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_event_<read model> (_make_keep).
+-- batch to keep_event_<projection> (_make_keep). Like that one it belongs to
+-- evident_projector, runs as that role, and looks first whether it does.
 --
 -- The lock on the read model comes before the rows are read: the last step of
 -- a rebuild stops its writers there.
@@ -65,7 +66,7 @@ begin
                     from (%2$s) as v;
                 %3$s
                 if v_queue is null then
-                    return null;
+                    %7$s
                 end if;
 
                 if current_setting('transaction_isolation')
@@ -112,32 +113,31 @@ begin
             evident._projection_refusal(p_projection),
             p_projection.number,
             evident._projection_types(p_projection, 'e'),
-            evident._projection_keys(p_projection, 'l.event')
+            evident._projection_keys(p_projection, 'l.event'),
+            evident._projection_return()
         );
     end if;
 
-    execute format(
+    perform evident._make_functions(format(
         $sql$
         create or replace function %1$s()
         returns trigger
         language plpgsql
         volatile
         parallel unsafe
+        security definer
         set search_path = pg_catalog, pg_temp
         set datestyle = 'ISO, MDY'
         set timezone = 'UTC'
         set enable_seqscan = off
+        set row_security = off
         as %2$L;
 
         comment on function %1$s() is
         'Made by create_projection: folds the events of a statement, by key.';
 
         revoke all on function %1$s() from public;
-
-        create or replace trigger %3$I
-        after insert on evident.event_store
-        referencing new table as new_events
-        for each statement %4$s execute function %1$s();
+        grant execute on function %1$s() to evident_owner;
         $sql$,
         v_keep,
         format(
@@ -150,6 +150,9 @@ begin
             v_keys %1$s[];
             v_rows %2$s[];
         begin
+            if not (%7$s) then
+                perform evident._refuse_settings();
+            end if;
             %3$s
             lock table %2$s in row exclusive mode;
             begin
@@ -162,7 +165,7 @@ begin
             if v_keys is not null then
                 %6$s into v_count;
             end if;
-            return null;
+            %8$s
         end;
         $keep$,
             p_projection.key_type,
@@ -177,14 +180,25 @@ begin
             evident._projection_write(
                 p_projection,
                 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
-            )
-        ),
+            ),
+            evident._projection_pinned(),
+            evident._projection_return()
+        )
+    ));
+    execute format(
+        $sql$
+        create or replace trigger %1$I
+        after insert on evident.event_store
+        referencing new table as new_events
+        for each statement %2$s execute function %3$s();
+        $sql$,
         evident._projection_trigger(p_projection, 'keep_batch_%s'),
         case
             when p_projection.keys is null
                 then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
             else ''
-        end
+        end,
+        v_keep
     );
 end;
 $function$;

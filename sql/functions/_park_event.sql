@@ -20,16 +20,24 @@ declare
     v_message text;
 begin
     begin
-        execute format(
-            'select coalesce(array_agg(v.key::text order by v.key::text), ''{}'')'
-            ' from %s as v where v.position = %s'
-            ' and not exists (select from evident.projection_failure as f'
-            ' where f.projection = %L and f.key = v.key::text)',
-            evident._projection_object(p_projection, 'events_of_%s'),
-            p_position,
-            p_projection.name
-        )
-        into v_keys;
+        select coalesce(array_agg(k.key order by k.key collate "C"), '{}')
+        into v_keys
+        from (
+            select a.answer ->> 0 as key
+            from evident._ask_projector(
+                format(
+                    'select jsonb_build_array(v.key::text)'
+                    ' from %s as v where v.position = %s',
+                    evident._projection_object(p_projection, 'events_of_%s'),
+                    p_position
+                )
+            ) as a (answer)
+        ) as k
+        where not exists (
+            select
+            from evident.projection_failure as f
+            where f.projection = p_projection.name and f.key = k.key
+        );
     exception when others then
         get stacked diagnostics v_message = message_text;
         perform evident._note_failure(

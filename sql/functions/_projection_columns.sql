@@ -23,7 +23,7 @@ begin atomic
         )
     from pg_attribute as a
     where
-        a.attrelid = to_regclass((p_projection).name)
+        a.attrelid = evident._read_model(p_projection)
         and a.attnum > 0
         and not a.attisdropped
         and (a.attname <> (p_projection).key_column or p_key is distinct from '');

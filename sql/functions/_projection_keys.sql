@@ -18,7 +18,7 @@ begin atomic
         else format(
             'select distinct r.key::%s from %s(%s) as r (key) where r.key::text <> %L',
             (p_projection).key_type,
-            to_regprocedure((p_projection).keys)::oid::regproc,
+            evident._projection_object(p_projection, 'keys_%s'),
             p_event,
             ''
         )

@@ -36,7 +36,7 @@ begin atomic
         ) as k
         group by k.key
         $sql$,
-        evident._projection_object(p_projection, 'fold_%s'),
+        evident._projection_object(p_projection, 'refold_%s'),
         p_stored,
         evident._projection_blank(p_projection, 'k.key'),
         p_events

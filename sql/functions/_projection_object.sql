@@ -1,8 +1,10 @@
 -- evident._projection_object: the qualified name of an object made for a projection.
 --
--- p_form is a format() string that gets the read model's name: fold_%s. All of
--- them live in the read model's schema. Made from the name alone, so that it can
--- be told also when the read model is gone.
+-- p_form is a format() string that gets the projection's name: fold_%s. All of them are
+-- in schema evident, where nobody can put another in their place, and belong to
+-- evident_projector. With the read model's schema, and its dot: a_b.c and a.b_c are two
+-- read models. Made from the name alone, so that it can be told also when the read
+-- model is gone.
 
 create or replace function evident._projection_object(
     p_projection evident.projection,
@@ -13,11 +15,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select format(
-        '%I.%I',
-        (parse_ident((p_projection).name))[1],
-        format(p_form, (parse_ident((p_projection).name))[2])
-    );
+    select format('evident.%I', format(p_form, (p_projection).name));
 end;
 
 comment on function evident._projection_object(evident.projection, text) is

@@ -25,10 +25,7 @@ begin atomic
                 in ('repeatable read', 'serializable')
             then
                 lock table %1$s in row exclusive mode;
-                perform
-                from evident.projection as p
-                where p.name = %1$L
-                for share;
+                perform evident._share_projection(%1$L);
             end if;
         $sql$,
         (p_projection).name

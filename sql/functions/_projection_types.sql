@@ -1,6 +1,10 @@
 -- evident._projection_types: SQL that tells whether a projection folds an event.
 --
--- p_event is the SQL of a row with the column event_type.
+-- p_event is the SQL of a row of the event store. What the store itself writes, under
+-- the aggregate nil, is nobody's business but of a projection that names its types; in
+-- an append's transaction no fold meets it, so that no fold can stop the store.
+--
+-- Names are qualified: a trigger looks here before it knows its path.
 
 create or replace function evident._projection_types(
     p_projection evident.projection,
@@ -11,12 +15,22 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select case
-        when (p_projection).event_types is null then 'true'
-        else format(
-            '%s.event_type = any (%L::text[])', p_event, (p_projection).event_types
-        )
-    end;
+    select concat_ws(
+        ' and ',
+        case
+            when (p_projection).event_types is not null then format(
+                '%s.event_type operator(pg_catalog.=) any (%L::pg_catalog.text[])',
+                p_event, (p_projection).event_types
+            )
+        end,
+        case
+            when (p_projection).mode = 'sync' or (p_projection).event_types is null
+                then format(
+                    '%s.aggregate_id operator(pg_catalog.<>) %L::pg_catalog.uuid',
+                    p_event, '00000000-0000-0000-0000-000000000000'
+                )
+        end
+    );
 end;
 
 comment on function evident._projection_types(evident.projection, text) is

@@ -32,3 +32,5 @@ comment on function evident._refuse_argument(text, text, text) is
 'Raises PT400 with the detail {"argument", "reason"} and the given hint.';
 
 revoke all on function evident._refuse_argument(text, text, text) from public;
+grant execute on function evident._refuse_argument(text, text, text)
+to evident_projector;

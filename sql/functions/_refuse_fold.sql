@@ -35,3 +35,5 @@ comment on function evident._refuse_fold(text, text, text, text) is
 'Raises a fold''s error with the projection''s name and a hint.';
 
 revoke all on function evident._refuse_fold(text, text, text, text) from public;
+grant execute on function evident._refuse_fold(text, text, text, text)
+to evident_projector;

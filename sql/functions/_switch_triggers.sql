@@ -19,6 +19,9 @@ as $function$
 declare
     v_name text;
 begin
+    -- Whoever pauses reads the last id drawn after this, also where no trigger is.
+    lock table evident.event_store in share row exclusive mode;
+
     if p_must_keep then
         if p_projection.keys is null then
             perform evident._make_keep(p_projection);
@@ -26,9 +29,6 @@ begin
         perform evident._make_keep_batch(p_projection);
         return;
     end if;
-
-    -- Whoever pauses reads the last id drawn after this, also where no trigger is.
-    lock table evident.event_store in share row exclusive mode;
 
     for v_name in
         select t.tgname

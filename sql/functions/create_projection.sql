@@ -76,7 +76,7 @@ begin
     inner join pg_attribute as a on i.indrelid = a.attrelid and i.indkey[0] = a.attnum
     where i.indrelid = p_read_model and i.indisprimary and i.indnkeyatts = 1;
 
-    perform evident._check_projection(v_new);
+    perform evident._check_projection(v_new, p_read_model, p_apply, p_keys);
 
     perform evident._lock_registration();
     select p.*
@@ -98,6 +98,7 @@ begin
         if (v_old.apply, v_old.event_types) is not distinct from
             (v_new.apply, v_new.event_types)
             and v_old.definition = evident.projection_definition(v_old.name)
+            and evident._projection_bound(v_old, 'step_%s') = p_apply
         then
             perform evident._record_baseline(v_old.name);
             return v_old.name;
@@ -111,8 +112,14 @@ begin
         where p.name = v_old.name
         returning p.* into v_new;
     else
-        execute format('select exists (select from %s)', v_new.name)
-        into v_has_rows;
+        v_has_rows := (
+            select a.answer::boolean
+            from evident._ask_projector(
+                format(
+                    'select to_jsonb(exists (select from %s))', v_new.name
+                )
+            ) as a (answer)
+        );
         if v_has_rows then
             perform evident._refuse_argument(
                 'p_read_model',
@@ -129,12 +136,12 @@ begin
             case v_new.mode when 'sync' then 'catching_up' else 'running' end
         )
         returning p.* into v_new;
-        update evident.projection as p
-        set definition = evident.projection_definition(p.name)
-        where p.name = v_new.name;
     end if;
 
-    perform evident._make_fold(v_new);
+    perform evident._make_fold(v_new, p_apply, p_keys);
+    update evident.projection as p
+    set definition = evident.projection_definition(p.name)
+    where p.name = v_new.name and v_old.name is null;
     if v_new.mode = 'sync' and v_new.state = 'running' then
         perform evident._switch_triggers(v_new, true);
     elsif v_new.state = 'catching_up'
@@ -154,12 +161,13 @@ model''s, schema included. p_apply(row so far, event) returns the next row, null
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
 run_projection. p_keys(event): the keys that an event touches, null and '''' aside;
-without it, its aggregate. Table and functions belong to evident_owner. For READ
-COMMITTED. Errors: PT400; 55P03 when others were in the way: call again.';
+without it, its aggregate. Table, functions and their schemas belong to
+evident_projector. For READ COMMITTED. Errors: PT400; 55P03 when others were in the
+way: call again.';
 
 revoke all on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
 from public;
 grant execute on function
 evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
-to evident_operator;
+to evident_projector, evident_operator;

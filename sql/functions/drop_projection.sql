@@ -16,48 +16,33 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '900ms'
+set quote_all_identifiers = off
 set client_min_messages = warning
 as $function$
 declare
     v_projection evident.projection;
     v_form text;
+    v_made record;
 begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
     v_projection := evident._lock_projection(p_name);
 
-    execute format(
-        'drop view if exists %s',
-        evident._projection_object(v_projection, 'events_of_%s')
-    );
-    if v_projection.mode = 'sync' then
-        foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
-            execute format(
-                'drop trigger if exists %I on evident.event_store',
-                evident._projection_trigger(v_projection, v_form)
-            );
-            execute format(
-                'drop function if exists %s()',
-                evident._projection_object(v_projection, v_form)
-            );
-        end loop;
-    end if;
-    execute format(
-        $sql$
-        drop function if exists %1$s(%2$s, evident.event_store);
-        drop aggregate if exists %3$s(%2$s, evident.event_store);
-        drop aggregate if exists %3$s(%4$s, evident.event_store);
-        drop function if exists %5$s(%2$s, %2$s, evident.event_store);
-        drop function if exists %5$s(%2$s, %4$s, evident.event_store);
-        drop function if exists %6$s(%2$s, evident.event_store);
-        $sql$,
-        evident._projection_object(v_projection, 'next_%s'),
-        v_projection.name,
-        evident._projection_object(v_projection, 'fold_%s'),
-        v_projection.key_type,
-        evident._projection_object(v_projection, 'fold_%s_step'),
-        evident._projection_object(v_projection, 'pinned_%s')
-    );
+    foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
+        continue when v_projection.mode <> 'sync';
+        execute format(
+            'drop trigger if exists %I on evident.event_store',
+            evident._projection_trigger(v_projection, v_form)
+        );
+    end loop;
+    for v_made in
+        select
+            case m.kind when 'view' then 'view' else 'routine' end as kind,
+            m.name
+        from evident._projection_made(p_name) as m
+    loop
+        execute format('drop %s evident.%I', v_made.kind, v_made.name);
+    end loop;
 
     delete from evident.projection as p
     where p.name = p_name;
@@ -71,4 +56,5 @@ made for it. The read model and its rows stay. For READ COMMITTED. Errors: PT404
 projection; 55P03 when others were in the way: call again.';
 
 revoke all on function evident.drop_projection(text) from public;
-grant execute on function evident.drop_projection(text) to evident_operator;
+grant execute on function evident.drop_projection(text) to
+evident_projector, evident_operator;

@@ -8,8 +8,7 @@
 -- before it are folded, whatever their stamps: of a clock that was set back some would
 -- be left out, and the row be one that never was.
 --
--- Runs with the caller's rights, row security included, and so raises by itself:
--- callers may not run internal functions.
+-- The fold runs as evident_projector, as everywhere.
 --
 -- The second form takes a moment as text and refuses what is none; its block
 -- is around that cast alone.
@@ -27,28 +26,17 @@ returns jsonb
 language plpgsql
 stable
 parallel restricted
+security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
 declare
-    v_projection evident.projection;
+    v_projection constant evident.projection := evident._projection(p_name);
     v_reason text;
     v_row jsonb;
 begin
-    select p.*
-    into v_projection
-    from evident.projection as p
-    where p.name = p_name;
-    if not found then
-        raise exception using
-            errcode = 'PT404',
-            message = format('no such projection: %s', coalesce(p_name, 'null')),
-            detail = jsonb_build_object('name', p_name)::text,
-            hint = 'a projection has the name of its read model, schema included;'
-                ' see evident.projection_status';
-    end if;
-
+    perform evident._require_projector(v_projection);
     v_reason := case
         when p_key is null then 'p_key: null'
         when p_until_version < 1 then 'p_until_version: below 1'
@@ -60,7 +48,9 @@ begin
     end;
     if v_reason is null then
         begin
-            execute format('select %L::%s', p_key, v_projection.key_type);
+            perform evident._ask_projector(
+                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
+            );
         exception when data_exception then
             v_reason := format('p_key: not a %s', v_projection.key_type);
         end;
@@ -77,7 +67,9 @@ begin
                 ' of the feed, a moment, or none of them for now';
     end if;
 
-    execute format(
+    select a.answer
+    into v_row
+    from evident._ask_projector(format(
         $sql$
         select
             case
@@ -105,14 +97,8 @@ begin
         $sql$,
         v_projection.key_column,
         v_projection.key_column,
-        format(
-            '%I.%I',
-            (parse_ident(p_name))[1], 'fold_' || (parse_ident(p_name))[2]
-        ),
-        format(
-            '%I.%I',
-            (parse_ident(p_name))[1], 'events_of_' || (parse_ident(p_name))[2]
-        ),
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s'),
         p_key,
         v_projection.key_type,
         case
@@ -127,8 +113,7 @@ begin
             ' and (v.event).version <= ' || p_until_version,
             ' and v.position <= ' || p_until_position
         )
-    )
-    into v_row;
+    )) as a (answer);
     return v_row;
 end;
 $function$;

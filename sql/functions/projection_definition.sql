@@ -10,8 +10,7 @@
 -- would show them; and with the owner's rights, since who reads projection_status need
 -- not have any on the read models' schemas.
 --
--- The types of the arguments are looked up only while the read model is there, since
--- their absence would be an error.
+-- The functions are those that are bound (_make_fold), whatever has their names now.
 --
 -- Errors: PT404
 
@@ -32,15 +31,12 @@ set timezone = 'UTC'
 as $function$
 declare
     v_projection constant evident.projection := evident._projection(p_name);
-    v_model constant regclass := to_regclass(v_projection.name);
-    v_apply regprocedure;
-    v_keys regprocedure;
+    v_model constant oid := evident._read_model(v_projection);
+    v_apply constant oid := evident._projection_bound(v_projection, 'step_%s');
+    v_keys constant oid := evident._projection_bound(v_projection, 'keys_%s');
 begin
-    if v_model is not null then
-        v_apply := to_regprocedure(v_projection.apply);
-        v_keys := to_regprocedure(v_projection.keys);
-    end if;
-    if v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
+    if v_model is null
+        or v_apply is null or (v_keys is null) <> (v_projection.keys is null) then
         return null;
     end if;
 

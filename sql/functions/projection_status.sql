@@ -3,6 +3,8 @@
 -- How far behind is counted in ids, which have gaps: it is the most that can be
 -- missing. Types are not looked at: the checkpoint passes other events by. The clock
 -- is read here itself, since a view runs functions with its reader's rights.
+--
+-- An error's message may hold what an event says: it is for those who may read events.
 
 create or replace view evident.projection_status as
 select
@@ -46,8 +48,19 @@ left join lateral (
 left join lateral (
     select
         count(*) as failures,
-        (array_agg(f.code || ' ' || f.message order by f.failed_at desc))[1]
-            as last_error
+        (
+            array_agg(
+                concat_ws(
+                    ' ',
+                    f.code,
+                    case
+                        when has_table_privilege('evident.event_store', 'select')
+                            then f.message
+                    end
+                )
+                order by f.failed_at desc
+            )
+        )[1] as last_error
     from evident.projection_failure as f
     where f.projection = p.name
 ) as f on true

@@ -78,6 +78,7 @@ begin
     end if;
     v_projection := evident._lock_registration(p_name, p_is_shared => true);
     v_is_live := v_projection.mode = 'sync' and v_projection.state = 'running';
+    perform evident._require_projector(v_projection);
     v_definition := evident.projection_definition(p_name);
     if v_definition is null then
         perform evident._refuse_argument(
@@ -96,7 +97,7 @@ begin
     v_position := case
         when v_is_live or p_slices = 1 then v_safe else v_projection.position
     end;
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         drop table if exists pg_temp.rebuilt, pg_temp.differing;
 
@@ -115,12 +116,12 @@ begin
         evident._projection_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
-    );
+    ));
 
     perform set_config('enable_indexscan', 'on', true);
 
     -- 2.
-    execute format(
+    perform evident._as_projector(format(
         $sql$
         create temporary table differing on commit drop as
         select coalesce(t.%1$I, r.key) as key
@@ -134,7 +135,7 @@ begin
         v_projection.name,
         format(v_slice, format('s.%I', v_projection.key_column)),
         evident._projection_differs(v_projection, 'r.next_row')
-    );
+    ));
     for v_round in 1..(case when v_is_live then 10 else 0 end) loop
         v_safe := evident.safe_position();
         exit when v_safe < v_position + 500;
@@ -146,6 +147,9 @@ begin
 
     -- 3.
     v_now := evident._lock_projection(p_name);
+    if v_is_live and v_projection.definition is distinct from v_definition then
+        perform evident._lock_making();
+    end if;
     v_locked_at := case
         when v_is_live then evident._lock_read_model(
             v_projection, v_projection.definition is distinct from v_definition
@@ -186,13 +190,20 @@ begin
         v_position,
         v_safe
     );
-    execute evident._projection_write(
-        v_projection,
-        'select d.key, r.next_row from pg_temp.differing as d'
-        ' left join pg_temp.rebuilt as r on d.key = r.key'
-    )
-    into v_written;
-    drop table pg_temp.rebuilt, pg_temp.differing;
+    v_written := (
+        select a.answer::bigint
+        from evident._ask_projector(
+            'select to_jsonb(count(*)) from pg_temp.differing as d'
+        ) as a (answer)
+    );
+    perform evident._as_projector(
+        evident._projection_write(
+            v_projection,
+            'select d.key, r.next_row from pg_temp.differing as d'
+            ' left join pg_temp.rebuilt as r on d.key = r.key'
+        )
+    );
+    perform evident._as_projector('drop table pg_temp.rebuilt, pg_temp.differing');
 
     execute format(
         'delete from evident.projection_failure as f'

@@ -21,6 +21,7 @@ declare
     v_projection evident.projection := evident._lock_projection(p_name);
     v_failure evident.projection_failure;
 begin
+    perform evident._require_projector(v_projection);
     v_failure := evident._projection_failure(v_projection, p_key);
 
     if p_key = '' then

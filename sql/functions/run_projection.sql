@@ -34,6 +34,19 @@ declare
     v_until bigint;
     v_reached bigint;
     v_count bigint;
+    v_ours constant text :=
+        $sql$
+        select
+            count(*),
+            max(n.id)
+        from (
+            select e.id
+            from evident.event_store as e
+            where e.id > $1 and e.id <= $2 and %s
+            order by e.id
+            limit $3
+        ) as n
+        $sql$;
 begin
     if p_limit is null or p_limit < 1 then
         perform evident._refuse_argument(
@@ -58,24 +71,13 @@ begin
         return 0;
     end if;
 
+    perform evident._require_projector(v_projection);
+
     v_safe := evident.safe_position();
-    select
-        count(*),
-        case when count(*) < p_limit then v_safe else max(n.id) end
+    execute format(v_ours, evident._projection_types(v_projection, 'e'))
     into v_count, v_until
-    from (
-        select e.id
-        from evident.event_store as e
-        where
-            e.id > v_projection.position
-            and e.id <= v_safe
-            and (
-                v_projection.event_types is null
-                or e.event_type = any (v_projection.event_types)
-            )
-        order by e.id
-        limit p_limit
-    ) as n;
+    using v_projection.position, v_safe, p_limit;
+    v_until := case when v_count < p_limit then v_safe else v_until end;
 
     if v_count > 0 then
         v_reached := evident._fold_around(
@@ -83,16 +85,9 @@ begin
         );
         if v_reached < v_until then
             v_until := v_reached;
-            select count(*)
+            execute format(v_ours, evident._projection_types(v_projection, 'e'))
             into v_count
-            from evident.event_store as e
-            where
-                e.id > v_projection.position
-                and e.id <= v_until
-                and (
-                    v_projection.event_types is null
-                    or e.event_type = any (v_projection.event_types)
-                );
+            using v_projection.position, v_until, p_limit;
         end if;
     end if;
 

@@ -1,8 +1,8 @@
 -- evident.verify_projection: the rows where read model and log disagree.
 --
--- One statement, so one snapshot, for the checkpoint, the rows and the events: the
--- cut is consistent while appends and runs go on, and nobody waits. A parked
--- key is compared up to its failure.
+-- One snapshot, the caller's, for the checkpoint, the rows and the events: stable
+-- functions have no other (_ask_projector). So the cut is consistent while appends and
+-- runs go on, and nobody waits. A parked key is compared up to its failure.
 --
 -- The work is in the folds, which are not compiled; so neither is the rest. One key is
 -- an index scan where the key is the aggregate; for others the log is read.
@@ -28,10 +28,14 @@ declare
     v_projection evident.projection := evident._projection(p_name);
     v_stored text := v_projection.name;
     v_only text := 'true';
+    v_failures text;
 begin
+    perform evident._require_projector(v_projection);
     if p_key is not null then
         begin
-            execute format('select %L::%s', p_key, v_projection.key_type);
+            perform evident._ask_projector(
+                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
+            );
         exception when data_exception then
             perform evident._refuse_argument(
                 'p_key', 'not a ' || v_projection.key_type,
@@ -44,58 +48,68 @@ begin
             v_projection.name, v_projection.key_column, p_key, v_projection.key_type
         );
     end if;
-
-    return query execute format(
-        $sql$
-        with replay as (
-            select
-                v.key,
-                %1$s(v.key, v.event order by v.position) as next_row
-            from %2$s as v
-            where
-                v.position <= (
-                    select
-                        case
-                            when p.mode = 'sync' and p.state = 'running'
-                                then 9223372036854775807
-                            else p.position
-                        end
-                    from evident.projection as p
-                    where p.name = %3$L
-                )
-                and not exists (
-                    select
-                    from evident.projection_failure as f
-                    where
-                        f.projection = %3$L
-                        and f.position <= v.position
-                        and f.key = v.key::text
-                )
-                and %8$s
-            group by v.key
+    select
+        format(
+            $sql$
+            not exists (
+                select
+                from unnest(%L::text[], %L::bigint[]) as f (key, position)
+                where f.position <= v.position and f.key = v.key::text
+            )
+            $sql$,
+            array_agg(f.key), array_agg(f.position)
         )
+    into v_failures
+    from evident.projection_failure as f
+    where f.projection = p_name
+    having count(*) > 0;
 
-        select
-            coalesce(t.%4$I, r.key)::text as key,
-            to_jsonb(t.*) as stored,
+    return query
+    select
+        a.answer ->> 0,
+        nullif(a.answer -> 1, 'null'),
+        nullif(a.answer -> 2, 'null')
+    from evident._ask_projector(
+        format(
+            $sql$
+            with replay as (
+                select
+                    v.key,
+                    %1$s(v.key, v.event order by v.position) as next_row
+                from %2$s as v
+                where v.position <= %3$s and %9$s and %8$s
+                group by v.key
+            )
+
+            select
+                jsonb_build_array(
+                    coalesce(t.%4$I, r.key)::text,
+                    to_jsonb(t.*),
+                    case
+                        when (r.next_row).%4$I is not null
+                            then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
+                    end
+                )
+            from %6$s as t
+            full join replay as r on t.%4$I = r.key
+            where %7$s
+            order by coalesce(t.%4$I, r.key)::text
+            $sql$,
+            evident._projection_object(v_projection, 'fold_%s'),
+            evident._projection_object(v_projection, 'events_of_%s'),
             case
-                when (r.next_row).%4$I is not null
-                    then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
-            end as replayed
-        from %6$s as t
-        full join replay as r on t.%4$I = r.key
-        where %7$s
-        order by 1
-        $sql$,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s'),
-        p_name,
-        v_projection.key_column,
-        v_projection.key_column,
-        v_stored,
-        evident._projection_differs(v_projection, 'r.next_row'),
-        v_only
-    );
+                when v_projection.mode = 'sync' and v_projection.state = 'running'
+                    then 9223372036854775807
+                else v_projection.position
+            end,
+            v_projection.key_column,
+            v_projection.key_column,
+            v_stored,
+            evident._projection_differs(v_projection, 'r.next_row'),
+            v_only,
+            coalesce(v_failures, 'true')
+        )
+    ) as a (answer);
 end;
 $function$;
 

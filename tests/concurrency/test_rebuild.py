@@ -249,7 +249,7 @@ def test_a_signal_cancels_a_rebuild_in_the_server_too(
 
 def test_what_was_in_the_way_is_tried_again(spoiled: Store, observer: Observer) -> None:
     observer.execute("create sequence folds.attempts")
-    observer.execute("grant usage on sequence folds.attempts to evident_owner")
+    observer.execute("grant usage on sequence folds.attempts to evident_projector")
     # What a sequence gave stays given when the attempt is rolled back.
     in_the_way = """
         if nextval('folds.attempts') < 3 then

@@ -1,10 +1,10 @@
 begin;
-select plan(43);
+select plan(45);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
 
-set local role evident_owner;
+set local role evident_projector;
 
 -- Gives a table a fold of the right form.
 create function pg_temp.make_fold(
@@ -54,11 +54,6 @@ create table probe.half_open (id uuid primary key, number integer);
 select pg_temp.make_fold('probe.half_open');
 create table probe.shown (id uuid primary key);
 select pg_temp.make_fold('probe.shown');
-create table probe.blocked (id uuid primary key);
-select pg_temp.make_fold('probe.blocked', 'probe.fold_blocked');
-create table probe.hidden (id uuid primary key);
-select pg_temp.make_fold('probe.hidden');
-create view probe.events_of_hidden as select null::uuid as key;
 select pg_temp.make_fold('probe.note', 'probe.volatile', 'volatile');
 select pg_temp.make_fold('probe.note', 'probe.strange');
 select pg_temp.make_fold('probe.note', 'probe.stable', 'stable');
@@ -145,11 +140,36 @@ grant insert on table probe.open to evident_operator;
 grant update (number) on table probe.half_open to public;
 grant select, references on table probe.shown to public;
 
+create function probe.definer(p_row probe.note, p_event evident.event_store)
+returns probe.note
+language sql
+immutable
+security definer
+return p_row;
+create table probe.waiting (id uuid primary key);
+select pg_temp.make_fold('probe.waiting');
+create function probe.wait()
+returns trigger
+language plpgsql
+as $$ begin return null; end $$;
+create constraint trigger waits after insert on probe.waiting
+deferrable for each row execute function probe.wait();
+reset role;
+create schema let_in authorization evident_projector;
+create table let_in.door (id uuid primary key);
+alter table let_in.door owner to evident_projector;
+grant usage on schema let_in to evident_operator;
+grant create on schema let_in to evident_writer;
+select pg_temp.make_fold('let_in.door', 'probe.apply');
+alter function probe.apply(let_in.door, evident.event_store)
+owner to evident_projector;
 create table evident.inside (id uuid primary key);
 select pg_temp.make_fold('evident.inside', 'evident.apply_inside');
-reset role;
+select evident.create_projection(
+    'probe.shown', 'probe.apply(probe.shown, evident.event_store)', '{Never}'
+);
 create temporary table fleeting (id uuid primary key);
-alter table fleeting owner to evident_owner;
+alter table fleeting owner to evident_projector;
 select pg_temp.make_fold('fleeting', 'probe.apply');
 alter table probe.strange owner to evident_writer;
 alter function probe.strange(probe.note, evident.event_store) owner to evident_writer;
@@ -157,11 +177,11 @@ alter function probe.strange_labels(evident.event_store) owner to evident_operat
 
 create schema shut;
 create table shut.door (id uuid primary key);
-alter table shut.door owner to evident_owner;
-grant usage on schema shut to evident_owner, evident_operator;
+alter table shut.door owner to evident_projector;
+grant usage on schema shut to evident_projector, evident_operator;
 select pg_temp.make_fold('shut.door', 'probe.apply');
-alter function probe.apply(shut.door, evident.event_store) owner to evident_owner;
-alter function probe.apply(fleeting, evident.event_store) owner to evident_owner;
+alter function probe.apply(shut.door, evident.event_store) owner to evident_projector;
+alter function probe.apply(fleeting, evident.event_store) owner to evident_projector;
 
 -- The registration of probe.note, with other things in place of its own.
 create function pg_temp.attempt(
@@ -262,18 +282,23 @@ from (
         'a generated column'
     ),
     (
-        $$ 'probe.strange' $$, 'p_read_model', 'owned by evident_writer',
-        'it runs with the store''s rights: alter ... owner to evident_owner',
+        $$ 'probe.strange' $$, 'p_read_model',
+        'probe.strange belongs to evident_writer',
+        'alter table probe.strange owner to evident_projector',
         'a table of somebody else'
     ),
     (
-        $$ p_apply => 'probe.strange' $$, 'p_apply', 'owned by evident_writer',
-        'it runs with the store''s rights: alter ... owner to evident_owner',
+        $$ p_apply => 'probe.strange' $$, 'p_apply',
+        'probe.strange(probe.note,evident.event_store) belongs to evident_writer',
+        'alter routine probe.strange(probe.note,evident.event_store) owner to '
+        'evident_projector',
         'a fold of somebody else'
     ),
     (
-        $$ p_keys => 'probe.strange_labels' $$, 'p_keys', 'owned by evident_operator',
-        'it runs with the store''s rights: alter ... owner to evident_owner',
+        $$ p_keys => 'probe.strange_labels' $$, 'p_keys',
+        'probe.strange_labels(evident.event_store) belongs to evident_operator',
+        'alter routine probe.strange_labels(evident.event_store) owner to '
+        'evident_projector',
         'p_keys of somebody else'
     ),
     (
@@ -287,10 +312,34 @@ from (
         'a table of which others may write one column'
     ),
     (
-        $$ 'shut.door' $$, 'p_read_model',
-        'evident_owner may not create in its schema',
-        'grant create on schema shut to evident_owner',
-        'a schema in which nothing can be made'
+        $$ p_apply => 'probe.definer' $$, 'p_apply',
+        'probe.definer(probe.note,evident.event_store) is security definer',
+        'alter routine probe.definer(probe.note,evident.event_store) '
+        'security invoker',
+        'a fold that is security definer'
+    ),
+    (
+        $$ p_apply => 'evident."step_probe.shown"(probe.shown, evident.event_store)' $$,
+        'p_apply', 'made by create_projection',
+        'name the function that was written for the read model',
+        'a function that was made for a projection'
+    ),
+    (
+        $$ 'shut.door' $$, 'p_read_model', 'schema shut belongs to postgres',
+        'create schema ... authorization evident_projector, or alter schema shut owner '
+        'to evident_projector',
+        'a schema of somebody else'
+    ),
+    (
+        $$ 'let_in.door' $$, 'p_read_model',
+        'evident_writer may create in schema let_in',
+        'revoke create on schema let_in from evident_writer',
+        'a schema in which others may create'
+    ),
+    (
+        $$ 'probe.waiting' $$, 'p_read_model', 'trigger waits waits for the commit',
+        'make it not deferrable, or drop it',
+        'a trigger that waits for the commit'
     ),
     (
         $$ p_apply => 'probe.apply_label(probe.label, evident.event_store)' $$,
@@ -340,17 +389,6 @@ from (
         'not a function (probe.note, evident.event_store) returns probe.note',
         'the fold step takes the row so far and an event, and gives the next row',
         'a procedure'
-    ),
-    (
-        $$ 'probe.blocked', 'probe.fold_blocked' $$, 'p_read_model',
-        'probe.fold_blocked(probe.blocked,evident.event_store) is in the way',
-        'rename it: what is made for the read model has that name',
-        'a fold with the name of what is made'
-    ),
-    (
-        $$ 'probe.hidden' $$, 'p_read_model', 'probe.events_of_hidden is in the way',
-        'rename it: what is made for the read model has that name',
-        'a view with the name of what is made'
     ),
     (
         $$ p_apply => 'probe.volatile' $$, 'p_apply', 'volatile',

@@ -13,10 +13,14 @@ select results_eq(
     order by t.tgname $$,
     $$ values
     (
-        'event_store_keep_batch_probe.note'::name, 'probe.keep_batch_note()', false,
+        'event_store_keep_batch_probe.note'::name,
+        'evident."keep_batch_probe.note"()', false,
         'O'::"char"
     ),
-    ('event_store_keep_event_probe.note', 'probe.keep_event_note()', true, 'O') $$,
+    (
+        'event_store_keep_event_probe.note', 'evident."keep_event_probe.note"()', true,
+        'O'
+    ) $$,
     'there is a trigger for one event and one for many'
 );
 
@@ -257,7 +261,7 @@ select is(
 
 -- Rows that are no more than a key, and folds that look elsewhere.
 
-set local role evident_owner;
+set local role evident_projector;
 create table probe.member (id uuid primary key);
 create function probe.apply_member(p_row probe.member, p_event evident.event_store)
 returns probe.member

@@ -65,7 +65,8 @@ select results_eq(
     where t.tgname ~ 'probe' $$,
     $$ values
     (
-        'event_store_keep_batch_probe.label'::name, 'probe.keep_batch_label()', false,
+        'event_store_keep_batch_probe.label'::name,
+        'evident."keep_batch_probe.label"()', false,
         'O'::"char"
     ) $$,
     'there is a trigger for many events alone'

@@ -23,17 +23,17 @@ select results_eq(
     ) as n (number, name)
     order by n.number $$,
     $$ values
-    ('probe.keep_event_note'),
-    ('"My Probe"."keep_event_Note"'),
-    ('probe."keep_event_a""b.c"'),
-    ('probe."keep_event_%s"') $$,
-    'what is made has the read model''s schema and name, and quotes where needed'
+    ('evident."keep_event_probe.note"'),
+    ('evident."keep_event_""My Probe"".""Note"""'),
+    ('evident."keep_event_probe.""a""""b.c"""'),
+    ('evident."keep_event_probe.""%s"""') $$,
+    'what is made is in schema evident, and has the read model''s name with its schema'
 );
 
 -- Read models whose names would meet if names were only put together.
 reset role;
-create schema probe_a authorization evident_owner;
-set local role evident_owner;
+create schema probe_a authorization evident_projector;
+set local role evident_projector;
 create table probe.a_b (id uuid primary key, number integer);
 create table probe_a.b (id uuid primary key, number integer);
 create table probe.b (id uuid primary key, number integer);

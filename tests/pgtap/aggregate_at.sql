@@ -27,7 +27,7 @@ from (
     ('null', null, 'null')
 ) as c (argument, id, description);
 
-set local role evident_owner;
+set local role evident_projector;
 create table probe.count (id uuid primary key, number integer);
 create function probe.apply_count(p_row probe.count, p_event evident.event_store)
 returns probe.count

@@ -74,32 +74,32 @@ select is(
 select set_eq(
     $$ select p.oid::regprocedure::text, pg_get_userbyid(p.proowner)
     from pg_proc as p
-    where
-        p.pronamespace = 'probe'::regnamespace
-        and p.proname !~ '^(apply_.*|labels)$'
-        and p.proname ~ 'label' $$,
+    where p.proname ~ '_probe.label$' $$,
     $$ values
-    ('probe.fold_label(text,evident.event_store)', 'evident_owner'::name),
-    ('probe.fold_label(probe.label,evident.event_store)', 'evident_owner'),
-    ('probe.fold_label_step(probe.label,text,evident.event_store)', 'evident_owner'),
-    (
-        'probe.fold_label_step(probe.label,probe.label,evident.event_store)',
-        'evident_owner'
-    ) $$,
-    'what folds it is made in its schema, and belongs to evident_owner'
+    ('evident."step_probe.label"(probe.label,evident.event_store)',
+    'evident_projector'::name),
+    ('evident."keys_probe.label"(evident.event_store)', 'evident_projector'),
+    ('evident."fold_probe.label"(text,evident.event_store)', 'evident_projector'),
+    ('evident."refold_probe.label"(probe.label,evident.event_store)',
+    'evident_projector'),
+    ('evident."folding_probe.label"(probe.label,text,evident.event_store)',
+    'evident_projector'),
+    ('evident."refolding_probe.label"(probe.label,probe.label,evident.event_store)',
+    'evident_projector') $$,
+    'what folds it is made beside the store, and belongs to evident_projector'
 );
 select is(
     (
         select pg_temp.permitted(
             $$ select
                 n.key,
-                probe.fold_note(n.key, n.event order by n.position)
-            from probe.events_of_note as n
+                evident."fold_probe.note"(n.key, n.event order by n.position)
+            from evident."events_of_probe.note" as n
             group by n.key $$
         )
     ),
-    array['evident_auditor', 'evident_operator', 'evident_reader'],
-    'readers may fold events by hand with what was made'
+    '{}',
+    'and nobody else may run it'
 );
 select evident.drop_projection('probe.note');
 
@@ -225,7 +225,7 @@ begin
 end;
 $function$;
 alter function probe.count_notes(probe.note, evident.event_store)
-owner to evident_owner;
+owner to evident_projector;
 
 select is(
     evident.create_projection(
@@ -283,7 +283,7 @@ select is(
 
 -- Refusals; those that only need a look at what is given are in _check_projection.
 
-set local role evident_owner;
+set local role evident_projector;
 create table probe.filled (id uuid primary key);
 create function probe.apply_filled(p_row probe.filled, p_event evident.event_store)
 returns probe.filled
@@ -357,11 +357,11 @@ from (
         'another function for the keys'
     )
 ) as c (arguments, argument, reason, hint, description);
-select hasnt_view('probe', 'events_of_filled', 'what is refused has made nothing');
+select hasnt_view('evident', 'events_of_probe.filled', 'what is refused has made nothing');
 
 -- Read models of unusual shapes.
 
-set local role evident_owner;
+set local role evident_projector;
 create table probe.shard (id uuid primary key, s text, t text)
 partition by hash (id);
 create table probe.shard_0 partition of probe.shard

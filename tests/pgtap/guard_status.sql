@@ -1,5 +1,5 @@
 begin;
-select plan(49);
+select plan(51);
 \ir helpers/refusal.psql
 
 select is(
@@ -23,7 +23,7 @@ reset role;
 
 select set_eq(
     $$ select g.name from evident.guard_status() as g
-    where g.kind = 'function' and g.name like 'evident.%' $$,
+    where g.kind in ('function', 'aggregate') and g.name like 'evident.%' $$,
     $$ select p.oid::regprocedure::text
     from pg_proc as p
     where p.pronamespace = 'evident'::regnamespace $$,
@@ -194,7 +194,15 @@ from (
         'create unique index forged on shop.orders_summary (customer_id)',
         'index shop.orders_summary.forged'
     ),
-    ('drop view shop.events_of_orders_summary', 'view shop.events_of_orders_summary')
+    (
+        'drop view evident."events_of_shop.orders_summary"',
+        'view events_of_shop.orders_summary'
+    ),
+    (
+        'alter function evident."keep_event_shop.orders_summary" security invoker',
+        'function evident."keep_event_shop.orders_summary"\(\)'
+    ),
+    ('alter schema shop owner to evident_test_forger', 'schema shop')
 ) as t (tampering, noticed);
 
 -- What may be.

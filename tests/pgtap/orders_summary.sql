@@ -105,7 +105,7 @@ from (
 
 select is(
     (
-        select shop.fold_orders_summary(
+        select evident."fold_shop.orders_summary"(
             pg_temp.task(1), h.event order by (h.event).version
         )
         from history as h
@@ -118,13 +118,13 @@ select is(
 );
 select is(
     (
-        select shop.fold_orders_summary(
+        select evident."refold_shop.orders_summary"(
             pg_temp.start(), h.event order by (h.event).version
         )
         from history as h
     ),
     (
-        select shop.fold_orders_summary(
+        select evident."fold_shop.orders_summary"(
             pg_temp.task(1), h.event order by (h.event).version
         )
         from history as h
@@ -133,12 +133,12 @@ select is(
 );
 select is(
     (
-        select shop.fold_orders_summary(
+        select evident."refold_shop.orders_summary"(
             s.stored, h.event order by (h.event).version
         )
         from history as h
         cross join (
-            select shop.fold_orders_summary(
+            select evident."refold_shop.orders_summary"(
                 pg_temp.start(), e.event order by (e.event).version
             ) as stored
             from history as e
@@ -154,7 +154,7 @@ select is(
 );
 select is(
     (
-        select shop.fold_orders_summary(
+        select evident."refold_shop.orders_summary"(
             pg_temp.start(), h.event order by (h.event).version
         )
         from history as h
@@ -166,7 +166,7 @@ select is(
 
 select is(
     (
-        select shop.fold_orders_summary(
+        select evident."fold_shop.orders_summary"(
             pg_temp.task(1), h.event order by (h.event).version
         )
         from history as h
@@ -355,7 +355,9 @@ create view pg_temp.replay as
 select (f.next_row).*
 from (
     select
-        shop.fold_orders_summary(e.aggregate_id, e order by e.version) as next_row
+        evident."fold_shop.orders_summary"(
+            e.aggregate_id, e order by e.version
+        ) as next_row
     from evident.event_store as e
     where e.event_type in ('OrderCreated', 'PaymentProcessed', 'ItemShipped')
     group by e.aggregate_id

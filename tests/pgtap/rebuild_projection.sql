@@ -276,7 +276,7 @@ select is(
 
 -- Without the fold.
 
-alter function probe.apply_note(probe.note, evident.event_store) rename to gone;
+drop function probe.apply_note(probe.note, evident.event_store) cascade;
 select is(
     pg_temp.refusal($$ select evident.rebuild_projection('probe.note') $$),
     '{

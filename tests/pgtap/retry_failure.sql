@@ -105,7 +105,7 @@ select is(
 -- Repaired in full, with a fold that fails for a moment: what succeeds one by one
 -- is not parked any more.
 create sequence probe.calls owned by none;
-alter sequence probe.calls owner to evident_owner;
+alter sequence probe.calls owner to evident_projector;
 create or replace function probe.apply_note(
     p_row probe.note, p_event evident.event_store
 )

@@ -14,7 +14,7 @@ as serializable \gset
 rollback;
 
 begin;
-select plan(38);
+select plan(39);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -268,7 +268,14 @@ select is(
 -- A fold that is not there.
 
 select pg_temp.note(6, '19');
-alter function probe.apply_note(probe.note, evident.event_store) rename to gone;
+select pg_get_functiondef('probe.apply_note(probe.note,evident.event_store)'
+    ::regprocedure) as fold \gset
+select is(
+    pg_temp.refusal($$ drop function probe.apply_note $$) ->> 'code',
+    '2BP01',
+    'a registered fold is not dropped unnoticed'
+);
+drop function probe.apply_note(probe.note, evident.event_store) cascade;
 select is(
     pg_temp.refusal($$ select evident.run_projection('probe.note') $$) - 'message',
     '{
@@ -279,7 +286,9 @@ select is(
     }'::jsonb,
     'a fold that is missing is an error, and parks nothing'
 );
-alter function probe.gone(probe.note, evident.event_store) rename to apply_note;
+:fold;
+alter function probe.apply_note(probe.note, evident.event_store)
+owner to evident_projector;
 
 -- A synchronous one.
 
@@ -319,14 +328,14 @@ truncate probe.note;
 select evident.create_projection(
     'probe.note', 'probe.apply_note(probe.note,evident.event_store)', array['Dropped']
 );
-revoke create on schema probe from evident_owner;
+alter schema probe owner to evident_writer;
 select is(
     pg_temp.refusal($$ select evident.run_projection('probe.note', 100000) $$)
-    ->> 'code',
-    '42501',
-    'where the owner may not create the triggers'' functions, the run says so'
+    ->> 'message',
+    'invalid argument p_name: schema probe belongs to evident_writer',
+    'where the schema was given to somebody else, the run says so'
 );
-grant create on schema probe to evident_owner;
+alter schema probe owner to evident_projector;
 select evident.run_projection('probe.note', 100000);
 select is(
     (select p.state from evident.projection as p where p.name = 'probe.note'),

@@ -130,14 +130,27 @@ select is_empty(
     $$ select g.name, g.grantee::regrole
     from granted as g
     inner join routine as r on g.name = r.signature
-    where r.name like '\_%' and g.grantee <> g.owner $$,
-    'internal functions are granted to nobody'
+    where
+        r.name like '\_%'
+        and g.grantee <> g.owner
+        and (r.name, g.grantee::regrole::text) not in (
+            ('_as_projector', 'evident_owner'),
+            ('_ask_projector', 'evident_owner'),
+            ('_is_fold_error', 'evident_projector'),
+            ('_lock_keys', 'evident_projector'),
+            ('_refuse_argument', 'evident_projector'),
+            ('_refuse_fold', 'evident_projector'),
+            ('_refuse_settings', 'evident_projector'),
+            ('_share_projection', 'evident_projector')
+        ) $$,
+    'internal functions are granted to nobody, but for those by which folds are run, '
+    'and by which they end'
 );
 select set_eq(
     $$ select r.name, g.grantee::regrole::text
     from granted as g
     inner join routine as r on g.name = r.signature
-    where g.grantee <> g.owner $$,
+    where g.grantee <> g.owner and r.name not like '\_%' $$,
     $$ select f.name::name, 'evident_' || r.name
     from (
         values
@@ -146,8 +159,8 @@ select set_eq(
         'read_feed require_utf8 wait_for_projection', 'reader operator auditor'),
         ('projection_definition safe_position', 'reader operator auditor monitor'),
         ('claim_events confirm_events release_events', 'consumer operator'),
-        ('create_consumer drop_consumer create_projection drop_projection '
-        'pause_projection resume_projection run_projection rebuild_projection '
+        ('create_projection drop_projection', 'operator projector'),
+        ('create_consumer drop_consumer pause_projection resume_projection run_projection rebuild_projection '
         'retry_failure skip_failure stamp_position seal begin_incarnation',
         'operator'),
         ('root_hash verify_ledger verify_projection', 'operator auditor'),
@@ -155,12 +168,11 @@ select set_eq(
         ('guard_status fingerprint', 'operator auditor monitor'),
         ('version', 'writer reader consumer operator monitor auditor'),
         ('withdraw', 'writer'),
-        ('keys_of_customer_activity keys_of_daily_sales keys_of_stock_level',
-        'reader operator auditor')
-        union all
-        select string_agg(format(f.form, m.name), ' '), 'reader operator auditor'
-        from read_model as m
-        cross join unnest(array['apply_%s', 'fold_%s', 'fold_%s_step']) as f (form)
+        (
+            'keep_event_shop.orders_summary keep_batch_shop.orders_summary '
+            'keep_event_shop.account_balance keep_batch_shop.account_balance',
+            'owner'
+        )
     ) as t (names, roles)
     cross join lateral string_to_table(t.names, ' ') as f (name)
     cross join lateral string_to_table(t.roles, ' ') as r (name) $$,
@@ -185,8 +197,11 @@ select set_eq(
         'operator auditor'),
         ('evident.ledger_status evident.blocker', 'operator auditor monitor')
         union all
-        select format('shop.%1$s shop.events_of_%1$s', m.name), 'reader operator auditor'
+        select 'shop.' || m.name, 'reader operator auditor'
         from read_model as m
+        union all
+        select 'evident.projection_skip.' || c.name, 'projector'
+        from unnest(array['projection', 'position', 'key']) as c (name)
     ) as t (names, roles)
     cross join lateral string_to_table(t.names, ' ') as f (name)
     cross join lateral string_to_table(t.roles, ' ') as r (name) $$,
@@ -251,8 +266,12 @@ select is_empty(
         from pg_type as t
         where t.typnamespace in ('evident'::regnamespace, 'shop'::regnamespace)
     ) as o
-    where o.owner <> 'evident_owner'::regrole $$,
-    'each object is owned by evident_owner'
+    where o.owner <> case
+        when o.name ~ '^"?(shop|evident\."[a-z_]+_shop|evident\._as[k]?_projector|events_of_shop)'
+            then 'evident_projector'::regrole
+        else 'evident_owner'::regrole
+    end $$,
+    'each object is owned by evident_owner, each of a read model by evident_projector'
 );
 
 -- Functions.
@@ -263,11 +282,18 @@ select is_empty(
     where
         r.prosecdef
         and (
-            r.proowner <> 'evident_owner'::regrole
-            or r.proconfig is null
-            or 'search_path=pg_catalog, pg_temp' <> all (r.proconfig)
+            r.proowner <> case
+                when r.name in ('_as_projector', '_ask_projector')
+                    or r.name ~ '^keep_(event|batch)_.*[.]'
+                    then 'evident_projector'::regrole
+                else 'evident_owner'::regrole
+            end
+            or coalesce('search_path=pg_catalog, pg_temp' <> all (r.proconfig), true)
+            -- It looks at its path before anything else; see _make_keep.
+            and r.name !~ '^keep_event_.*[.]'
         ) $$,
-    'each definer function belongs to evident_owner and pins its path'
+    'each definer function belongs to evident_owner, what runs folds to '
+    'evident_projector; each pins its path, or looks at it first'
 );
 select set_eq(
     $$ select distinct r.schema_name || '.' || r.name
@@ -275,6 +301,12 @@ select set_eq(
     where r.prosecdef $$,
     array[
         'evident.append_batch', 'evident.append_event', 'evident.append_events',
+        'evident._as_projector', 'evident._ask_projector', 'evident._share_projection',
+        'evident.keep_event_shop.orders_summary',
+        'evident.keep_batch_shop.orders_summary',
+        'evident.keep_event_shop.account_balance',
+        'evident.keep_batch_shop.account_balance',
+        'evident.project',
         'evident.begin_incarnation', 'evident.claim_events', 'evident.confirm_events',
         'evident.consistency_proof', 'evident.create_consumer',
         'evident.create_projection', 'evident.drop_consumer',
@@ -288,8 +320,8 @@ select set_eq(
         'evident.stamp_position', 'evident.verify_ledger',
         'evident.verify_projection'
     ],
-    'definer functions are those whose callers have no rights of their own, none is '
-    'internal'
+    'definer functions are those whose callers have no rights of their own, and what '
+    'runs folds'
 );
 select is_empty(
     $$ select r.signature
@@ -308,9 +340,9 @@ select is_empty(
             or r.prorettype = 'trigger'::regtype
         )
         and coalesce('search_path=pg_catalog, pg_temp' <> all (r.proconfig), true)
-        -- Only the owner may insert events, hence only the append functions run these,
-        -- which pin it.
-        and r.name not in (select 'keep_event_' || m.name from read_model as m) $$,
+        -- Only evident_projector may run these, under a path that is pinned: see
+        -- _make_keep and _as_projector.
+        and r.name !~ '^(keep_event|next|folding|refolding)_.*[.]' $$,
     'each function in PL/pgSQL, and each trigger function, pins its path'
 );
 select is_empty(
@@ -368,7 +400,7 @@ select set_eq(
 -- the trap. Whatever runs in the package's functions must not be one of them, nor
 -- in what create_projection makes, nor in the folds that it calls.
 
-set local role evident_owner;
+set local role evident_projector;
 
 -- Kept by appends, across aggregates; kept by runs; and not registered yet.
 create table shop.counted (event_type text primary key, events numeric);
@@ -1009,7 +1041,13 @@ select set_eq(
     where
         r.schema_name = 'evident'
         and exists (
-            select from granted as g where g.name = r.signature and g.grantee <> g.owner
+            select
+            from granted as g
+            where
+                g.name = r.signature
+                and g.grantee <> g.owner
+                and g.grantee::regrole::text
+                not in ('evident_owner', 'evident_projector')
         ) $$,
     'each function that somebody may call is tried'
 );

@@ -11,7 +11,9 @@ from pg_class as c
 inner join pg_namespace as n on c.relnamespace = n.oid
 where
     n.nspname in ('evident', 'shop')
-    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S');
+    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    -- What create_projection made is named after a read model.
+    and c.relname !~ '[.]';
 
 create temporary view attribute as
 select
@@ -38,7 +40,7 @@ select
     p.prorettype
 from pg_proc as p
 inner join pg_namespace as n on p.pronamespace = n.oid
-where n.nspname in ('evident', 'shop');
+where n.nspname in ('evident', 'shop') and p.proname !~ '[.]';
 
 -- Input and output parameters alike; t is a column of a returned table.
 create temporary view parameter as

@@ -257,7 +257,7 @@ INTRUSIONS = [
     """,
     "delete from evident.projection_skip",
     "update evident.projection_rebuild set definition = 'forged'",
-    "select evident._make_fold(null)",
+    "select evident._make_fold(null, null, null)",
     "select evident._make_keep(null)",
     "select evident._make_keep_batch(null)",
     "select evident._switch_triggers(null, false)",
@@ -284,13 +284,24 @@ INTRUSIONS = [
     )
     returns shop.orders_summary language sql as 'select $1'
     """,
-    "drop function shop.keep_event_orders_summary() cascade",
-    "alter function shop.keep_event_orders_summary() reset search_path",
-    "alter function shop.keep_batch_orders_summary() security definer",
-    "select shop.next_orders_summary(null, null)",
-    "create or replace view shop.events_of_orders_summary as select 1 as key",
-    "alter view shop.events_of_orders_summary reset (security_invoker)",
-    "drop aggregate shop.fold_orders_summary(uuid, evident.event_store)",
+    "select evident._as_projector('select 1')",
+    "select evident._ask_projector('select to_jsonb(1)')",
+    "select evident._make_functions('select 1')",
+    "select evident._share_projection('shop.orders_summary')",
+    "select evident._refuse_settings()",
+    "set role evident_projector",
+    "grant evident_projector to session_user",
+    "alter function evident._as_projector(text) security invoker",
+    'drop function evident."keep_event_shop.orders_summary" cascade',
+    'alter function evident."keep_event_shop.orders_summary" security invoker',
+    'alter function evident."keep_batch_shop.orders_summary" reset search_path',
+    'drop function evident."step_shop.orders_summary" cascade',
+    "alter schema shop owner to session_user",
+    'select evident."next_shop.orders_summary"(null, null)',
+    'select * from evident."events_of_shop.orders_summary"',
+    'create or replace view evident."events_of_shop.orders_summary" as select 1 as key',
+    'alter view evident."events_of_shop.orders_summary" reset (security_invoker)',
+    'drop routine evident."fold_shop.orders_summary"',
     """
     alter table evident.event_store
     disable trigger "event_store_keep_event_shop.orders_summary"
@@ -299,7 +310,7 @@ INTRUSIONS = [
     """
     create temp table forged (like evident.event_store);
     create trigger forged after insert on forged
-    for each row execute function shop.keep_event_orders_summary()
+    for each row execute function evident."keep_event_shop.orders_summary"()
     """,
     "update pg_catalog.pg_trigger set tgenabled = 'D'",
     "delete from pg_catalog.pg_trigger",

@@ -21,7 +21,7 @@ as $function$
 begin
     perform nextval(
         case
-            when current_user = 'evident_owner' then 'hijack.hits_as_owner'
+            when current_user in ('evident_owner', 'evident_projector') then 'hijack.hits_as_owner'
             else 'hijack.hits'
         end::regclass
     );

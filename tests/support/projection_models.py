@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 Rows = dict[str, tuple[int, int, str]]
 
 SCHEMA = """
-create schema races authorization evident_owner;
+create schema races authorization evident_projector;
 grant usage on schema races to evident_reader, evident_operator;
 create function races.touched(p_event evident.event_store)
 returns setof text
@@ -30,7 +30,7 @@ begin atomic
     select k.key
     from jsonb_array_elements_text(p_event.payload -> 'keys') as k (key);
 end;
-alter function races.touched(evident.event_store) owner to evident_owner;
+alter function races.touched(evident.event_store) owner to evident_projector;
 """
 MODEL = """
 create table races.{name} (
@@ -39,7 +39,7 @@ create table races.{name} (
     last bigint not null,
     chain text not null
 );
-alter table races.{name} owner to evident_owner;
+alter table races.{name} owner to evident_projector;
 create function races.apply_{name}(
     p_row races.{name}, p_event evident.event_store
 )
@@ -61,7 +61,7 @@ begin
 end;
 $fold$;
 alter function races.apply_{name}(races.{name}, evident.event_store)
-owner to evident_owner;
+owner to evident_projector;
 """
 REPAIR = """
 do $do$

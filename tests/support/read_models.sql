@@ -1,7 +1,7 @@
 -- Read models beside the example's, for the tests: one across aggregates, kept by
 -- appends; one by aggregate, folded by runs; and one that is not registered yet.
 
-set local role evident_owner;
+set local role evident_projector;
 
 create table shop.types (
     event_type text primary key,

@@ -2,8 +2,8 @@
 -- one by a runner, and one across aggregates. Each counts, so that an event folded
 -- twice or not at all shows; each keeps what depends on the order.
 
-create schema folds authorization evident_owner;
-set role evident_owner;
+create schema folds authorization evident_projector;
+set role evident_projector;
 grant usage on schema folds to evident_reader;
 
 create table folds.live (

@@ -137,8 +137,8 @@ create table {CANARY} (id integer primary key);
 MAKE = """
 create schema {schema};
 grant usage on schema {schema} to evident_reader, evident_operator;
-grant usage, create on schema {schema} to evident_owner;
-set local role evident_owner;
+alter schema {schema} owner to evident_projector;
+set local role evident_projector;
 create domain {key_type} as {base};
 create domain {value_type} as bigint;
 create table {table} ({key} {type} primary key, {column} {value_type});

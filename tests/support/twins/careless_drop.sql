@@ -2,6 +2,8 @@
 
 select pg_temp.spoil(
     'evident.drop_projection(text)',
-    'evident._projection_object(v_projection, ''events_of_%s'')',
-    'replace(evident._projection_object(v_projection, ''events_of_%s''), ''"'', '''')'
+    'foreach v_form in array',
+    'execute ''drop view if exists evident.events_of_''
+        || replace((parse_ident(p_name))[2], ''"'', '''');
+    foreach v_form in array'
 );

@@ -3,13 +3,13 @@
 
 select pg_temp.spoil(
     'evident._lock_read_model(evident.projection, boolean)',
-    'execute format(''lock table',
+    'if p_must_stop_appends then',
     'perform from evident.projection as p where p.name = p_projection.name
     for no key update;
-    execute format(''lock table'
+    if p_must_stop_appends then'
 );
 select pg_temp.spoil(
-    'races.keep_batch_sync_one()',
+    'evident."keep_batch_races.sync_one"()',
     'lock table races.sync_one in row exclusive mode;',
     ''
 );

@@ -3,6 +3,6 @@
 
 select pg_temp.spoil(
     'evident.rebuild_projection(text, integer, integer)',
-    'execute evident._projection_write(',
-    'perform pg_sleep(0.01); execute evident._projection_write('
+    'v_written := (',
+    'perform pg_sleep(0.01); v_written := ('
 );

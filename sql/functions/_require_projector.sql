@@ -1,0 +1,53 @@
+-- evident._require_projector: refuse to run what is not evident_projector's alone.
+--
+-- Looked at whenever a projection is run, rebuilt, compared or asked: since it was
+-- registered a schema, a table or a function may have been given to somebody else, and
+-- names in that schema be his.
+--
+-- Errors: PT400
+
+create or replace function evident._require_projector(
+    p_projection evident.projection
+)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_problem record;
+begin
+    select i.reason, i.hint
+    into v_problem
+    from evident._projection_intruder(
+        array(
+            select m.object
+            from evident._projection_made(p_projection.name) as m
+            where m.kind = 'view'
+        )
+        || evident._read_model(p_projection),
+        array(
+            select m.object
+            from evident._projection_made(p_projection.name) as m
+            inner join pg_proc as p on m.object = p.oid and not p.prosecdef
+        )
+        || evident._projection_bound(p_projection, 'step_%s')
+        || evident._projection_bound(p_projection, 'keys_%s')
+    ) as i
+    order by i.rank, i.reason
+    limit 1;
+
+    if found then
+        perform evident._refuse_argument(
+            'p_name', v_problem.reason, v_problem.hint
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._require_projector(evident.projection) is
+'Raises PT400 when a projection''s schema, table, fold or keys are not
+evident_projector''s alone.';
+
+revoke all on function evident._require_projector(evident.projection) from public;

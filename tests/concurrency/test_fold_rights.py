@@ -1,0 +1,129 @@
+"""Promises 10, 14 and 24: a fold has the rights of its role, and reaches no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import Database
+from support.folds import APPEND, BENT, attempt, calls, fold, make
+
+Observer = psycopg.Connection[Any]
+
+KEEP = 'evident."keep_event_reach.counted"()'
+REFUSED = [
+    "set role evident_owner",
+    "set local role evident_owner",
+    "set session authorization evident_owner",
+    "reset role",
+    "update evident.event_store set payload = '{}'",
+    "delete from evident.event_store",
+    "insert into evident.event_store (aggregate_id, version, event_type, payload)"
+    " values (gen_random_uuid(), 1, 'Forged', '{}')",
+    "alter table evident.event_store disable trigger all",
+    "grant select on evident.projection to public",
+    "alter function evident.append_events(uuid, jsonb, integer) security invoker",
+    "alter schema evident owner to evident_projector",
+    "select * from evident.projection",
+    "select * from evident.projection_failure",
+    "select s.actor from evident.projection_skip as s",
+    "update evident.projection set position = 0",
+    "create function evident.mine() returns integer language sql return 1",
+    "create or replace function evident._as_projector(p_sql text) returns bigint"
+    " language sql as 'select 1::bigint'",
+    f"create or replace function {KEEP} returns trigger language plpgsql"
+    " as 'begin return null; end'",
+    "select evident.append_event(gen_random_uuid(), 'Forged', '{}')",
+    "select evident.seal()",
+    "alter function evident._as_projector(text) owner to evident_owner",
+]
+# The role owns these, so it may; none makes what follows run as the store's owner.
+ALLOWED = [
+    "alter function evident._as_projector(text) security invoker",
+    "alter function evident._as_projector(text) security invoker"
+    " set search_path = bent, pg_catalog",
+    "alter function evident._ask_projector(text) security invoker"
+    " set search_path = bent, pg_catalog",
+    f"alter function {KEEP} security invoker",
+    f"alter function {KEEP} security invoker set search_path = bent, pg_catalog",
+    "select set_config('search_path', 'bent, pg_catalog', false)",
+    "select set_config('search_path', 'bent, pg_catalog', true)",
+]
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_fold_is_refused_what_is_the_stores(
+    db: Database, observer: Observer, mode: str
+) -> None:
+    make(observer, mode)
+    for sql in REFUSED:
+        attempt(observer, sql)
+        with db.connect(autocommit=True) as connection:
+            assert fold(connection, mode) is not None, sql
+        observer.execute("delete from evident.projection_failure")
+    assert calls(observer, "evident_projector") >= len(REFUSED)
+    assert calls(observer, "evident_owner") == 0
+
+
+@pytest.mark.promise(14)
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("sql", ALLOWED)
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_what_runs_folds_never_runs_one_as_the_owner(
+    db: Database, observer: Observer, mode: str, sql: str
+) -> None:
+    if "keep_event" in sql and mode == "async":
+        pytest.skip("no append runs such a fold")
+    make(observer, mode)
+    observer.execute(BENT)
+    assert fold(observer, mode) is None
+    attempt(observer, sql)
+    with db.connect(autocommit=True) as connection:
+        for _ in range(2):
+            fold(connection, mode)
+            for call in (
+                APPEND,
+                "select evident.run_projection('reach.counted')",
+                "select * from evident.verify_projection('reach.counted')",
+                "select evident.project('reach.counted',"
+                " '01900000-0000-7000-8000-000000000001')",
+                "select evident.rebuild_projection('reach.counted')",
+            ):
+                try:
+                    connection.execute(call)
+                except psycopg.Error as error:
+                    assert error.sqlstate == "42501", (call, error)
+    assert calls(observer, "evident_owner") == 0
+
+
+@pytest.mark.twin_of(24)
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_what_runs_folds_without_a_look_at_itself_is_caught(
+    db: Database, observer: Observer, mode: str
+) -> None:
+    make(observer, mode)
+    observer.execute(
+        "create function pg_temp.blind(p_name regprocedure) returns void"
+        " language plpgsql as $$ begin"
+        " execute regexp_replace(pg_get_functiondef(p_name),"
+        " $r$current_user operator\\(pg_catalog.<>\\) 'evident_projector'$r$,"
+        " 'false', 'g'); end $$"
+    )
+    observer.execute(
+        "select pg_temp.blind('evident._as_projector(text)');"
+        " alter function evident._as_projector(text) security invoker"
+    )
+    if mode == "sync":
+        row = observer.execute(f"select pg_get_functiondef('{KEEP}'::regprocedure)")
+        source = str((row.fetchone() or ("",))[0])
+        blind = source.replace(
+            "current_user operator(pg_catalog.=) 'evident_projector'", "true"
+        )
+        assert blind != source
+        observer.execute(blind.encode())
+        observer.execute(f"alter function {KEEP} security invoker")
+    with db.connect(autocommit=True) as connection:
+        fold(connection, mode)
+    assert calls(observer, "evident_owner") > 0
