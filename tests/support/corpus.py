@@ -102,9 +102,13 @@ for _table, (_column, _key) in LEDGER.items():
 # Anything else that an ordinary login might try.
 INTRUSIONS = [
     *(each for table in LEDGER for each in intrusions_of(table)),
-    "select nextval('evident.tree_head_number_seq')",
-    "select setval('evident.tree_head_number_seq', 1)",
-    "alter sequence evident.tree_head_number_seq restart",
+    "select nextval('evident.ledger_publication_number_seq')",
+    "select setval('evident.ledger_publication_number_seq', 1)",
+    "alter sequence evident.ledger_publication_number_seq restart",
+    "update evident.ledger_state set head_number = 1",
+    "delete from evident.ledger_state",
+    "select from evident.log_identity for update",
+    "select evident._append_own_event('GuardChanged', '{}')",
     "create or replace view evident.ledger_status as select 1 as leaves",
     "alter function evident.seal(integer) security invoker",
     "alter function evident.seal(integer) reset search_path",
