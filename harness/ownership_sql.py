@@ -42,7 +42,15 @@ _SCHEMAS = """
     ),
     problem as (
         select
-            format('schema %%I belongs to %%s', s.nspname, s.nspowner::regrole) as what,
+            format(
+                'schema %%I belongs to %%s',
+                s.nspname,
+                case
+                    when s.nspowner = 'pg_database_owner'::regrole
+                        then (select o.oid::regrole from owner_of_all as o)
+                    else s.nspowner::regrole
+                end
+            ) as what,
             1 as place
         from schema as s
         where s.nspowner not in (select t.oid from trusted as t)
