@@ -1,0 +1,308 @@
+"""Who installs, beside what, and what is left when he goes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import SETTINGS
+from support.psql import run_psql
+
+from harness import marks, migrate, status
+from harness.database import connect
+from harness.postgres import Server
+from harness.server import ephemeral
+
+INSTALL = marks.ROOT / "sql/install.sql"
+APPEND = "select evident.append_event(gen_random_uuid(), 'Made', '{}', 0)"
+
+
+@pytest.fixture(scope="module")
+def cluster(major: int) -> Iterator[Server]:
+    """Give a server without our roles."""
+    with ephemeral(major, SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture
+def alone(cluster: Server) -> Iterator[Server]:
+    """Give a server without our roles, with two DBAs who are no superusers."""
+    run(
+        cluster.uri,
+        "create role dba1 login createrole; create role dba2 login createrole;"
+        " create role app login; create role mallory login",
+        "create database one",
+        "create database two",
+        "grant create on database one to dba1",
+        "grant create on database two to dba2",
+    )
+    yield cluster
+    run(cluster.uri, "drop database one (force)", "drop database two (force)")
+    roles = run(
+        cluster.uri,
+        "select string_agg(r.rolname, ', ') from pg_roles as r"
+        " where r.rolname <> 'postgres' and r.rolname !~ '^pg_'",
+    )
+    run(cluster.uri, f"drop role {roles[0][0]}")
+
+
+def run(dsn: str, *texts: str) -> list[tuple[Any, ...]]:
+    """Run each text as one message, and return the rows of the last."""
+    with connect(dsn, autocommit=True) as connection:
+        for text in texts:
+            cursor = connection.execute(text.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def uri(server: Server, database: str, user: str = "postgres") -> str:
+    return server.uri_for(database).replace("postgres@", f"{user}@", 1)
+
+
+@pytest.mark.promise(24)
+def test_another_dba_in_a_second_database_is_told_the_grant_that_is_missing(
+    alone: Server, major: int
+) -> None:
+    migrate.migrate(uri(alone, "one", "dba1"))
+    dsn = uri(alone, "two", "dba2")
+    done = run_psql(alone, dsn, INSTALL)
+    if major >= 16:
+        grant = "grant evident_owner, evident_projector to dba2"
+        grant += " with inherit false, set true"
+        assert done.returncode == 3
+        assert grant in done.stderr and "dba1" in done.stderr
+        run(uri(alone, "one", "dba1"), grant)
+        done = run_psql(alone, dsn, INSTALL)
+    assert done.returncode == 0, done.stderr
+    # Whoever is a member of the roles already is told, roles being the cluster's.
+    assert "role evident_owner exists already, with members: dba1" in done.stderr
+    run(uri(alone, "one", "dba1"), "grant evident_writer to app")
+    run(uri(alone, "two", "app"), APPEND)
+    done = run_psql(alone, dsn, marks.ROOT / "sql/uninstall.sql")
+    assert "holds events" in done.stderr
+    run(uri(alone, "one", "app"), APPEND)
+
+
+@pytest.mark.promise(24)
+def test_the_first_steps_work_for_a_dba_who_is_no_superuser(
+    alone: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dsn = uri(alone, "one", "dba1")
+    assert migrate.migrate(dsn, examples=True)
+    assert run(dsn, "select evident.version()") == [("0008_ledger",)]
+    status.show(dsn)
+    said = capsys.readouterr().out
+    assert "not visible" not in said and "pending" not in said
+    assert run(dsn, "select count(*) from evident.ledger_status") == [(1,)]
+    run(
+        dsn,
+        "create role shop_app login",
+        "grant evident_writer, evident_reader to shop_app",
+        "grant evident_writer, evident_reader to dba1",
+        "set role evident_writer",
+    )
+    run(uri(alone, "one", "shop_app"), APPEND)
+    assert migrate.migrate(dsn, examples=True) == []
+    # A superuser finds what the DBA has made in order.
+    assert migrate.migrate(uri(alone, "one"), examples=True) == []
+    status.show(uri(alone, "one"))
+
+
+@pytest.mark.promise(24)
+def test_a_dba_who_leaves_takes_no_right_with_him(alone: Server) -> None:
+    migrate.migrate(uri(alone, "one", "dba1"))
+    run(uri(alone, "one"), "grant evident_writer, evident_reader to app")
+    rights = (
+        "select p.proname, p.proacl::text from pg_proc as p"
+        " where p.pronamespace = 'evident'::regnamespace"
+        " union all select c.relname, c.relacl::text from pg_class as c"
+        " where c.relnamespace = 'evident'::regnamespace"
+        " union all select n.nspname, n.nspacl::text from pg_namespace as n"
+        " where n.nspname = 'evident' order by 1, 2"
+    )
+    before = run(uri(alone, "one"), rights)
+    assert not [row for row in before if "/dba1" in (row[1] or "")]
+    run(
+        uri(alone, "one"),
+        "reassign owned by dba1 to evident_owner",
+        "drop owned by dba1",
+        "revoke create on database one from dba1",
+        "drop role dba1",
+    )
+    assert run(uri(alone, "one"), rights) == before
+    run(uri(alone, "one", "app"), APPEND)
+    assert migrate.migrate(uri(alone, "one")) == []
+    # The next one becomes a member, and goes on.
+    run(
+        uri(alone, "one"),
+        "grant evident_owner, evident_projector to dba2",
+        "grant create on database one to dba2",
+    )
+    assert migrate.migrate(uri(alone, "one", "dba2")) == []
+    assert migrate.rollback(uri(alone, "one", "dba2")) != []
+    assert migrate.migrate(uri(alone, "one", "dba2")) != []
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("create role evident_owner login", "exists already, with login"),
+        ("create role evident_owner superuser", "exists already, with superuser"),
+        ("create role evident_reader bypassrls", "exists already, with bypassrls"),
+        (
+            "create role evident_owner; create role evident_writer;"
+            " grant evident_owner to evident_writer",
+            "members that have only rights of their own: evident_writer",
+        ),
+        (
+            "create role evident_owner; grant evident_owner to mallory",
+            "WARNING:  role evident_owner exists already, with members: mallory",
+        ),
+        (
+            "create role evident_reader; grant evident_reader to mallory",
+            "WARNING:  role evident_reader exists already, with members: mallory",
+        ),
+    ],
+)
+def test_roles_that_somebody_made_before_are_refused_or_told(
+    alone: Server, made: str, said: str
+) -> None:
+    run(alone.uri, made)
+    done = run_psql(alone, uri(alone, "one"), INSTALL)
+    assert said in done.stderr
+    assert "HINT" in done.stderr
+    assert (done.returncode == 0) == said.startswith("WARNING")
+    assert bool(run(uri(alone, "one"), "select to_regnamespace('evident')")[0][0]) == (
+        done.returncode == 0
+    )
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("role", ["postgres", "evident_owner", "evident_projector"])
+def test_default_privileges_open_nothing_that_is_installed(
+    alone: Server, role: str
+) -> None:
+    migrate.migrate(uri(alone, "one"))
+    dsn = uri(alone, "two")
+    for kind in ("tables", "sequences", "functions", "types", "schemas"):
+        run(
+            dsn,
+            f"alter default privileges for role {role}"
+            f" grant all on {kind} to app, evident_writer",
+        )
+    migrate.migrate(dsn)
+    strangers = (
+        "select o.name, a.privilege_type from ("
+        " select p.proname, p.proacl from pg_proc as p"
+        " where p.pronamespace = 'evident'::regnamespace"
+        " union all select c.relname, c.relacl from pg_class as c"
+        " where c.relnamespace in"
+        " ('evident'::regnamespace, 'evident_yoyo'::regnamespace)"
+        " union all select t.typname, t.typacl from pg_type as t"
+        " where t.typnamespace = 'evident'::regnamespace"
+        " union all select n.nspname, n.nspacl from pg_namespace as n"
+        " where n.nspname like 'evident%') as o (name, acl)"
+        " cross join aclexplode(o.acl) as a where a.grantee = 'app'::regrole"
+    )
+    assert run(dsn, strangers) == []
+    grants = (
+        "select c.relname, array(select x::text from unnest(c.relacl) as x order by 1)"
+        " from pg_class as c where c.relnamespace = 'evident'::regnamespace"
+        " union all select p.oid::regprocedure::text,"
+        " array(select x::text from unnest(p.proacl) as x order by 1) from pg_proc as p"
+        " where p.pronamespace = 'evident'::regnamespace order by 1"
+    )
+    assert run(dsn, grants) == run(uri(alone, "one"), grants)
+
+
+@pytest.mark.promise(24)
+def test_default_privileges_between_two_migrations_open_nothing(
+    alone: Server,
+) -> None:
+    dsn = uri(alone, "one")
+    migrate.migrate(dsn)
+    migrate.rollback(dsn, to="0003_append")
+    run(
+        dsn,
+        "alter default privileges for role evident_owner grant all on tables to app",
+        "alter default privileges for role evident_owner grant all on functions to app",
+    )
+    migrate.migrate(dsn)
+    found = run(
+        dsn,
+        "select count(*) from pg_class as c cross join aclexplode(c.relacl) as a"
+        " where a.grantee = 'app'::regrole",
+    )
+    assert found == [(0,)]
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("path", ["install", "uninstall"])
+@pytest.mark.parametrize("stops", ["0", "1"])
+def test_outside_one_transaction_a_script_does_nothing_and_says_so(
+    alone: Server, path: str, stops: str
+) -> None:
+    dsn = uri(alone, "one")
+    if path == "uninstall":
+        migrate.migrate(dsn)
+    query = (
+        "select (select count(*) from pg_roles as r where r.rolname ~ '^evident'),"
+        " (select count(*) from pg_proc), (select count(*) from pg_class)"
+    )
+    before = run(dsn, query)
+    script = Path(marks.ROOT / f"sql/{path}.sql")
+    done = subprocess.run(
+        [
+            *(str(alone.bindir / "psql"), "-X", "-q", "-v", f"ON_ERROR_STOP={stops}"),
+            *("-d", dsn, "-f", str(script)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (3 if stops == "1" else 0)
+    first = done.stderr.splitlines()[0]
+    assert "nothing is done: this script runs in one transaction" in first
+    assert "psql -1 -f" in done.stderr
+    assert run(dsn, query) == before
+
+
+@pytest.mark.promise(24)
+def test_inside_a_transaction_all_that_was_set_is_as_before(alone: Server) -> None:
+    run(alone.uri, "alter database one set lock_timeout = '9s'")
+    names = ("role", "search_path", "lock_timeout", "default_transaction_read_only")
+    with psycopg.connect(uri(alone, "one")) as connection:
+
+        def settings() -> list[str]:
+            return [
+                connection.execute(f"show {name}").fetchone()[0]  # type: ignore
+                for name in names
+            ]
+
+        connection.execute("set search_path = app, public")
+        connection.commit()
+        session = settings()
+        connection.execute("set local search_path = public; set local lock_timeout = 3")
+        before = settings()
+        for path in ("install", "uninstall", "install"):
+            connection.execute((marks.ROOT / f"sql/{path}.sql").read_bytes())
+            assert settings() == before
+            connection.execute("create table orders (id integer)")
+            connection.execute("drop table orders")
+        connection.commit()
+        assert settings() == session
+        connection.execute("create table public.orders (id integer)")
+
+
+@pytest.mark.twin_of(24)
+def test_a_script_that_resets_nothing_is_told_apart(alone: Server) -> None:
+    text = INSTALL.read_text()
+    whole, _, _ = text.rpartition("-- What was set, as it was before.")
+    with psycopg.connect(uri(alone, "one")) as connection:
+        connection.execute(whole.encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("create table public.orders (id integer)")
