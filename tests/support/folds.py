@@ -123,3 +123,56 @@ def calls(connection: Connection, role: str) -> int:
     ).fetchone()
     assert row is not None
     return int(row[0]) if row[1] else 0
+
+
+# What the owner of a read model's schema may do, without any role of the package.
+TEAM = "evident_test_team"
+TAKE = f"""
+alter schema reach owner to {TEAM};
+create sequence public.ran_for_team;
+grant usage on sequence public.ran_for_team to public;
+"""
+FOLD_OF_TEAM = """
+drop function reach.apply cascade;
+create function reach.apply(p_row anyelement, p_event anycompatible)
+returns anyelement language plpgsql volatile as $$
+begin
+    perform nextval('public.ran_for_team');
+    return p_row;
+end $$;
+create function reach.apply(p_row reach.counted, p_event evident.event_store)
+returns reach.counted language plpgsql volatile as $$
+begin
+    perform nextval('public.ran_for_team');
+    return p_row;
+end $$;
+"""
+TABLE_OF_TEAM = """
+drop table reach.counted cascade;
+create function reach.seen() returns uuid language plpgsql volatile as $$
+begin
+    perform nextval('public.ran_for_team');
+    return '01900000-0000-7000-8000-000000000001';
+end $$;
+create view reach.counted as
+select reach.seen() as id, 1 as n, '(0,1)'::tid as ctid, '7'::xid as xmin;
+"""
+TRIGGERS_OF_TEAM = """
+drop table reach.counted cascade;
+create table reach.counted (id uuid primary key, n integer);
+create function reach.fired() returns trigger language plpgsql volatile as $$
+begin
+    perform nextval('public.ran_for_team');
+    return new;
+end $$;
+create trigger fired before insert or update on reach.counted
+for each row execute function reach.fired();
+grant all on reach.counted to public;
+"""
+
+
+def ran_for_team(connection: Connection) -> bool:
+    """Tell whether any of the team's code ran, for whomever."""
+    row = connection.execute("select is_called from public.ran_for_team").fetchone()
+    assert row is not None
+    return bool(row[0])
