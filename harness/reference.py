@@ -28,6 +28,7 @@ _FUNCTIONS = """
         )
     from pg_proc as p
     where p.pronamespace = 'evident'::regnamespace and p.proname not like '\\_%'
+        and p.proname not like '%.%'
     order by p.oid
 """
 _VIEWS = """
@@ -44,7 +45,35 @@ _VIEWS = """
         )
     from pg_class as c
     where c.relnamespace = 'evident'::regnamespace and c.relkind = 'v'
+        and c.relname not like '%.%'
 """
+
+# Tables and sequences, beside the views, that some role may select from.
+_TABLES = """
+    select
+        c.relname,
+        array(
+            select replace(a.grantee::regrole::text, 'evident_', '')
+            from aclexplode(c.relacl) as a
+            where a.grantee <> c.relowner and a.privilege_type = 'SELECT'
+            order by 1
+        )
+    from pg_class as c
+    where
+        c.relnamespace = 'evident'::regnamespace
+        and c.relkind in ('r', 'v', 'S')
+        and c.relname not like '%.%'
+        and exists (
+            select
+            from aclexplode(c.relacl) as a
+            where a.grantee <> c.relowner and a.privilege_type = 'SELECT'
+        )
+    order by c.relname
+"""
+_ROLES = (
+    *("writer", "reader", "consumer", "operator", "monitor", "auditor"),
+    "projector",
+)
 
 # Of a default: '{}'::jsonb, NULL::text[].
 _CAST = re.compile(r"::[a-z ]+(\[\])?")
@@ -58,6 +87,7 @@ def render(dsn: str) -> str:
         for query in (_FUNCTIONS, _VIEWS):
             for row in connection.execute(query.encode()).fetchall():
                 found[row[0]].append(row)
+        tables = connection.execute(_TABLES.encode()).fetchall()
     lines: list[str] = []
     for group, names in _groups().items():
         public = [name for name in names if name in found]
@@ -67,7 +97,25 @@ def render(dsn: str) -> str:
         lines += ["|---|---|---|"]
         lines += [_line(*row) for name in public for row in found[name]]
         lines += [""]
+    calls = [
+        (f"{name}()", set[str]().union(*(row[4] for row in rows)))
+        for name, rows in found.items()
+        if rows[0][1] is not None
+    ]
+    lines += _rights("Who may call what", calls)
+    lines += _rights("Who may read what", [(name, set(to)) for name, to in tables])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rights(title: str, rows: list[tuple[str, set[str]]]) -> list[str]:
+    """Write a table of what each role may; nothing of what nobody may."""
+    lines = [f"### {title}", "", f"| | {' | '.join(_ROLES)} |"]
+    lines += ["|---|" + ":-:|" * len(_ROLES)]
+    for name, roles in sorted(rows):
+        if roles:
+            marks = ["x" if role in roles else "" for role in _ROLES]
+            lines.append(f"| `{name}` | {' | '.join(marks)} |")
+    return [*lines, ""]
 
 
 def paste(document: str, reference: str) -> str:
