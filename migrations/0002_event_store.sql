@@ -189,7 +189,7 @@ comment on column evident.event_store.recorded_by is
 grant select on table evident.event_store to
 evident_reader, evident_operator, evident_auditor, evident_projector;
 grant select on sequence evident.event_store_id_seq to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.

@@ -114,7 +114,7 @@ transaction), virtualtransaction, and the position that it announced.';
 
 revoke all on table evident.announcement from public;
 grant select on table evident.announcement to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/announcement.sql]
 -- [begin sql/functions/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.

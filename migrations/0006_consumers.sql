@@ -32,7 +32,7 @@ comment on column evident.feed_stamp.position is
 
 -- safe_position reads it with its caller's rights.
 grant select on table evident.feed_stamp to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 
 insert into evident.feed_stamp (position) values (0);
 
@@ -161,7 +161,7 @@ READ and SERIALIZABLE.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/safe_position.sql]
 -- [begin sql/functions/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.

@@ -4199,7 +4199,7 @@ create or replace function evident.verify_projection(
 returns table (key text, stored jsonb, replayed jsonb)
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
@@ -4334,7 +4334,7 @@ create or replace function evident.project(
 returns jsonb
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
@@ -4431,7 +4431,7 @@ create or replace function evident.project(p_name text, p_key text, p_until text
 returns jsonb
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
@@ -4484,7 +4484,7 @@ create or replace function evident.aggregate_at(
 returns table (projection text, version integer, state jsonb)
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare

@@ -617,7 +617,7 @@ comment on column evident.event_store.recorded_by is
 grant select on table evident.event_store to
 evident_reader, evident_operator, evident_auditor, evident_projector;
 grant select on sequence evident.event_store_id_seq to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
@@ -2853,7 +2853,7 @@ transaction), virtualtransaction, and the position that it announced.';
 
 revoke all on table evident.announcement from public;
 grant select on table evident.announcement to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/announcement.sql]
 -- [begin sql/functions/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
@@ -4626,7 +4626,7 @@ comment on column evident.feed_stamp.position is
 
 -- safe_position reads it with its caller's rights.
 grant select on table evident.feed_stamp to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 
 insert into evident.feed_stamp (position) values (0);
 
@@ -4755,7 +4755,7 @@ READ and SERIALIZABLE.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/safe_position.sql]
 -- [begin sql/functions/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
@@ -9717,7 +9717,7 @@ create or replace function evident.verify_projection(
 returns table (key text, stored jsonb, replayed jsonb)
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
@@ -9852,7 +9852,7 @@ create or replace function evident.project(
 returns jsonb
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
@@ -9949,7 +9949,7 @@ create or replace function evident.project(p_name text, p_key text, p_until text
 returns jsonb
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
@@ -10002,7 +10002,7 @@ create or replace function evident.aggregate_at(
 returns table (projection text, version integer, state jsonb)
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare

@@ -96,13 +96,9 @@ _COMPOSED = {
 # is always raised, a count that SQL gives and nobody needs, and functions that must
 # look at each call anew: for rows that others have committed since, for settings.
 _KNOWN = [
-    ("verify_projection", 'OUT variable "key" is maybe unmodified'),
-    ("verify_projection", 'OUT variable "stored" is maybe unmodified'),
-    ("verify_projection", 'OUT variable "replayed" is maybe unmodified'),
     ("next_*", "control reached end of function without RETURN"),
     ("keep_batch_*", 'never read variable "v_count"'),
     ("_replayed_version", "routine is marked as VOLATILE, should be STABLE"),
-    ("pinned_*", "routine is marked as STABLE, should be IMMUTABLE"),
 ]
 
 

@@ -13,7 +13,7 @@ create or replace function evident.aggregate_at(
 returns table (projection text, version integer, state jsonb)
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare

@@ -40,4 +40,4 @@ transaction), virtualtransaction, and the position that it announced.';
 
 revoke all on table evident.announcement from public;
 grant select on table evident.announcement to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;

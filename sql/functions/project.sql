@@ -25,7 +25,7 @@ create or replace function evident.project(
 returns jsonb
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'
@@ -122,7 +122,7 @@ create or replace function evident.project(p_name text, p_key text, p_until text
 returns jsonb
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare

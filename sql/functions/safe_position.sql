@@ -73,4 +73,4 @@ READ and SERIALIZABLE.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to
-evident_reader, evident_operator, evident_auditor, evident_monitor;
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;

@@ -16,7 +16,7 @@ create or replace function evident.verify_projection(
 returns table (key text, stored jsonb, replayed jsonb)
 language plpgsql
 stable
-parallel restricted
+parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, MDY'

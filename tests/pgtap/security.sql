@@ -157,11 +157,12 @@ select set_eq(
         ('append_batch append_event append_events', 'writer'),
         ('aggregate_at aggregate_version leaf_entry leaf_hash project read_aggregate '
         'read_feed require_utf8 wait_for_projection', 'reader operator auditor'),
-        ('projection_definition safe_position', 'reader operator auditor monitor'),
+        ('projection_definition', 'reader operator auditor monitor'),
+        ('safe_position', 'reader consumer operator auditor monitor'),
         ('claim_events confirm_events release_events', 'consumer operator'),
         ('create_projection drop_projection', 'operator projector'),
-        ('create_consumer drop_consumer pause_projection resume_projection run_projection rebuild_projection '
-        'retry_failure skip_failure stamp_position seal begin_incarnation',
+        ('create_consumer drop_consumer pause_projection resume_projection '
+        'run_projection rebuild_projection retry_failure skip_failure stamp_position seal begin_incarnation',
         'operator'),
         ('root_hash verify_ledger verify_projection', 'operator auditor'),
         ('consistency_proof inclusion_proof read_tile record_publication', 'auditor'),
@@ -188,10 +189,10 @@ select set_eq(
         ('evident.event_store', 'reader operator auditor projector'),
         ('evident.projection evident.projection_failure evident.projection_skip '
         'evident.projection_rebuild', 'reader operator auditor'),
+        ('evident.feed_status evident.projection_status',
+        'reader operator auditor monitor'),
         ('evident.event_store_id_seq evident.announcement evident.feed_stamp '
-        'evident.feed_status '
-        'evident.projection_status', 'reader operator auditor monitor'),
-        ('evident.consumer_status', 'reader consumer operator auditor monitor'),
+        'evident.consumer_status', 'reader consumer operator auditor monitor'),
         ('evident.ledger_tile evident.tree_head evident.log_identity '
         'evident.ledger_state evident.ledger_publication evident.baseline',
         'operator auditor'),
