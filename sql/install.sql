@@ -6126,7 +6126,7 @@ grant execute on function evident._lock_keys(integer, text[]) to evident_project
 create or replace function evident._refuse_settings()
 returns evident.event_store
 language plpgsql
-volatile
+stable
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$

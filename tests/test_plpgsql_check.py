@@ -83,14 +83,11 @@ _SAFER = """
 # create_projection took them from the catalog (promise 14 tries others): so many
 # statements in each, and not one more.
 _COMPOSED = {
-    "_fold_key": 1,
-    "_fold_round": 1,
-    "_make_fold": 2,
-    "create_projection": 1,
+    "_as_projector": 1,
+    "_ask_projector": 1,
+    "_drop_default_privileges": 1,
+    "_revoke_from_all": 1,
     "drop_projection": 1,
-    "project": 2,
-    "rebuild_projection": 1,
-    "verify_projection": 2,
 }
 # What the checker cannot see: columns that `return query execute` sets, an error that
 # is always raised, a count that SQL gives and nobody needs, and functions that must

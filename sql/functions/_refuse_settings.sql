@@ -9,7 +9,7 @@
 create or replace function evident._refuse_settings()
 returns evident.event_store
 language plpgsql
-volatile
+stable
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
