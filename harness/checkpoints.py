@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.database import Failure
-from harness.verifier import note
+from harness.verifier import files, note
 from harness.verifier.note import Checkpoint
 
 NEWEST = "checkpoint"
@@ -132,11 +132,11 @@ def show(directory: Path, checkpoint: Signed) -> None:
 
 def _parse(path: Path, keys: note.Keys) -> Signed:
     try:
-        data = path.read_bytes()
+        data = files.read_file(path, note.MAX_NOTE_BYTES)
         parsed = note.parse_note(data)
         head = note.parse_checkpoint(parsed.text)
-    except OSError as error:
-        raise Failure(f"cannot read {path}: {error.strerror}", AS_IT_WAS) from None
+    except files.FileError as error:
+        raise Failure(f"cannot read {path}: {error}", AS_IT_WAS) from None
     except note.NoteError as error:
         raise Failure(f"{path} is no checkpoint: {error}", AS_IT_WAS) from None
     status, _ = note.check_signature(parsed, keys)

@@ -103,7 +103,7 @@ class Folder:
         try:
             known = json.loads((self.path / _IDENTITY).read_bytes())
             found, theirs = known["format"], known["log_id"]
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             found, theirs = None, None
         if found != FORMAT:
             raise Failure(
