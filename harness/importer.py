@@ -22,7 +22,7 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 # The contract's refusals, and the classes in which the data is at fault: case not
 # found, cardinality, data exception, constraint, limits, and errors raised by a fold.
-_REFUSALS = {"PT400", "PT404", "PT409", "PT422"}
+_REFUSALS = {"PT400", "PT403", "PT404", "PT409", "PT422"}
 _DATA_CLASSES = {"20", "21", "22", "23", "54", "P0"}
 _TRANSIENT_CLASSES = {"08", "40", "53"}
 _TRANSIENT = {"55P03", "57P01", "57P02", "57P03"}

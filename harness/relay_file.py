@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,20 @@ from typing import BinaryIO
 from harness.database import Failure
 
 _BLOCK = 1 << 16
+
+# Documents of 1 MiB each, and what stands beside them.
+_LONGEST_LINE = 4 << 20
+
+# A line's own values stand before and behind the documents, which are not read: they
+# can hold numbers and nesting that no parser of JSON takes.
+_HEAD = re.compile(
+    rb'\{"position":([0-9]{1,19}),"partition":([0-9]{1,9}),"partitions":([0-9]{1,9}),'
+)
+_TAIL = re.compile(
+    rb',"event_id":"([0-9a-f-]{36})","occurred_at":"[^"]*"'
+    rb',"recorded_by":"(?:[^"\\]|\\.)*"\}$'
+)
+_LONGEST_TAIL = 4096
 
 
 class RelayFile:
@@ -53,22 +67,21 @@ class RelayFile:
         From the end; each partition's last line is among them in any case.
         """
         unfinished = set(self.last)
-        for line in _lines_backwards(self._file):
-            values = json.loads(line)
-            partition, position = int(values["partition"]), int(values["position"])
+        for line in _lines_backwards(self._file, self.path):
+            partition, position, _ = _parse(line, self.path)
             if partition in unfinished:
-                yield position, str(values["event_id"])
+                yield position, _event_id(line, self.path)
                 if position <= confirmed.get(partition, 0):
                     unfinished.remove(partition)
             if not unfinished:
                 return
 
-    def append(self, partition: int, lines: Sequence[tuple[int, str]]) -> int:
+    def append(self, partition: int, lines: Sequence[tuple[int, bytes]]) -> int:
         """Append those lines whose position is not there yet, and count them."""
         last = self.last.get(partition, 0)
         new = [line for position, line in lines if position > last]
         if new:
-            _write(self._file, "".join(f"{line}\n" for line in new).encode())
+            _write(self._file, b"".join(line + b"\n" for line in new))
             os.fsync(self._file.fileno())
             self.last[partition] = lines[-1][0]
         return len(new)
@@ -113,41 +126,54 @@ def _newlines(file: BinaryIO, end: int) -> Iterator[int]:
 def _last_positions(file: BinaryIO, path: Path, partitions: int) -> dict[int, int]:
     """Read the newest position of each partition, from the end of the file."""
     found: dict[int, int] = {}
-    for line in _lines_backwards(file):
-        partition, position = _parse(line, path, partitions)
+    for line in _lines_backwards(file, path):
+        partition, position, count = _parse(line, path)
+        if count != partitions:
+            raise Failure(
+                f"{path} was written for {count} partitions, the consumer has"
+                f" {partitions}",
+                "name another file",
+            )
         found.setdefault(partition, position)
         if len(found) == partitions:
             break
     return found
 
 
-def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
+def _lines_backwards(file: BinaryIO, path: Path) -> Iterator[bytes]:
     """Give the lines without their ends, the last one first."""
     places = _newlines(file, file.seek(0, os.SEEK_END))
     stop = next(places, None)
     while stop is not None:
         before = next(places, None)
         start = 0 if before is None else before + 1
+        if stop - start > _LONGEST_LINE:
+            raise _foreign(path)
         file.seek(start)
         yield file.read(stop - start)
         stop = before
 
 
-def _parse(line: bytes, path: Path, partitions: int) -> tuple[int, int]:
-    try:
-        values = json.loads(line)
-        partition, position = int(values["partition"]), int(values["position"])
-        count = int(values["partitions"])
-    except (ValueError, TypeError, KeyError):
-        raise Failure(
-            f"{path} has a line that is no event of a relay", "name another file"
-        ) from None
-    if count != partitions:
-        raise Failure(
-            f"{path} was written for {count} partitions, the consumer has {partitions}",
-            "name another file",
-        )
-    return partition, position
+def _parse(line: bytes, path: Path) -> tuple[int, int, int]:
+    """Read the partition, the position and the number of partitions of a line."""
+    head = _HEAD.match(line)
+    if head is None:
+        raise _foreign(path)
+    position, partition, count = map(int, head.groups())
+    return partition, position, count
+
+
+def _event_id(line: bytes, path: Path) -> str:
+    tail = _TAIL.search(line, max(0, len(line) - _LONGEST_TAIL))
+    if tail is None:
+        raise _foreign(path)
+    return tail[1].decode()
+
+
+def _foreign(path: Path) -> Failure:
+    return Failure(
+        f"{path} has a line that is no event of a relay", "name another file"
+    )
 
 
 def _sync_folder(path: Path) -> None:

@@ -306,15 +306,46 @@ ids that the feed may have passed.';
 
 revoke all on function evident._draw_id() from public;
 -- [end sql/functions/_draw_id.sql]
--- [begin sql/functions/_refuse_sequence.sql]
--- evident._refuse_sequence: raise PT500 for an id that the feed may have passed.
+-- [begin sql/functions/_is_ordered.sql]
+-- evident._is_ordered: true when a sequence hands out its numbers one after the other.
 --
--- p_id was drawn although the sequence had given p_last before that, after the append
--- was announced.
---
--- Errors: PT500, always.
+-- One that caches, descends or cycles gives ids that the feed may have passed. Marked
+-- immutable though it is not, so that the planner evaluates it once for a plan, and an
+-- append pays nothing for it. ALTER SEQUENCE gives the sequence a new file, so
+-- every session makes its plans that name it anew, and forgets the numbers that it
+-- had cached.
 
-create or replace function evident._refuse_sequence(p_id bigint, p_last bigint)
+create or replace function evident._is_ordered(p_sequence regclass)
+returns boolean
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    return exists (
+        select
+        from pg_sequence as s
+        where
+            s.seqrelid = p_sequence
+            and s.seqcache = 1
+            and s.seqincrement = 1
+            and not s.seqcycle
+    );
+end;
+$function$;
+
+comment on function evident._is_ordered(regclass) is
+'True when a sequence caches nothing, counts by 1 and does not cycle.';
+
+revoke all on function evident._is_ordered(regclass) from public;
+-- [end sql/functions/_is_ordered.sql]
+-- [begin sql/functions/_refuse_sequence.sql]
+-- evident._refuse_sequence: raise PT500 unless the event ids come in order.
+--
+-- Errors: PT500
+
+create or replace function evident._refuse_sequence()
 returns void
 language plpgsql
 volatile
@@ -322,17 +353,17 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
+    if evident._is_ordered('evident.event_store_id_seq'::regclass) then
+        return;
+    end if;
     raise exception using
         errcode = 'PT500',
-        message = format(
-            'event id %s was drawn after id %s: the feed would skip the event',
-            p_id,
-            p_last
-        ),
+        message = 'the sequence of the event ids does not hand them out in order: '
+            'the feed would skip events',
         detail = (
             select
                 jsonb_build_object(
-                    'reason', 'the sequence does not hand out ids in order',
+                    'reason', 'the sequence caches, descends, jumps or cycles',
                     'sequence', 'evident.event_store_id_seq',
                     'cache', s.seqcache,
                     'increment', s.seqincrement,
@@ -342,15 +373,15 @@ begin
             where s.seqrelid = 'evident.event_store_id_seq'::regclass
         ),
         hint = 'the owner of the store runs: alter sequence'
-            ' evident.event_store_id_seq increment 1 cache 1 no cycle; then all'
-            ' sessions that append connect anew';
+            ' evident.event_store_id_seq increment 1 cache 1 no cycle';
 end;
 $function$;
 
-comment on function evident._refuse_sequence(bigint, bigint) is
-'Raises PT500 for an id that was drawn although the sequence had given p_last before.';
+comment on function evident._refuse_sequence() is
+'Raises PT500 when the sequence of the event ids caches, does not count by 1, or
+cycles.';
 
-revoke all on function evident._refuse_sequence(bigint, bigint) from public;
+revoke all on function evident._refuse_sequence() from public;
 -- [end sql/functions/_refuse_sequence.sql]
 -- [begin sql/functions/_refuse_own_stream.sql]
 -- evident._refuse_own_stream: refuse the store's own aggregate.
@@ -397,12 +428,16 @@ revoke all on function evident._refuse_own_stream(uuid) from public;
 -- are added up first: digits before the point from the weight that numeric_send tells,
 -- digits behind it from scale. That is never more than the text has, and at most
 -- five bytes a number less. Only what is short enough by that is made into text.
+-- Up to 30,000 bytes it is enough that no number is huge: 16,383 digits behind the
+-- point are the most there can be.
+--
 -- The largest document for its text is an array of single digits: four bytes in
 -- memory for each byte of text.
 --
 -- jsonb_path_query would take a time that grows with the square of what it finds; so
 -- the numbers are put into an array. What is nested deeper than 1000 levels is not
--- looked at: what walks it, here and in other programs, walks by recursion.
+-- looked at: what walks it, here and in other programs, walks by recursion. A level
+-- takes eight bytes.
 
 create or replace function evident._long_text_length(p_document jsonb)
 returns bigint
@@ -414,40 +449,45 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_limit constant bigint := 1048576;
+    v_size constant bigint := pg_column_size(p_document || '{}');
     v_length bigint;
 begin
-    if pg_column_size(p_document || '{}') > 4 * v_limit + 1000
-        or jsonb_path_exists(p_document, 'strict $.**{1000}')
+    if v_size > 4 * v_limit + 1000
+        or v_size >= 8000 and jsonb_path_exists(p_document, 'strict $.**{1000}')
     then
         return null;
     end if;
 
-    select
-        sum(
-            case
-                when get_byte(n.bytes, 2) < 128
-                    then 4 * (256 * get_byte(n.bytes, 2) + get_byte(n.bytes, 3))
-                else 0
-            end
-            + 3 + n.scale
-        )
-    into v_length
-    from (
+    if v_size > 30000
+        or jsonb_path_exists(p_document, 'strict $.** ? (@.abs() > 1e30)')
+    then
         select
-            numeric_send(a.value::numeric) as bytes,
-            scale(a.value::numeric) as scale
-        from jsonb_array_elements(
-            jsonb_path_query_array(
-                p_document, 'strict $.** ? (@.type() == "number")'
+            sum(
+                case
+                    when get_byte(n.bytes, 2) < 128
+                        then 4 * (256 * get_byte(n.bytes, 2) + get_byte(n.bytes, 3))
+                    else 0
+                end
+                + 3 + n.scale
             )
-        ) as a (value)
-        offset 0
-    ) as n;
-
-    if v_length > v_limit then
-        return null;
+        into v_length
+        from (
+            select
+                numeric_send(a.value::numeric) as bytes,
+                scale(a.value::numeric) as scale
+            from jsonb_array_elements(
+                jsonb_path_query_array(
+                    p_document, 'strict $.** ? (@.type() == "number")'
+                )
+            ) as a (value)
+            offset 0
+        ) as n;
+        if v_length > v_limit then
+            return null;
+        end if;
     end if;
-    v_length := octet_length(p_document::text);
+
+    v_length := pg_column_size(jsonb_out(p_document)) - 1;
     return case when v_length <= v_limit then v_length end;
 end;
 $function$;
@@ -461,14 +501,16 @@ revoke all on function evident._long_text_length(jsonb) from public;
 -- [begin sql/functions/_text_length.sql]
 -- evident._text_length: how many bytes a document takes as text, if it may be stored.
 --
--- A document of up to 1,000 bytes is at most 9 MB as text, so it is simply made into
--- one. Its size is that of the value joined with an empty one, which is the value
--- itself, uncompressed: what was stored before may be short only because it is
--- compressed.
+-- A document of up to 3,000 bytes is at most 28 MB as text, so it is simply made into
+-- one; pg_column_size of what jsonb_out gives is the length of that and a byte, without
+-- a copy. The document's size is that of the value joined with an empty one, which is
+-- the value itself, uncompressed: what comes from a table may be short only because it
+-- is compressed.
 --
--- What is immutable is evaluated by the planner when it plans for known values, in
--- whatever branch it stands. So this is stable, and it is concat, which is stable too,
--- that makes the text. Inlined by the planner.
+-- What is immutable, as jsonb_out, is evaluated by the planner when it plans a query
+-- for known values, in whatever branch it stands. So this is for the columns of a
+-- query, and for simple expressions of PL/pgSQL, which are planned without values.
+-- Inlined by the planner.
 
 create or replace function evident._text_length(p_document jsonb)
 returns bigint
@@ -477,8 +519,11 @@ stable
 parallel safe
 begin atomic
     select case
-        when pg_column_size(p_document || '{}') <= 1000
-            then nullif(least(octet_length(concat(p_document)), 1048577), 1048577)
+        when pg_column_size(p_document || '{}') <= 3000
+            then
+                nullif(
+                    least(pg_column_size(jsonb_out(p_document)) - 1, 1048577), 1048577
+                )
         else evident._long_text_length(p_document)
     end;
 end;
@@ -699,10 +744,8 @@ revoke all on function evident._refuse_text(text) from public;
 --
 -- The quick look of the hot path, as few and small operators as will do; what is
 -- wrong with a refused one is found by _event_problem. Null counts as refused in
--- a condition. The nil aggregate is the store's own. Both documents of up to 1,000
--- bytes together are at most 9 MB as text; larger ones are measured with more
--- care; why it is concat that makes the text, see _text_length. Inlined by the
--- planner.
+-- a condition. The nil aggregate is the store's own. How long the documents are is for
+-- append_event to find out. Inlined by the planner.
 
 create or replace function evident._is_event(
     p_aggregate_id uuid,
@@ -712,7 +755,7 @@ create or replace function evident._is_event(
 )
 returns boolean
 language sql
-stable
+immutable
 parallel safe
 begin atomic
     select
@@ -720,24 +763,42 @@ begin atomic
         and p_event_type <> ''
         and char_length(p_event_type) <= 100
         and p_payload @> '{}'
-        and p_metadata @> '{}'
-        and case
-            when
-                pg_column_size(p_payload || '{}') + pg_column_size(p_metadata || '{}')
-                <= 1000
-                then
-                    octet_length(concat(p_payload, p_metadata)) <= 1048576
-            else
-                evident._text_length(p_payload) + evident._text_length(p_metadata)
-                is not null
-        end;
+        and p_metadata @> '{}';
 end;
 
 comment on function evident._is_event(uuid, text, jsonb, jsonb) is
-'True when the arguments make an event; false or null otherwise.';
+'True when the arguments make an event, however long; false or null otherwise.';
 
 revoke all on function evident._is_event(uuid, text, jsonb, jsonb) from public;
 -- [end sql/functions/_is_event.sql]
+-- [begin sql/functions/_is_short.sql]
+-- evident._is_short: true when two small documents are short enough as text.
+--
+-- The quick look of the hot path. Documents of up to 1,000 bytes together are at most
+-- 9 MB as text, so they are simply made into one; for larger ones the answer is null,
+-- and _text_length finds out. An array holds its elements uncompressed: what comes
+-- from a table may be short only because it is compressed. It is concat, which is not
+-- immutable, that makes the text, since the planner evaluates what is immutable when
+-- it plans for known values, in whatever branch it stands. Inlined by the planner.
+
+create or replace function evident._is_short(p_payload jsonb, p_metadata jsonb)
+returns boolean
+language sql
+stable
+parallel safe
+begin atomic
+    select case
+        when pg_column_size(array[p_payload, p_metadata]) <= 1000
+            then octet_length(concat(p_payload, p_metadata)) <= 1048576
+    end;
+end;
+
+comment on function evident._is_short(jsonb, jsonb) is
+'True when two documents take at most 1048576 bytes as text together; false or null
+when they take more, or are larger than a quick look is for.';
+
+revoke all on function evident._is_short(jsonb, jsonb) from public;
+-- [end sql/functions/_is_short.sql]
 -- [begin sql/functions/_append_entries.sql]
 -- evident._append_entries: the entries of one append document as rows.
 --
@@ -1354,7 +1415,7 @@ evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 --
 -- Locks: the aggregate, when p_expected_version is null or -1. The caller has
 -- announced the append.
--- Errors: PT422, PT500
+-- Errors: PT422
 
 create or replace function evident._append_stream(
     p_aggregate_id uuid,
@@ -1422,7 +1483,7 @@ revoke all on function evident._append_stream(uuid, jsonb, integer) from public;
 -- [begin sql/functions/_append_checked.sql]
 -- evident._append_checked: append checked events to one aggregate, or refuse.
 --
--- Errors: PT404, PT409, PT422, PT500
+-- Errors: PT404, PT409, PT422
 
 create or replace function evident._append_checked(
     p_aggregate_id uuid,
@@ -1539,6 +1600,7 @@ begin
         );
     end if;
 
+    perform evident._refuse_sequence();
     perform evident._announce_append();
     return evident._append_checked(
         p_aggregate_id, jsonb_build_array(v_event), p_expected_version
@@ -1699,7 +1761,7 @@ revoke all on function evident._append_together(jsonb) from public;
 -- are SERIALIZABLE too.
 --
 -- The caller has checked the document, and announced the append.
--- Errors: PT400, PT422, PT500
+-- Errors: PT400, PT422
 
 create or replace function evident._append_in_turn(p_appends jsonb)
 returns table (
@@ -1789,14 +1851,18 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
 -- with every function in it, again in each transaction. So the two usual calls have
 -- a statement each, which looks for the version before, checks its arguments,
--- announces the append, draws its id and claims the next version; `found` is all that
--- is asked of it. The id is drawn in the `where`, after the announcement there, and
--- nothing is inserted with one that the feed may have passed.
+-- announces the append and claims the next version; `found` is all that is asked
+-- of it. A row draws its id, a column default, only once it has passed the `where`,
+-- and so after the announcement there, as the feed demands. The checks are in one
+-- case, since the planner sorts conditions by their cost.
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
 -- general statement watches all keys, which costs more. Whatever is unusual ends
 -- in _append_event_fully, which finds out what it was.
+--
+-- A large payload is measured before a statement is planned for it: the first plans
+-- of a session are made for known values, and copy them.
 --
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -1834,24 +1900,17 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
 declare
+    v_is_short boolean;
     v_base integer;
 begin
-    -- The first plans of a session are made for known values, and copy them often.
-    if pg_column_size(p_payload) > 50000 or pg_column_size(p_metadata) > 50000 then
-        return evident._append_event_fully(
-            p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
-            p_event_id
-        );
-    end if;
-
-    if p_expected_version > 0 and p_event_id is null then
+    if pg_column_size(p_payload) > 1000 then
+        v_is_short := evident._text_length(p_payload)
+            + evident._text_length(p_metadata) is not null;
+    elsif p_expected_version > 0 and p_event_id is null then
         insert into evident.event_store as e (
-            id, aggregate_id, version, event_type, payload, metadata
+            aggregate_id, version, event_type, payload, metadata
         )
-        overriding system value
-        select
-            currval('evident.event_store_id_seq'::regclass),
-            p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
         from (
             select k.version
             from evident.event_store as k
@@ -1867,34 +1926,37 @@ begin
                     evident._is_event(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    then evident._draw_id()
+                    and evident._is_short(p_payload, p_metadata)
+                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
+                    then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
     elsif p_expected_version = 0 and p_event_id is null then
         insert into evident.event_store as e (
-            id, aggregate_id, version, event_type, payload, metadata
+            aggregate_id, version, event_type, payload, metadata
         )
-        overriding system value
-        select
-            currval('evident.event_store_id_seq'::regclass),
-            p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
         where
             case
                 when
                     evident._is_event(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    then evident._draw_id()
+                    and evident._is_short(p_payload, p_metadata)
+                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
+                    then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
     else
+        v_is_short := evident._is_short(p_payload, p_metadata);
+    end if;
+
+    if v_is_short then
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
         insert into evident.event_store as e (
-            id, aggregate_id, version, event_type, payload, metadata, event_id
+            aggregate_id, version, event_type, payload, metadata, event_id
         )
-        overriding system value
         select
-            currval('evident.event_store_id_seq'::regclass),
             p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
             coalesce(p_event_id, evident._uuid_v7())
         where
@@ -1904,7 +1966,8 @@ begin
                     and evident._is_event(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    then evident._draw_id()
+                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
+                    then evident._announce_append()
             end
         on conflict do nothing;
     end if;
@@ -1962,6 +2025,7 @@ begin
     perform evident._check_aggregate(p_aggregate_id, p_expected_version);
     perform evident._check_events(p_events, 'p_events');
     perform evident._check_event_ids('p_events', p_events, '$[*].event_id');
+    perform evident._refuse_sequence();
     perform evident._announce_append();
     return evident._append_checked(p_aggregate_id, p_events, p_expected_version);
 end;
@@ -2011,6 +2075,7 @@ begin
     perform evident._check_event_ids(
         'p_appends', p_appends, '$[*].events[*].event_id'
     );
+    perform evident._refuse_sequence();
     perform evident._announce_append();
 
     select coalesce(

@@ -6,7 +6,7 @@ set local lock_timeout = '5s';
 
 -- [begin generated rollback]
 drop view evident.feed_status;
-drop function evident.read_feed(bigint, integer, text[]);
+drop function evident.read_feed(bigint, bigint, text[], bigint);
 drop function evident.safe_position();
 drop view evident.announcement;
 drop function evident.read_aggregate(uuid, integer, integer);

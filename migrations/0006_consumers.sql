@@ -580,6 +580,11 @@ grant execute on function evident.drop_consumer(text) to evident_operator;
 -- A free partition in which nothing is new has its position moved up, so that the next
 -- look there is short; nobody's events are unconfirmed in it, for they would be found.
 --
+-- A claim holds at least one event, then as many as fit into 16 MiB of text, so that
+-- what works on it needs no more memory, whatever is stored. How far that is is found
+-- row by row, and ends with the row that is too much; below the safe position the same
+-- events are there for the statement that takes them.
+--
 -- The index on id is the only good plan at any size; see read_feed.
 --
 -- Locks: the rows of the partitions that it leases or moves, never waiting.
@@ -618,6 +623,9 @@ declare
     v_until bigint;
     v_now timestamptz;
     v_free record;
+    v_event record;
+    v_last bigint;
+    v_bytes bigint;
 begin
     if p_worker is null or char_length(p_worker) not between 1 and 100 then
         perform evident._refuse_argument(
@@ -668,9 +676,12 @@ begin
 
         exit when not found;
 
-        return query
-        with taken as materialized (
-            select e.*
+        v_last := null;
+        v_bytes := 0;
+        for v_event in
+            select
+                e.id,
+                octet_length(e.payload::text) + octet_length(e.metadata::text) as bytes
             from evident.event_store as e
             where
                 e.id > v_free.position
@@ -683,6 +694,26 @@ begin
                 = v_free.partition
             order by e.id
             limit p_limit
+        loop
+            v_bytes := v_bytes + v_event.bytes;
+            exit when v_bytes > 16777216 and v_last is not null;
+            v_last := v_event.id;
+        end loop;
+
+        return query
+        with taken as materialized (
+            select e.*
+            from evident.event_store as e
+            where
+                e.id > v_free.position
+                and e.id <= v_last
+                and (
+                    v_free.event_types is null
+                    or e.event_type = any (v_free.event_types)
+                )
+                and evident._partition_of(e.aggregate_id, v_free.partitions)
+                = v_free.partition
+            order by e.id
         ),
 
         leased as (
@@ -729,10 +760,11 @@ $function$;
 
 comment on function evident.claim_events(text, text, integer, interval) is
 'Leases one free partition of p_consumer that has new events to p_worker (1 to 100
-characters), and gives up to p_limit (1 to 10000) of them in the order of their
-ids, with the partition, the epoch to confirm with, and lease_expires_at, p_lease (up
-to 1 day) from now: then another worker may claim them again. No rows: nothing to do
-now. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
+characters), and gives up to p_limit (1 to 10000) of them, at least one and then as
+many as fit into 16 MiB of payloads and metadata as text, in the order of their ids,
+with the partition, the epoch to confirm with, and lease_expires_at, p_lease (up to 1
+day) from now: then another worker may claim them again. No rows: nothing to do now.
+Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
 SERIALIZABLE; PT404 no such consumer.';
 
 revoke all on function evident.claim_events(text, text, integer, interval)

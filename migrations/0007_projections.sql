@@ -147,13 +147,8 @@ to evident_projector;
 -- version; behind it nothing but a given event_id can collide, and without one
 -- the rest goes in unwatched, which is a sixth quicker.
 --
--- The first element's id must be above what the sequence gave last, or the feed may
--- have passed it; those of the rest follow it, and the last one shows whether they do.
---
 -- evident.is_batch tells the triggers of synchronous projections to fold the
 -- events together (_make_keep_batch).
---
--- Errors: PT500
 
 create or replace function evident._insert_stream(
     p_aggregate_id uuid,
@@ -169,9 +164,6 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_last constant bigint := coalesce(
-        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-    );
     v_count integer;
 begin
     perform set_config('evident.is_batch', 'on', true);
@@ -206,13 +198,6 @@ begin
     end if;
 
     get diagnostics v_count = row_count;
-    if v_count > 0
-        and currval('evident.event_store_id_seq'::regclass) <= v_last
-    then
-        perform evident._refuse_sequence(
-            currval('evident.event_store_id_seq'::regclass), v_last
-        );
-    end if;
     perform set_config('evident.is_batch', 'off', true);
     return v_count;
 end;
@@ -246,7 +231,7 @@ evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 -- events together (_make_keep_batch).
 --
 -- The caller has checked the document, and announced the append.
--- Errors: PT422, PT500
+-- Errors: PT422
 
 create or replace function evident._append_together(p_appends jsonb)
 returns table (
@@ -262,9 +247,6 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_last constant bigint := coalesce(
-        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-    );
     v_ids bigint[];
     v_missed jsonb;
 begin
@@ -320,9 +302,6 @@ begin
             where n.has_base is not true
         )
     into v_ids, v_missed;
-    perform evident._refuse_sequence(min(i.id), v_last)
-    from unnest(v_ids) as i (id)
-    having min(i.id) <= v_last;
     perform set_config('evident.is_batch', 'off', true);
 
     return query

@@ -1000,7 +1000,7 @@ set local lock_timeout = '5s';
 
 -- [begin generated rollback]
 drop view evident.feed_status;
-drop function evident.read_feed(bigint, integer, text[]);
+drop function evident.read_feed(bigint, bigint, text[], bigint);
 drop function evident.safe_position();
 drop view evident.announcement;
 drop function evident.read_aggregate(uuid, integer, integer);
@@ -1056,6 +1056,7 @@ drop function evident._check_event_ids(text, jsonb, jsonpath);
 drop function evident._check_events(jsonb, text);
 drop function evident._check_aggregate(uuid, integer);
 drop function evident._append_entries(jsonb);
+drop function evident._is_short(jsonb, jsonb);
 drop function evident._is_event(uuid, text, jsonb, jsonb);
 drop function evident._refuse_text(text);
 drop function evident._most_text(jsonb);
@@ -1067,7 +1068,8 @@ drop function evident._refuse_document(text);
 drop function evident._text_length(jsonb);
 drop function evident._long_text_length(jsonb);
 drop function evident._refuse_own_stream(uuid);
-drop function evident._refuse_sequence(bigint, bigint);
+drop function evident._refuse_sequence();
+drop function evident._is_ordered(regclass);
 drop function evident._draw_id();
 drop function evident._announce_append();
 drop function evident._announce_again();

@@ -203,7 +203,7 @@ def test_a_line_without_an_end_is_not_read_whole() -> None:
 
     stream = Endless()
     [refusal] = read_lines(stream)  # type: ignore[arg-type]
-    assert isinstance(refusal, Refusal) and "64 MiB" in refusal.reason
+    assert isinstance(refusal, Refusal) and "8 MiB" in refusal.reason
     assert stream.largest == LONGEST_LINE
 
 

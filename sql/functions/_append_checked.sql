@@ -1,6 +1,6 @@
 -- evident._append_checked: append checked events to one aggregate, or refuse.
 --
--- Errors: PT404, PT409, PT422, PT500
+-- Errors: PT404, PT409, PT422
 
 create or replace function evident._append_checked(
     p_aggregate_id uuid,

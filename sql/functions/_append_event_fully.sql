@@ -75,6 +75,7 @@ begin
         );
     end if;
 
+    perform evident._refuse_sequence();
     perform evident._announce_append();
     return evident._append_checked(
         p_aggregate_id, jsonb_build_array(v_event), p_expected_version

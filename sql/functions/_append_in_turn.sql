@@ -12,7 +12,7 @@
 -- are SERIALIZABLE too.
 --
 -- The caller has checked the document, and announced the append.
--- Errors: PT400, PT422, PT500
+-- Errors: PT400, PT422
 
 create or replace function evident._append_in_turn(p_appends jsonb)
 returns table (

@@ -14,7 +14,7 @@
 --
 -- Locks: the aggregate, when p_expected_version is null or -1. The caller has
 -- announced the append.
--- Errors: PT422, PT500
+-- Errors: PT422
 
 create or replace function evident._append_stream(
     p_aggregate_id uuid,

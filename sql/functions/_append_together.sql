@@ -17,7 +17,7 @@
 -- events together (_make_keep_batch).
 --
 -- The caller has checked the document, and announced the append.
--- Errors: PT422, PT500
+-- Errors: PT422
 
 create or replace function evident._append_together(p_appends jsonb)
 returns table (
@@ -33,9 +33,6 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_last constant bigint := coalesce(
-        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-    );
     v_ids bigint[];
     v_missed jsonb;
 begin
@@ -91,9 +88,6 @@ begin
             where n.has_base is not true
         )
     into v_ids, v_missed;
-    perform evident._refuse_sequence(min(i.id), v_last)
-    from unnest(v_ids) as i (id)
-    having min(i.id) <= v_last;
     perform set_config('evident.is_batch', 'off', true);
 
     return query

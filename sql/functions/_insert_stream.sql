@@ -6,13 +6,8 @@
 -- version; behind it nothing but a given event_id can collide, and without one
 -- the rest goes in unwatched, which is a sixth quicker.
 --
--- The first element's id must be above what the sequence gave last, or the feed may
--- have passed it; those of the rest follow it, and the last one shows whether they do.
---
 -- evident.is_batch tells the triggers of synchronous projections to fold the
 -- events together (_make_keep_batch).
---
--- Errors: PT500
 
 create or replace function evident._insert_stream(
     p_aggregate_id uuid,
@@ -28,9 +23,6 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_last constant bigint := coalesce(
-        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-    );
     v_count integer;
 begin
     perform set_config('evident.is_batch', 'on', true);
@@ -65,13 +57,6 @@ begin
     end if;
 
     get diagnostics v_count = row_count;
-    if v_count > 0
-        and currval('evident.event_store_id_seq'::regclass) <= v_last
-    then
-        perform evident._refuse_sequence(
-            currval('evident.event_store_id_seq'::regclass), v_last
-        );
-    end if;
     perform set_config('evident.is_batch', 'off', true);
     return v_count;
 end;

@@ -2,10 +2,8 @@
 --
 -- The quick look of the hot path, as few and small operators as will do; what is
 -- wrong with a refused one is found by _event_problem. Null counts as refused in
--- a condition. The nil aggregate is the store's own. Both documents of up to 1,000
--- bytes together are at most 9 MB as text; larger ones are measured with more
--- care; why it is concat that makes the text, see _text_length. Inlined by the
--- planner.
+-- a condition. The nil aggregate is the store's own. How long the documents are is for
+-- append_event to find out. Inlined by the planner.
 
 create or replace function evident._is_event(
     p_aggregate_id uuid,
@@ -15,7 +13,7 @@ create or replace function evident._is_event(
 )
 returns boolean
 language sql
-stable
+immutable
 parallel safe
 begin atomic
     select
@@ -23,20 +21,10 @@ begin atomic
         and p_event_type <> ''
         and char_length(p_event_type) <= 100
         and p_payload @> '{}'
-        and p_metadata @> '{}'
-        and case
-            when
-                pg_column_size(p_payload || '{}') + pg_column_size(p_metadata || '{}')
-                <= 1000
-                then
-                    octet_length(concat(p_payload, p_metadata)) <= 1048576
-            else
-                evident._text_length(p_payload) + evident._text_length(p_metadata)
-                is not null
-        end;
+        and p_metadata @> '{}';
 end;
 
 comment on function evident._is_event(uuid, text, jsonb, jsonb) is
-'True when the arguments make an event; false or null otherwise.';
+'True when the arguments make an event, however long; false or null otherwise.';
 
 revoke all on function evident._is_event(uuid, text, jsonb, jsonb) from public;

@@ -1,11 +1,8 @@
--- evident._refuse_sequence: raise PT500 for an id that the feed may have passed.
+-- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
--- p_id was drawn although the sequence had given p_last before that, after the append
--- was announced.
---
--- Errors: PT500, always.
+-- Errors: PT500
 
-create or replace function evident._refuse_sequence(p_id bigint, p_last bigint)
+create or replace function evident._refuse_sequence()
 returns void
 language plpgsql
 volatile
@@ -13,17 +10,17 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
+    if evident._is_ordered('evident.event_store_id_seq'::regclass) then
+        return;
+    end if;
     raise exception using
         errcode = 'PT500',
-        message = format(
-            'event id %s was drawn after id %s: the feed would skip the event',
-            p_id,
-            p_last
-        ),
+        message = 'the sequence of the event ids does not hand them out in order: '
+            'the feed would skip events',
         detail = (
             select
                 jsonb_build_object(
-                    'reason', 'the sequence does not hand out ids in order',
+                    'reason', 'the sequence caches, descends, jumps or cycles',
                     'sequence', 'evident.event_store_id_seq',
                     'cache', s.seqcache,
                     'increment', s.seqincrement,
@@ -33,12 +30,12 @@ begin
             where s.seqrelid = 'evident.event_store_id_seq'::regclass
         ),
         hint = 'the owner of the store runs: alter sequence'
-            ' evident.event_store_id_seq increment 1 cache 1 no cycle; then all'
-            ' sessions that append connect anew';
+            ' evident.event_store_id_seq increment 1 cache 1 no cycle';
 end;
 $function$;
 
-comment on function evident._refuse_sequence(bigint, bigint) is
-'Raises PT500 for an id that was drawn although the sequence had given p_last before.';
+comment on function evident._refuse_sequence() is
+'Raises PT500 when the sequence of the event ids caches, does not count by 1, or
+cycles.';
 
-revoke all on function evident._refuse_sequence(bigint, bigint) from public;
+revoke all on function evident._refuse_sequence() from public;

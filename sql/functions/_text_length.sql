@@ -1,13 +1,15 @@
 -- evident._text_length: how many bytes a document takes as text, if it may be stored.
 --
--- A document of up to 1,000 bytes is at most 9 MB as text, so it is simply made into
--- one. Its size is that of the value joined with an empty one, which is the value
--- itself, uncompressed: what was stored before may be short only because it is
--- compressed.
+-- A document of up to 3,000 bytes is at most 28 MB as text, so it is simply made into
+-- one; pg_column_size of what jsonb_out gives is the length of that and a byte, without
+-- a copy. The document's size is that of the value joined with an empty one, which is
+-- the value itself, uncompressed: what comes from a table may be short only because it
+-- is compressed.
 --
--- What is immutable is evaluated by the planner when it plans for known values, in
--- whatever branch it stands. So this is stable, and it is concat, which is stable too,
--- that makes the text. Inlined by the planner.
+-- What is immutable, as jsonb_out, is evaluated by the planner when it plans a query
+-- for known values, in whatever branch it stands. So this is for the columns of a
+-- query, and for simple expressions of PL/pgSQL, which are planned without values.
+-- Inlined by the planner.
 
 create or replace function evident._text_length(p_document jsonb)
 returns bigint
@@ -16,8 +18,11 @@ stable
 parallel safe
 begin atomic
     select case
-        when pg_column_size(p_document || '{}') <= 1000
-            then nullif(least(octet_length(concat(p_document)), 1048577), 1048577)
+        when pg_column_size(p_document || '{}') <= 3000
+            then
+                nullif(
+                    least(pg_column_size(jsonb_out(p_document)) - 1, 1048577), 1048577
+                )
         else evident._long_text_length(p_document)
     end;
 end;

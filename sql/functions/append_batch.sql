@@ -27,6 +27,7 @@ begin
     perform evident._check_event_ids(
         'p_appends', p_appends, '$[*].events[*].event_id'
     );
+    perform evident._refuse_sequence();
     perform evident._announce_append();
 
     select coalesce(

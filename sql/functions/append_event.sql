@@ -3,14 +3,18 @@
 -- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
 -- with every function in it, again in each transaction. So the two usual calls have
 -- a statement each, which looks for the version before, checks its arguments,
--- announces the append, draws its id and claims the next version; `found` is all that
--- is asked of it. The id is drawn in the `where`, after the announcement there, and
--- nothing is inserted with one that the feed may have passed.
+-- announces the append and claims the next version; `found` is all that is asked
+-- of it. A row draws its id, a column default, only once it has passed the `where`,
+-- and so after the announcement there, as the feed demands. The checks are in one
+-- case, since the planner sorts conditions by their cost.
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
 -- general statement watches all keys, which costs more. Whatever is unusual ends
 -- in _append_event_fully, which finds out what it was.
+--
+-- A large payload is measured before a statement is planned for it: the first plans
+-- of a session are made for known values, and copy them.
 --
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -48,24 +52,17 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
 declare
+    v_is_short boolean;
     v_base integer;
 begin
-    -- The first plans of a session are made for known values, and copy them often.
-    if pg_column_size(p_payload) > 50000 or pg_column_size(p_metadata) > 50000 then
-        return evident._append_event_fully(
-            p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
-            p_event_id
-        );
-    end if;
-
-    if p_expected_version > 0 and p_event_id is null then
+    if pg_column_size(p_payload) > 1000 then
+        v_is_short := evident._text_length(p_payload)
+            + evident._text_length(p_metadata) is not null;
+    elsif p_expected_version > 0 and p_event_id is null then
         insert into evident.event_store as e (
-            id, aggregate_id, version, event_type, payload, metadata
+            aggregate_id, version, event_type, payload, metadata
         )
-        overriding system value
-        select
-            currval('evident.event_store_id_seq'::regclass),
-            p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
         from (
             select k.version
             from evident.event_store as k
@@ -81,34 +78,37 @@ begin
                     evident._is_event(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    then evident._draw_id()
+                    and evident._is_short(p_payload, p_metadata)
+                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
+                    then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
     elsif p_expected_version = 0 and p_event_id is null then
         insert into evident.event_store as e (
-            id, aggregate_id, version, event_type, payload, metadata
+            aggregate_id, version, event_type, payload, metadata
         )
-        overriding system value
-        select
-            currval('evident.event_store_id_seq'::regclass),
-            p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
         where
             case
                 when
                     evident._is_event(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    then evident._draw_id()
+                    and evident._is_short(p_payload, p_metadata)
+                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
+                    then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
     else
+        v_is_short := evident._is_short(p_payload, p_metadata);
+    end if;
+
+    if v_is_short then
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
         insert into evident.event_store as e (
-            id, aggregate_id, version, event_type, payload, metadata, event_id
+            aggregate_id, version, event_type, payload, metadata, event_id
         )
-        overriding system value
         select
-            currval('evident.event_store_id_seq'::regclass),
             p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
             coalesce(p_event_id, evident._uuid_v7())
         where
@@ -118,7 +118,8 @@ begin
                     and evident._is_event(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    then evident._draw_id()
+                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
+                    then evident._announce_append()
             end
         on conflict do nothing;
     end if;

@@ -23,6 +23,7 @@ begin
     perform evident._check_aggregate(p_aggregate_id, p_expected_version);
     perform evident._check_events(p_events, 'p_events');
     perform evident._check_event_ids('p_events', p_events, '$[*].event_id');
+    perform evident._refuse_sequence();
     perform evident._announce_append();
     return evident._append_checked(p_aggregate_id, p_events, p_expected_version);
 end;

@@ -13,6 +13,10 @@
 -- and would be stepped over; so that is said instead. Only looked at when the caller is
 -- ahead of the safe position. A standby's own position is behind its primary's readers.
 --
+-- p_max_bytes ends a page by what its documents take as text. That makes text of each
+-- of them, so it is only done when it is asked for; rows come one after the other, and
+-- none is looked at behind the one that is too much.
+--
 -- The index on id is the only good plan at any size; a plan cached while the
 -- table was small must not be another.
 --
@@ -20,8 +24,9 @@
 
 create or replace function evident.read_feed(
     p_after bigint default 0,
-    p_limit integer default 1000,
-    p_event_types text[] default null
+    p_limit bigint default 1000,
+    p_event_types text[] default null,
+    p_max_bytes bigint default null
 )
 returns setof evident.event_store
 language plpgsql
@@ -34,6 +39,9 @@ set enable_bitmapscan = off
 as $function$
 declare
     v_until bigint;
+    v_event evident.event_store;
+    v_bytes bigint := 0;
+    v_is_first boolean;
 begin
     if p_after is null or p_after < 0 then
         raise exception using
@@ -48,6 +56,13 @@ begin
             message = 'invalid argument p_limit: not between 1 and 10000',
             detail = '{"argument": "p_limit", "reason": "not between 1 and 10000"}',
             hint = 'read page after page';
+    end if;
+    if p_max_bytes < 1 then
+        raise exception using
+            errcode = 'PT400',
+            message = 'invalid argument p_max_bytes: below 1',
+            detail = '{"argument": "p_max_bytes", "reason": "below 1"}',
+            hint = 'pass how many bytes a page may take, or null for any number';
     end if;
 
     v_until := evident.safe_position();
@@ -65,25 +80,47 @@ begin
                 ' the last event dealt with that it has, and go on behind it';
     end if;
 
-    return query
-    select e.*
-    from evident.event_store as e
-    where
-        e.id > p_after
-        and e.id <= v_until
-        and (p_event_types is null or e.event_type = any (p_event_types))
-    order by e.id
-    limit p_limit;
+    if p_max_bytes is null then
+        return query
+        select e.*
+        from evident.event_store as e
+        where
+            e.id > p_after
+            and e.id <= v_until
+            and (p_event_types is null or e.event_type = any (p_event_types))
+        order by e.id
+        limit p_limit;
+        return;
+    end if;
+
+    for v_event in
+        select e.*
+        from evident.event_store as e
+        where
+            e.id > p_after
+            and e.id <= v_until
+            and (p_event_types is null or e.event_type = any (p_event_types))
+        order by e.id
+        limit p_limit
+    loop
+        v_is_first := v_bytes = 0;
+        v_bytes := v_bytes
+            + octet_length(v_event.payload::text)
+            + octet_length(v_event.metadata::text);
+        exit when v_bytes > p_max_bytes and not v_is_first;
+        return next v_event;
+    end loop;
 end;
 $function$;
 
-comment on function evident.read_feed(bigint, integer, text[]) is
+comment on function evident.read_feed(bigint, bigint, text[], bigint) is
 'Up to p_limit (1 to 10000) events with an id above p_after in the order of their
-ids, only of p_event_types unless that is null. Pass the id of the last event
-dealt with to go on; no event is ever skipped. An empty answer means: nothing new
-yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
+ids, only of p_event_types unless that is null; at least one, then as many as fit
+when their payloads and metadata may take p_max_bytes as text. Pass the id of the last
+event dealt with to go on; no event is ever skipped. An empty answer means: nothing
+new yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
 transaction at REPEATABLE READ or SERIALIZABLE.';
 
-revoke all on function evident.read_feed(bigint, integer, text[]) from public;
-grant execute on function evident.read_feed(bigint, integer, text[]) to
+revoke all on function evident.read_feed(bigint, bigint, text[], bigint) from public;
+grant execute on function evident.read_feed(bigint, bigint, text[], bigint) to
 evident_reader, evident_operator, evident_auditor;

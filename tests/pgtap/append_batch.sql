@@ -28,7 +28,7 @@ from evident.append_batch(
 rollback;
 
 begin;
-select plan(108);
+select plan(111);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 
@@ -949,6 +949,34 @@ select is(
 );
 
 reset role;
+
+reset role;
+select is(
+    pg_temp.refusal(format(
+        'select * from evident.append_batch(%L)',
+        jsonb_build_array(
+            c.entry || '{"aggregate_id": "00000000-0000-0000-0000-000000000000"}'
+        )
+    )) ->> 'code',
+    'PT403',
+    'the store''s own stream is closed to ' || c.description
+)
+from (
+    values
+    ('{"expected_version": 0}'::jsonb, 'a check'),
+    ('{"events": [{"type": "TaskNoted", "payload": {}}]}', 'events')
+) as c (entry, description);
+alter sequence evident.event_store_id_seq cycle;
+select is(
+    pg_temp.refusal($$ select evident.append_batch(jsonb_build_array(
+        jsonb_build_object(
+            'aggregate_id', gen_random_uuid(),
+            'events', '[{"type": "TaskNoted", "payload": {}}]'::jsonb
+        )
+    )) $$) ->> 'code',
+    'PT500',
+    'an append is refused while the sequence cycles'
+);
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(67);
+select plan(71);
 \ir helpers/refusal.psql
 
 -- Who may call it.
@@ -529,6 +529,60 @@ select is(
     (select count(*) from evident.event_store),
     :before::bigint,
     'a refused append stores nothing'
+);
+
+-- The store's own stream.
+
+select is(
+    pg_temp.refusal($$ select evident.append_event(
+        '00000000-0000-0000-0000-000000000000', 'TaskNoted', '{}'
+    ) $$) - array['message'],
+    '{
+        "code": "PT403",
+        "detail": {
+            "aggregate_id": "00000000-0000-0000-0000-000000000000",
+            "reason": "the store''s own stream is closed"
+        },
+        "hint": "give the aggregate a UUID of its own, such as gen_random_uuid()"
+    }'::jsonb,
+    'the store''s own stream is closed'
+);
+select is(
+    pg_temp.refusal($$ select evident.append_event(
+        '00000000-0000-0000-0000-000000000000', '', '[]', 0
+    ) $$) ->> 'code',
+    'PT403',
+    'the store''s own stream is closed, whatever else is wrong'
+);
+
+-- The sequence of the ids.
+
+alter sequence evident.event_store_id_seq cache 50;
+
+select is(
+    pg_temp.refusal($$ select evident.append_event(
+        '01900000-0000-7000-8000-00000000ffff', 'TaskNoted', '{}', 0
+    ) $$) #- '{detail,sequence}' - array['message', 'hint'],
+    '{
+        "code": "PT500",
+        "detail": {
+            "reason": "the sequence caches, descends, jumps or cycles",
+            "cache": 50,
+            "increment": 1,
+            "is_cycling": false
+        }
+    }'::jsonb,
+    'an append is refused while the sequence caches'
+);
+
+alter sequence evident.event_store_id_seq cache 1;
+
+select is(
+    evident.append_event(
+        '01900000-0000-7000-8000-00000000ffff', 'TaskNoted', '{}', 0
+    ),
+    1::bigint,
+    'an append goes on when it caches no more'
 );
 
 select * from finish();

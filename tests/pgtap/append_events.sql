@@ -1,5 +1,5 @@
 begin;
-select plan(147);
+select plan(149);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 
@@ -527,6 +527,23 @@ select is(
     ),
     array[1, 10000, 10000]::bigint[],
     'the versions of one call have no gap'
+);
+
+reset role;
+select is(
+    pg_temp.refusal($$ select evident.append_events(
+        '00000000-0000-0000-0000-000000000000', '[]'
+    ) $$) ->> 'code',
+    'PT403',
+    'the store''s own stream is closed'
+);
+alter sequence evident.event_store_id_seq increment -1;
+select is(
+    pg_temp.refusal($$ select evident.append_events(
+        gen_random_uuid(), '[{"type": "TaskNoted", "payload": {}}]'
+    ) $$) ->> 'code',
+    'PT500',
+    'an append is refused while the sequence descends'
 );
 
 select * from finish();

@@ -14,7 +14,7 @@ select pg_temp.refusal('select * from evident.read_feed()') as serializable \gse
 rollback;
 
 begin;
-select plan(26);
+select plan(32);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 
@@ -168,6 +168,30 @@ from (
     ('0, -1', 'p_limit', 'a negative limit'),
     ('0, 10001', 'p_limit', 'a limit above 10000')
 ) as c (arguments, argument, description);
+
+-- Pages by bytes: {"note": 1} and {} take 13 bytes as text.
+
+select is(
+    (
+        select array_agg((f.payload ->> 'note')::integer order by f.id)
+        from evident.read_feed(:first - 1, p_max_bytes => c.max_bytes) as f
+    ),
+    c.notes,
+    format('a page of %s bytes has the events %s', c.max_bytes, c.notes)
+)
+from (
+    values
+    (1, array[1]),
+    (25, array[1]),
+    (26, array[1, 2]),
+    (39, array[1, 2, 3]),
+    (1000000, array[1, 2, 3, 6, 7])
+) as c (max_bytes, notes);
+select is(
+    pg_temp.refused_argument('select * from evident.read_feed(p_max_bytes => 0)'),
+    'p_max_bytes',
+    'a page of no bytes is refused'
+);
 
 -- The watermark.
 

@@ -687,7 +687,7 @@ values
     $$ select evident.safe_position() $$
 ),
 (
-    'evident_reader', 'read_feed(bigint,integer,text[])',
+    'evident_reader', 'read_feed(bigint,bigint,text[],bigint)',
     $$ select * from evident.read_feed(0, 10, '{OrderCreated}') $$
 ),
 (

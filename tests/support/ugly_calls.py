@@ -40,7 +40,7 @@ STATEMENTS = {
     "read_aggregate": "select count(*)"
     " from evident.read_aggregate(%s::uuid, %s::integer, %s::integer)",
     "read_feed": "select count(*)"
-    " from evident.read_feed(%s::bigint, %s::integer, %s::text[])",
+    " from evident.read_feed(%s::bigint, %s::bigint, %s::text[], %s::bigint)",
     "create_consumer": "select evident.create_consumer(%s, %s::integer, %s::text[])",
     "drop_consumer": "select evident.drop_consumer(%s)",
     "claim_events": "select count(*)"
@@ -97,7 +97,7 @@ CASTS = {
     "append_batch": "select %s::jsonb",
     "aggregate_version": "select %s::uuid",
     "read_aggregate": "select %s::uuid, %s::integer, %s::integer",
-    "read_feed": "select %s::bigint, %s::integer, %s::text[]",
+    "read_feed": "select %s::bigint, %s::bigint, %s::text[], %s::bigint",
     "create_consumer": "select %s::text, %s::integer, %s::text[]",
     "drop_consumer": "select %s::text",
     "claim_events": "select %s::text, %s::text, %s::integer, %s::interval",
@@ -210,7 +210,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "append_batch": st.tuples(batches),
     "aggregate_version": st.tuples(aggregate_names),
     "read_aggregate": st.tuples(aggregate_names, _integers, _integers),
-    "read_feed": st.tuples(_integers, _integers, _types),
+    "read_feed": st.tuples(_integers, _integers, _types, _integers),
     "create_consumer": st.tuples(_consumers, _integers, _types),
     "drop_consumer": st.tuples(_consumers),
     "claim_events": st.tuples(_consumers, _consumers, _integers, _leases),
@@ -262,7 +262,7 @@ def listed_calls() -> Iterator[tuple[str, tuple[Any, ...]]]:
     for name in NAMES:
         yield "append_event", (AGGREGATE, name, "{}", None, "{}", None)
         yield "append_event", (name, "Noted", "{}", None, "{}", name)
-        yield "read_feed", ("0", "10", [name])
+        yield "read_feed", ("0", "10", [name], "1000")
         yield "create_consumer", (name, 2, [name])
         yield "claim_events", (name, name, 10, "1 s")
         yield "confirm_events", (name, 0, 1, 1)

@@ -3,8 +3,9 @@
 
 create or replace function evident.read_feed(
     p_after bigint default 0,
-    p_limit integer default 1000,
-    p_event_types text[] default null
+    p_limit bigint default 1000,
+    p_event_types text[] default null,
+    p_max_bytes bigint default null
 )
 returns setof evident.event_store
 language plpgsql
