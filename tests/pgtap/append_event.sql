@@ -562,7 +562,7 @@ alter sequence evident.event_store_id_seq cache 50;
 select is(
     pg_temp.refusal($$ select evident.append_event(
         '01900000-0000-7000-8000-00000000ffff', 'TaskNoted', '{}', 0
-    ) $$) #- '{detail,sequence}' - array['message', 'hint'],
+    ) $$) - array['message', 'hint'] #- '{detail,sequence}',
     '{
         "code": "PT500",
         "detail": {
