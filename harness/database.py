@@ -55,11 +55,13 @@ def resolve_dsn(dsn: str | None = None) -> str:
 def connect(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
     """Open a psycopg connection; keyword arguments go to psycopg.connect.
 
-    What is behind it is not looked at: commands take ownership.connect.
+    Text comes as UTF-8 whatever the database has; SQL_ASCII would give bytes. What is
+    behind it is not looked at: commands take ownership.connect.
     """
     import psycopg
 
     kwargs.setdefault("fallback_application_name", "evident")
+    kwargs.setdefault("client_encoding", "UTF8")
     with dsn_errors.hidden(dsn, parameters(dsn)):
         return psycopg.connect(_normalise(dsn), **kwargs)
 
@@ -139,7 +141,8 @@ def yoyo_url(dsn: str, schema: str | None = None) -> str:
     psycopg unchanged, while it lower-cases a host, allows no socket directory
     there, reads one port only and never decodes the database name.
     """
-    query = {key: value for key, value in parameters(dsn).items() if value}
+    given = {key: value for key, value in parameters(dsn).items() if value}
+    query = {**given, "client_encoding": "UTF8"}
     if schema is not None:
         query["schema"] = schema
     return f"postgresql+psycopg:///?{urlencode(query)}"

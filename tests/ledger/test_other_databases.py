@@ -99,6 +99,12 @@ def test_a_database_that_is_not_utf8_is_refused_and_can_be_read(
     code, said = evident("work", "--once", "--dsn", empty_db.dsn)
     assert code == 0
     assert "nothing is sealed" in said
+    relay = ["relay", "mail", "--partitions", "1", "--once", "--dsn", empty_db.dsn]
+    code, said = evident(*relay, "--out", tmp_path / "relay.ndjson")
+    assert code == 0
+    assert "Größe" in (tmp_path / "relay.ndjson").read_text()
+    code, said = evident("migrate", "--dsn", empty_db.dsn)
+    assert (code, "Error" in said) == (0, False)
     code, said = evident("export", tmp_path / "export", "--dsn", empty_db.dsn)
     assert code != 0
     assert encoding in said
