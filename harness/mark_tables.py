@@ -36,7 +36,11 @@ def prepare_schema(dsn: str) -> str:
             return place
         try:
             _make_tables(connection, makes_schema=place is None)
-        except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject):
+        except (
+            psycopg.errors.UniqueViolation,
+            psycopg.errors.DuplicateSchema,
+            psycopg.errors.DuplicateTable,
+        ):
             # Another run made them just now, or somebody else did: look again.
             _make_tables(connection, makes_schema=False)
     return SCHEMA

