@@ -81,6 +81,7 @@ drop function evident._make_functions(text);
 drop function evident._lock_making();
 drop function evident._ask_projector(text);
 drop function evident._as_projector(text);
+drop function evident._close_made();
 drop function evident._refuse_settings();
 drop function evident._lock_keys(integer, text[]);
 drop function evident._lock_projection(text);

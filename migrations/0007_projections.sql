@@ -607,6 +607,65 @@ comment on function evident._refuse_settings() is
 revoke all on function evident._refuse_settings() from public;
 grant execute on function evident._refuse_settings() to evident_projector;
 -- [end sql/functions/_refuse_settings.sql]
+-- [begin sql/functions/_close_made.sql]
+-- evident._close_made: take away what default privileges gave on what folds need.
+--
+-- Whoever set these for the role, in this database, gave rights to all that it makes:
+-- to _as_projector, and so to all that folds may read. Only the role itself can revoke.
+
+create or replace function evident._close_made()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_right record;
+begin
+    for v_right in
+        select distinct
+            o.kind,
+            o.name,
+            case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
+                as grantee
+        from (
+            select
+                'routine' as kind,
+                p.oid::regprocedure::text as name,
+                p.proowner as owner,
+                p.proacl as acl
+            from pg_proc as p
+            where p.pronamespace = 'evident'::regnamespace
+            union all
+            select
+                'table',
+                c.oid::regclass::text,
+                c.relowner,
+                c.relacl
+            from pg_class as c
+            where c.relnamespace = 'evident'::regnamespace
+        ) as o
+        cross join aclexplode(o.acl) as a
+        where
+            o.owner = 'evident_projector'::regrole
+            and a.grantee not in (o.owner, 'evident_owner'::regrole)
+    loop
+        execute format(
+            'revoke all on %s %s from %s cascade',
+            v_right.kind, v_right.name, v_right.grantee
+        );
+    end loop;
+end;
+$function$;
+
+comment on function evident._close_made() is
+'Revokes, as evident_projector, what others than evident_owner may do with what that
+role made in schema evident.';
+
+revoke all on function evident._close_made() from public;
+grant execute on function evident._close_made() to evident_projector;
+-- [end sql/functions/_close_made.sql]
 
 -- They run as evident_projector, and so belong to it; it may create here meanwhile.
 grant create on schema evident to evident_projector;
@@ -713,6 +772,12 @@ revoke all on function evident._ask_projector(text) from public;
 grant execute on function evident._ask_projector(text) to evident_owner;
 -- [end sql/functions/_ask_projector.sql]
 
+do $do$
+begin
+    perform evident._close_made();
+end;
+$do$;
+
 set local role evident_owner;
 revoke create on schema evident from evident_projector;
 
@@ -765,6 +830,7 @@ begin
     perform evident._lock_making();
     grant create on schema evident to evident_projector;
     perform evident._as_projector(p_sql);
+    perform evident._as_projector('select evident._close_made()');
     revoke create on schema evident from evident_projector;
 end;
 $function$;

@@ -24,7 +24,7 @@ from harness.bench.schema import PAYLOAD, STORE, TWIN, WRITER, count
 from harness.bench.server import TEMPLATE, Bench, checkpoint, fresh_database
 from harness.database import connect
 
-_BUDGETS = (Budget(0.70),)
+_BUDGETS = (Budget(0.68),)
 _BATCH_WARM_UP = 3  # transactions
 _ORDERS = 500  # per batch, with two events each
 

@@ -18,6 +18,7 @@ begin
     perform evident._lock_making();
     grant create on schema evident to evident_projector;
     perform evident._as_projector(p_sql);
+    perform evident._as_projector('select evident._close_made()');
     revoke create on schema evident from evident_projector;
 end;
 $function$;

@@ -7,10 +7,18 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
-from support.folds import APPEND, BENT, attempt, calls, fold, make
+from support.folds import APPEND, BENT, REGISTER, SCHEMA, attempt, calls, fold, make
+
+from harness.migrate import migrate
 
 Observer = psycopg.Connection[Any]
 
+DEFAULTS = """
+alter default privileges for role evident_projector
+grant execute on functions to evident_writer;
+alter default privileges for role evident_projector
+grant select on tables to public;
+"""
 KEEP = 'evident."keep_event_reach.counted"()'
 REFUSED = [
     "set role evident_owner",
@@ -127,3 +135,92 @@ def test_what_runs_folds_without_a_look_at_itself_is_caught(
     with db.connect(autocommit=True) as connection:
         fold(connection, mode)
     assert calls(observer, "evident_owner") > 0
+
+
+@pytest.mark.promise(24)
+@pytest.mark.usefixtures("template")  # the roles are there already
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_default_privileges_open_nothing_of_what_folds_need(
+    empty_db: Database, mode: str
+) -> None:
+    connection = empty_db.connect(autocommit=True)
+    connection.execute(DEFAULTS)
+    migrate(empty_db.dsn)
+    make(connection, mode)
+    assert fold(connection, mode) is None
+    opened = connection.execute(
+        "select p.oid::regprocedure::text from pg_proc as p where"
+        " p.proowner = 'evident_projector'::regrole"
+        " and p.pronamespace = 'evident'::regnamespace"
+        " and has_function_privilege('evident_writer', p.oid, 'execute')"
+        " union all select c.oid::regclass::text from pg_class as c where"
+        " c.relowner = 'evident_projector'::regrole and c.relkind = 'v'"
+        " and has_table_privilege('evident_writer', c.oid, 'select')"
+    ).fetchall()
+    assert opened == []
+
+
+FORCED = """
+set parallel_setup_cost = 0;
+set parallel_tuple_cost = 0;
+set min_parallel_table_scan_size = 0;
+set min_parallel_index_scan_size = 0;
+set max_parallel_workers_per_gather = 4;
+"""
+# It leaves out what is no number; the block makes a subtransaction.
+LENIENT = """
+create or replace function reach.apply(p_row reach.counted, p_event evident.event_store)
+returns reach.counted language plpgsql immutable parallel {parallel} as $$
+begin
+    p_row.n := coalesce(p_row.n, 0) + 1;
+    begin
+        p_row.n := p_row.n + (p_event.payload ->> 'n')::integer;
+    exception when invalid_text_representation then
+        null;
+    end;
+    return p_row;
+end $$
+"""
+
+
+@pytest.mark.promise(8)
+@pytest.mark.parametrize("parallel", ["unsafe", "restricted", "safe"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_fold_with_an_exception_block_runs_under_parallel_plans(
+    observer: Observer, mode: str, parallel: str
+) -> None:
+    observer.execute(SCHEMA)
+    observer.execute(LENIENT.format(parallel=parallel))
+    observer.execute(
+        "select evident.append_events(gen_random_uuid(), jsonb_agg("
+        "jsonb_build_object('type', 'Noted', 'payload', jsonb_build_object('n',"
+        " case when g % 7 = 0 then 'x' else g::text end))))"
+        " from generate_series(1, 300) as g"
+    )
+    observer.execute(REGISTER, [mode])
+    observer.execute("vacuum analyze evident.event_store")
+    name = "debug_parallel_query"
+    if observer.info.server_version < 160_000:
+        name = "force_parallel_mode"
+    observer.execute(FORCED)
+    observer.execute(f"set {name} = on")
+    observer.execute("select evident.run_projection('reach.counted')")
+    assert fold(observer, mode) is None
+    key = observer.execute("select id::text from reach.counted limit 1").fetchone()
+    assert key is not None
+    for sql in (
+        "select * from evident.verify_projection('reach.counted')",
+        f"select * from evident.verify_projection('reach.counted', '{key[0]}')",
+    ):
+        assert observer.execute(sql.encode()).fetchall() == []
+    observer.execute(f"select evident.project('reach.counted', '{key[0]}')")
+    rebuilt = observer.execute(
+        "select evident.rebuild_projection('reach.counted', 0, 1)"
+    )
+    assert rebuilt.fetchone() == (0,)
+    row = observer.execute(
+        "select p.proparallel from pg_proc as p"
+        " where p.pronamespace = 'evident'::regnamespace"
+        " and p.proname = 'step_reach.counted'"
+    ).fetchone()
+    assert row == (parallel[0],)

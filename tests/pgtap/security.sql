@@ -136,6 +136,7 @@ select is_empty(
         and (r.name, g.grantee::regrole::text) not in (
             ('_as_projector', 'evident_owner'),
             ('_ask_projector', 'evident_owner'),
+            ('_close_made', 'evident_projector'),
             ('_is_fold_error', 'evident_projector'),
             ('_lock_keys', 'evident_projector'),
             ('_refuse_argument', 'evident_projector'),
