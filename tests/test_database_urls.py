@@ -63,7 +63,10 @@ def what_yoyo_passes_on(url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 def test_yoyo_passes_on_what_libpq_understands(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert what_yoyo_passes_on(yoyo_url(dsn), monkeypatch) == parameters(dsn)
+    assert what_yoyo_passes_on(yoyo_url(dsn), monkeypatch) == {
+        **parameters(dsn),
+        "client_encoding": "UTF8",
+    }
 
 
 @given(user=values, password=values, host=values, dbname=values, options=values)
