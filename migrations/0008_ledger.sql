@@ -1935,6 +1935,7 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
 declare
     v_own constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -2167,6 +2168,7 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
+set jit = off
 as $function$
 declare
     v_step bigint;
@@ -2679,6 +2681,7 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
+set jit = off
 as $function$
 declare
     v_identity evident.log_identity;

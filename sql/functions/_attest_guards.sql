@@ -20,6 +20,7 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $function$
 declare
     v_own constant uuid := '00000000-0000-0000-0000-000000000000';

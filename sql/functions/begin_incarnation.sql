@@ -24,6 +24,7 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
+set jit = off
 as $function$
 declare
     v_identity evident.log_identity;
