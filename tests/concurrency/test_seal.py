@@ -75,7 +75,7 @@ def test_a_sealer_that_does_not_wait_for_writers_is_caught(
     name: str,
 ) -> None:
     twin(name)
-    assert first_violations(lambda: run_sealing(store, observer, rng, events=500))
+    assert first_violations(lambda: run_sealing(store, observer, rng, events=1_500))
 
 
 def test_of_two_sealers_one_works_and_the_other_gives_0(
