@@ -1420,12 +1420,9 @@ revoke all on function evident._is_event(uuid, text, jsonb, jsonb) from public;
 -- [begin sql/functions/_is_short.sql]
 -- evident._is_short: true when two small documents are short enough as text.
 --
--- The quick look of the hot path. Documents of up to 1,000 bytes together are at most
--- 9 MB as text, so they are simply made into one; for larger ones the answer is null,
--- and _text_length finds out. An array holds its elements uncompressed: what comes
--- from a table may be short only because it is compressed. It is concat, which is not
--- immutable, that makes the text, since the planner evaluates what is immutable when
--- it plans for known values, in whatever branch it stands. Inlined by the planner.
+-- The quick look of the hot path, which has made sure that they are small. It is
+-- concat, which is not immutable, that makes the text: the planner evaluates what is
+-- immutable when it plans for known values. Inlined by the planner.
 
 create or replace function evident._is_short(p_payload jsonb, p_metadata jsonb)
 returns boolean
@@ -1433,15 +1430,11 @@ language sql
 stable
 parallel safe
 begin atomic
-    select case
-        when pg_column_size(array[p_payload, p_metadata]) <= 1000
-            then octet_length(concat(p_payload, p_metadata)) <= 1048576
-    end;
+    select octet_length(concat(p_payload, p_metadata)) <= 1048576;
 end;
 
 comment on function evident._is_short(jsonb, jsonb) is
-'True when two documents take at most 1048576 bytes as text together; false or null
-when they take more, or are larger than a quick look is for.';
+'True when two small documents take at most 1048576 bytes as text together.';
 
 revoke all on function evident._is_short(jsonb, jsonb) from public;
 -- [end sql/functions/_is_short.sql]
@@ -2507,8 +2500,11 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- general statement watches all keys, which costs more. Whatever is unusual ends
 -- in _append_event_fully, which finds out what it was.
 --
--- A large payload is measured before a statement is planned for it: the first plans
--- of a session are made for known values, and copy them.
+-- Documents of up to 1,000 bytes together are at most 9 MB as text, so they are simply
+-- made into one. An array holds its elements uncompressed: what comes from a table may
+-- be short only because it is compressed. Larger ones are measured (_text_length)
+-- before a statement is planned for them, since the first plans of a session are made
+-- for known values, and copy them.
 --
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -2549,7 +2545,7 @@ declare
     v_is_short boolean;
     v_base integer;
 begin
-    if pg_column_size(p_payload) > 1000 then
+    if pg_column_size(array[p_payload, p_metadata]) > 1000 then
         v_is_short := evident._text_length(p_payload)
             + evident._text_length(p_metadata) is not null;
     elsif p_expected_version > 0 and p_event_id is null then

@@ -13,8 +13,11 @@
 -- general statement watches all keys, which costs more. Whatever is unusual ends
 -- in _append_event_fully, which finds out what it was.
 --
--- A large payload is measured before a statement is planned for it: the first plans
--- of a session are made for known values, and copy them.
+-- Documents of up to 1,000 bytes together are at most 9 MB as text, so they are simply
+-- made into one. An array holds its elements uncompressed: what comes from a table may
+-- be short only because it is compressed. Larger ones are measured (_text_length)
+-- before a statement is planned for them, since the first plans of a session are made
+-- for known values, and copy them.
 --
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -55,7 +58,7 @@ declare
     v_is_short boolean;
     v_base integer;
 begin
-    if pg_column_size(p_payload) > 1000 then
+    if pg_column_size(array[p_payload, p_metadata]) > 1000 then
         v_is_short := evident._text_length(p_payload)
             + evident._text_length(p_metadata) is not null;
     elsif p_expected_version > 0 and p_event_id is null then
