@@ -19,6 +19,8 @@ from harness.database import Failure, connect, parameters, resolve_dsn, yoyo_url
 from harness.server import ephemeral
 
 PASSWORD = "p@ss/w%rd"
+# Every connection asks for it.
+UTF8 = {"client_encoding": "UTF8"}
 
 # What a value may contain: anything but NUL and lone surrogates.
 values = st.text(
@@ -63,10 +65,7 @@ def what_yoyo_passes_on(url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 def test_yoyo_passes_on_what_libpq_understands(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert what_yoyo_passes_on(yoyo_url(dsn), monkeypatch) == {
-        **parameters(dsn),
-        "client_encoding": "UTF8",
-    }
+    assert what_yoyo_passes_on(yoyo_url(dsn), monkeypatch) == parameters(dsn) | UTF8
 
 
 @given(user=values, password=values, host=values, dbname=values, options=values)
@@ -82,13 +81,15 @@ def test_no_character_of_a_value_is_lost(
     }
     dsn = make_conninfo("", **given_parts)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        assert what_yoyo_passes_on(yoyo_url(dsn), monkeypatch) == given_parts
+        passed_on = what_yoyo_passes_on(yoyo_url(dsn), monkeypatch)
+    assert passed_on == given_parts | UTF8
 
 
 def test_the_schema_for_yoyos_tables_is_yoyos_own_option() -> None:
     assert parse_uri(yoyo_url("dbname=shop", "evident_yoyo")).args == {
         "dbname": "shop",
         "schema": "evident_yoyo",
+        **UTF8,
     }
 
 
