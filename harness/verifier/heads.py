@@ -137,8 +137,10 @@ def _heads(
             report(f"{HEADS}: line {place + 1} does not follow the one before")
             return
         if head.number > at:
-            last = "" if head.number == at + 1 else f" to {head.number - 1:,}"
-            missing(f"{HEADS}: tree head {at:,}{last} is missing")
+            names = f"head {at:,} is"
+            if head.number > at + 1:
+                names = f"heads {at:,} to {head.number - 1:,} are"
+            missing(f"{HEADS}: tree {names} missing")
         size, at = head.size, head.number + 1
         yield head
     report(f"{HEADS}: more than {most:,} lines")

@@ -86,7 +86,8 @@ def link_inside(file: Path, dice: Dice) -> None:
 def link_of_a_folder(file: Path, dice: Dice) -> None:
     """Put a link to a copy in the place of a folder on the way."""
     folder = file.parent
-    if (folder / "checkpoint").exists():
+    if (folder.parent / "outside").is_dir():
+        # The folder itself was named, and may be a link.
         link_outside(file, dice)
         return
     outside = file_outside(file).with_suffix(".folder")

@@ -135,6 +135,7 @@ def test_any_damage_is_noticed_and_nothing_outside_is_opened(
         longest = max(longest, spoilt.seconds)
     print(f"{ROUNDS:,} damaged: {dict(verdicts)}, the longest took {longest:.2f} s")
     figures.add(damaged_exports=ROUNDS)
+    print("\n".join(faults))
     assert faults == []
     assert verdicts["tampered"] and verdicts["cannot tell"]
 

@@ -321,3 +321,22 @@ def test_many_findings_are_all_counted_and_some_kept(
 
 def _tile(at: int) -> str:
     return f"tile/0/{at // 256:03d}" + (".p/88" if at >= 512 else "")
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ([0], "tree head 1 is missing"),
+        ([4], "tree head 5 is missing"),
+        ([2, 3], "tree heads 3 to 4 are missing"),
+    ],
+)
+def test_a_tree_head_that_was_deleted_is_told_by_its_number(
+    gone: list[int], said: str, folder: Path
+) -> None:
+    heads = exports.read_lines(folder / "tree-heads.ndjson")
+    left = [each for place, each in enumerate(heads) if place not in gone]
+    exports.write_lines(folder / "tree-heads.ndjson", left)
+    report = judge(folder)
+    assert report.exit_code == 1
+    assert texts(report) == [f"tree-heads.ndjson: {said}"]
