@@ -24,12 +24,13 @@ KINDS = {
 MADE = """
 select p.oid::regprocedure::text
 from pg_proc as p
-where p.pronamespace = to_regnamespace(%(schema)s)
-and obj_description(p.oid, 'pg_proc') like 'Made by create_projection:%%'
+where p.pronamespace = 'evident'::regnamespace
+and position('_' || %(name)s in p.proname) > 0
 union all
 select c.oid::regclass::text
 from pg_class as c
-where c.relnamespace = to_regnamespace(%(schema)s) and c.relkind = 'v'
+where c.relnamespace = 'evident'::regnamespace
+and position('_' || %(name)s in c.relname) > 0
 union all
 select t.tgname::text
 from pg_trigger as t
@@ -82,8 +83,7 @@ class Life:
         yield from self.failures(early)
         yield from self.pauses(early)
         self.ask("select evident.drop_projection(%s)", self.name)
-        words = {"schema": quoted(self.model.schema), "name": self.name}
-        for (left,) in self.owner.execute(MADE, words).fetchall():
+        for (left,) in self.owner.execute(MADE, {"name": self.name}).fetchall():
             yield f"left behind: {left}"
 
     def wrong(self, aggregate: uuid.UUID, events: int) -> Iterator[str]:
