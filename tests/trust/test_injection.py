@@ -26,8 +26,8 @@ Observer = psycopg.Connection[Any]
 
 # Names that are SQL where they are not quoted: a statement more, behind the first.
 HARMFUL = [
-    Model(table=f"a'; drop table {CANARY}; --"),
     Model(table=f"a; drop table {CANARY}; --"),
+    Model(table=f"a'; drop table {CANARY}; --"),
     Model(key=f"k$step$; drop table {CANARY}; --"),
 ]
 
