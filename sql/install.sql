@@ -1520,6 +1520,8 @@ revoke all on function evident._check_aggregate(uuid, integer) from public;
 -- numbers with exponents do, and then a request of 1 MB could keep the server
 -- busy for minutes.
 --
+-- Generic plans, since those for known values hold copies of the whole document.
+--
 -- Errors: PT400, for the first bad event
 
 create or replace function evident._check_events(p_events jsonb, p_argument text)
@@ -1528,6 +1530,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     v_most_text constant bigint := evident._most_text(p_events);
@@ -1766,6 +1769,8 @@ revoke all on function evident._check_entries(jsonb) from public;
 -- One pass over all events finds the first entry with something to refuse; see
 -- _check_events. Only that entry is looked at on its own.
 --
+-- Generic plans, since those for known values hold copies of the whole document.
+--
 -- Errors: PT400, for the first bad event
 
 create or replace function evident._check_entry_events(p_appends jsonb)
@@ -1774,6 +1779,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     v_most_text constant bigint := evident._most_text(p_appends);

@@ -3,6 +3,8 @@
 -- One pass over all events finds the first entry with something to refuse; see
 -- _check_events. Only that entry is looked at on its own.
 --
+-- Generic plans, since those for known values hold copies of the whole document.
+--
 -- Errors: PT400, for the first bad event
 
 create or replace function evident._check_entry_events(p_appends jsonb)
@@ -11,6 +13,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     v_most_text constant bigint := evident._most_text(p_appends);

@@ -8,6 +8,8 @@
 -- numbers with exponents do, and then a request of 1 MB could keep the server
 -- busy for minutes.
 --
+-- Generic plans, since those for known values hold copies of the whole document.
+--
 -- Errors: PT400, for the first bad event
 
 create or replace function evident._check_events(p_events jsonb, p_argument text)
@@ -16,6 +18,7 @@ language plpgsql
 stable
 parallel safe
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     v_most_text constant bigint := evident._most_text(p_events);
