@@ -122,9 +122,9 @@ MUTATIONS = {
     "rule on a view": "create rule forged as on insert to evident.feed_status"
     " do instead nothing",
     # Views and sequences
-    "view replaced": "create or replace view evident.consumer_status as select"
-    " p.consumer, p.partition, p.position, 0::bigint as lag, p.worker, p.epoch,"
-    " p.lease_expires_at, true as is_leased from evident.consumer_partition as p",
+    "view replaced": "do $do$ begin execute 'create or replace view evident.blocker"
+    " as ' || replace(pg_get_viewdef('evident.blocker'::regclass),"
+    " 'pg_backend_pid()', 'f.pid'); end; $do$",
     "view that others run": "alter view evident.ledger_status"
     " set (security_invoker = on)",
     "view added": "create view evident.forged as select 1 as one",

@@ -367,7 +367,7 @@ begin atomic
         u.kind,
         u.name,
         u.state,
-        coalesce(u.is_intact, true) or u.name like 'baseline.%'
+        coalesce(u.is_intact, true) or u.name like 'baseline.%' or u.kind = 'default'
     from evident.unmeasured() as u;
 end;
 
