@@ -7,7 +7,7 @@ set local lock_timeout = '5s';
 -- [begin generated rollback]
 drop function evident.fingerprint();
 drop function evident.guard_status();
-drop function evident._record_baseline(text, boolean);
+drop function evident._record_baseline(text, text, text[]);
 drop function evident._catalog();
 drop function evident._catalog_roles();
 drop function evident._catalog_others();

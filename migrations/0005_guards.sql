@@ -132,8 +132,8 @@ revoke all on function evident._short(text) from public;
 --
 -- Owner, persistence, options, columns, keys, checks, indexes, triggers, rules,
 -- policies and children. Comments,
--- statistics, tablespaces, publications and not-null constraints (which only
--- PostgreSQL 18 lists; the columns tell) are left aside.
+-- statistics, tablespaces, publications, storage settings of read models and not-null
+-- constraints (which only PostgreSQL 18 lists; the columns tell) are left aside.
 --
 -- is_free: may come and go, as ordinary administration does. object is the relation; a
 -- trigger's function where a foreign function hangs on a table of ours.
@@ -208,6 +208,7 @@ begin
                     cross join unnest(t.reloptions) as u (option)
                     where t.oid = r.reltoastrelid
                 ) as o
+                where r.is_ours or r.relkind not in ('r', 'p')
             ),
             case when r.relrowsecurity then 'row security enabled' end,
             case when r.relforcerowsecurity then 'row security forced' end,
@@ -256,8 +257,7 @@ begin
             case a.attgenerated
                 when '' then 'default ' || x.expression
                 else 'generated (' || a.attgenerated::text || ') ' || x.expression
-            end,
-            array_to_string(a.attoptions, ' ')
+            end
         ),
         false
     from relation as r
@@ -1173,9 +1173,10 @@ revoke all on function evident._catalog() from public;
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
--- With p_is_handover only functions and triggers on the event store are stored that are
--- new: those that a synchronous projection gets when appends begin to keep it. Nobody
--- looked at anything else then.
+-- p_part handover: only functions and triggers on the event store that are new, which a
+-- synchronous projection gets when appends begin to keep it; nobody looked at anything
+-- else then. fold: only p_functions, fold and keys of a registration that is there
+-- already.
 --
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
@@ -1183,7 +1184,8 @@ revoke all on function evident._catalog() from public;
 
 create or replace function evident._record_baseline(
     p_projection text default '',
-    p_is_handover boolean default false
+    p_part text default 'all',
+    p_functions text [] default null
 )
 returns void
 language plpgsql
@@ -1233,12 +1235,21 @@ begin
         where
             f.state is distinct from b.state
             and (
-                not p_is_handover
+                p_part = 'all'
                 or (
-                    b.state is null
+                    p_part = 'handover'
+                    and b.state is null
                     and (
                         f.kind = 'function'
                         or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                    )
+                )
+                or (
+                    p_part = 'fold'
+                    and f.kind = 'function'
+                    and f.name in (
+                        select evident._short(t.called)
+                        from unnest(p_functions) as t (called)
                     )
                 )
             )
@@ -1250,11 +1261,11 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text, boolean) is
+comment on function evident._record_baseline(text, text, text []) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text, boolean) from public;
+revoke all on function evident._record_baseline(text, text, text []) from public;
 -- [end sql/functions/_record_baseline.sql]
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, and whether it is as installed.

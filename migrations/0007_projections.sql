@@ -417,6 +417,55 @@ comment on function evident._refuse_one_snapshot() is
 
 revoke all on function evident._refuse_one_snapshot() from public;
 -- [end sql/functions/_refuse_one_snapshot.sql]
+-- [begin sql/functions/_notify_held.sql]
+-- evident._notify_held: say who has the lock of a projection that is not waited for.
+--
+-- Another runner, who is at work, or somebody who took the key by hand: evident.blocker
+-- tells them apart.
+
+create or replace function evident._notify_held(p_name text, p_key bigint)
+returns void
+language plpgsql
+stable
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_holder text;
+begin
+    select coalesce(
+        format('session %s of %I', l.pid, a.usename), 'a prepared transaction'
+    )
+    into v_holder
+    from pg_locks as l
+    left join pg_stat_activity as a on l.pid = a.pid
+    where
+        l.locktype = 'advisory'
+        and l.database = (
+            select d.oid
+            from pg_database as d
+            where d.datname = current_database()
+        )
+        and (l.classid::bigint << 32) | l.objid::bigint = p_key
+        and l.objsubid = 1
+        and l.granted
+    order by l.pid
+    limit 1;
+
+    raise notice using
+        message = format(
+            'nothing is done: %s has the lock of projection %s',
+            coalesce(v_holder, 'another transaction'), p_name
+        ),
+        hint = 'another runner is at work, or evident.blocker names whoever is not';
+end;
+$function$;
+
+comment on function evident._notify_held(text, bigint) is
+'Raises a notice that names the session which holds the lock of a projection.';
+
+revoke all on function evident._notify_held(text, bigint) from public;
+-- [end sql/functions/_notify_held.sql]
 -- [begin sql/functions/_lock_number.sql]
 -- evident._lock_number: take an advisory lock that carries a projection's number.
 --
@@ -3145,7 +3194,7 @@ begin
             state = 'running',
             position = v_head
         where p.name = p_projection.name;
-        perform evident._record_baseline(p_projection.name, true);
+        perform evident._record_baseline(p_projection.name, 'handover');
     exception when others then
         if sqlstate <> '55P03'
             and (not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42')
@@ -3267,7 +3316,9 @@ begin
             and v_old.definition = evident.projection_definition(v_old.name)
             and evident._projection_bound(v_old, 'step_%s') = p_apply
         then
-            perform evident._record_baseline(v_old.name);
+            perform evident._record_baseline(
+                v_old.name, 'fold', array[v_old.apply, v_old.keys]
+            );
             return v_old.name;
         end if;
         perform evident._lock_registration(v_old.name);
@@ -3539,12 +3590,12 @@ begin
     end if;
     v_number := (evident._projection(p_name)).number;
     if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
+        perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
     end if;
     v_projection := evident._projection(p_name);
 
     if v_projection.number <> v_number
-        or v_projection.state = 'paused'
         or (v_projection.mode = 'sync' and v_projection.state = 'running')
         or exists (
             select
@@ -3552,6 +3603,12 @@ begin
             where f.projection = p_name and f.key = ''
         )
     then
+        return 0;
+    end if;
+    if v_projection.state = 'paused' then
+        raise notice using
+            message = format('nothing is done: projection %s is paused', p_name),
+            hint = format('evident.resume_projection(%L)', p_name);
         return 0;
     end if;
 
@@ -3590,10 +3647,10 @@ $function$;
 
 comment on function evident.run_projection(text, integer) is
 'Folds up to p_limit (1 or more) further events into the read model and gives how many
-it dealt with, 0 when there are none now, or another runner is at work, or the
-projection is paused or kept by appends. For READ COMMITTED: call it at intervals, or
-run evident work. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE; PT404 no such projection.';
+it dealt with, 0 when there are none now, or it is kept by appends, or, with a notice,
+when another session holds its lock, or it is paused. For READ COMMITTED: call it at
+intervals, or run evident work. Errors: PT400 invalid argument, or a transaction at
+REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
 revoke all on function evident.run_projection(text, integer) from public;
 grant execute on function evident.run_projection(text, integer) to evident_operator;

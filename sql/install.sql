@@ -3372,8 +3372,8 @@ revoke all on function evident._short(text) from public;
 --
 -- Owner, persistence, options, columns, keys, checks, indexes, triggers, rules,
 -- policies and children. Comments,
--- statistics, tablespaces, publications and not-null constraints (which only
--- PostgreSQL 18 lists; the columns tell) are left aside.
+-- statistics, tablespaces, publications, storage settings of read models and not-null
+-- constraints (which only PostgreSQL 18 lists; the columns tell) are left aside.
 --
 -- is_free: may come and go, as ordinary administration does. object is the relation; a
 -- trigger's function where a foreign function hangs on a table of ours.
@@ -3448,6 +3448,7 @@ begin
                     cross join unnest(t.reloptions) as u (option)
                     where t.oid = r.reltoastrelid
                 ) as o
+                where r.is_ours or r.relkind not in ('r', 'p')
             ),
             case when r.relrowsecurity then 'row security enabled' end,
             case when r.relforcerowsecurity then 'row security forced' end,
@@ -3496,8 +3497,7 @@ begin
             case a.attgenerated
                 when '' then 'default ' || x.expression
                 else 'generated (' || a.attgenerated::text || ') ' || x.expression
-            end,
-            array_to_string(a.attoptions, ' ')
+            end
         ),
         false
     from relation as r
@@ -4413,9 +4413,10 @@ revoke all on function evident._catalog() from public;
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
--- With p_is_handover only functions and triggers on the event store are stored that are
--- new: those that a synchronous projection gets when appends begin to keep it. Nobody
--- looked at anything else then.
+-- p_part handover: only functions and triggers on the event store that are new, which a
+-- synchronous projection gets when appends begin to keep it; nobody looked at anything
+-- else then. fold: only p_functions, fold and keys of a registration that is there
+-- already.
 --
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
@@ -4423,7 +4424,8 @@ revoke all on function evident._catalog() from public;
 
 create or replace function evident._record_baseline(
     p_projection text default '',
-    p_is_handover boolean default false
+    p_part text default 'all',
+    p_functions text [] default null
 )
 returns void
 language plpgsql
@@ -4473,12 +4475,21 @@ begin
         where
             f.state is distinct from b.state
             and (
-                not p_is_handover
+                p_part = 'all'
                 or (
-                    b.state is null
+                    p_part = 'handover'
+                    and b.state is null
                     and (
                         f.kind = 'function'
                         or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                    )
+                )
+                or (
+                    p_part = 'fold'
+                    and f.kind = 'function'
+                    and f.name in (
+                        select evident._short(t.called)
+                        from unnest(p_functions) as t (called)
                     )
                 )
             )
@@ -4490,11 +4501,11 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text, boolean) is
+comment on function evident._record_baseline(text, text, text []) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text, boolean) from public;
+revoke all on function evident._record_baseline(text, text, text []) from public;
 -- [end sql/functions/_record_baseline.sql]
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, and whether it is as installed.
@@ -6071,6 +6082,55 @@ comment on function evident._refuse_one_snapshot() is
 
 revoke all on function evident._refuse_one_snapshot() from public;
 -- [end sql/functions/_refuse_one_snapshot.sql]
+-- [begin sql/functions/_notify_held.sql]
+-- evident._notify_held: say who has the lock of a projection that is not waited for.
+--
+-- Another runner, who is at work, or somebody who took the key by hand: evident.blocker
+-- tells them apart.
+
+create or replace function evident._notify_held(p_name text, p_key bigint)
+returns void
+language plpgsql
+stable
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_holder text;
+begin
+    select coalesce(
+        format('session %s of %I', l.pid, a.usename), 'a prepared transaction'
+    )
+    into v_holder
+    from pg_locks as l
+    left join pg_stat_activity as a on l.pid = a.pid
+    where
+        l.locktype = 'advisory'
+        and l.database = (
+            select d.oid
+            from pg_database as d
+            where d.datname = current_database()
+        )
+        and (l.classid::bigint << 32) | l.objid::bigint = p_key
+        and l.objsubid = 1
+        and l.granted
+    order by l.pid
+    limit 1;
+
+    raise notice using
+        message = format(
+            'nothing is done: %s has the lock of projection %s',
+            coalesce(v_holder, 'another transaction'), p_name
+        ),
+        hint = 'another runner is at work, or evident.blocker names whoever is not';
+end;
+$function$;
+
+comment on function evident._notify_held(text, bigint) is
+'Raises a notice that names the session which holds the lock of a projection.';
+
+revoke all on function evident._notify_held(text, bigint) from public;
+-- [end sql/functions/_notify_held.sql]
 -- [begin sql/functions/_lock_number.sql]
 -- evident._lock_number: take an advisory lock that carries a projection's number.
 --
@@ -8799,7 +8859,7 @@ begin
             state = 'running',
             position = v_head
         where p.name = p_projection.name;
-        perform evident._record_baseline(p_projection.name, true);
+        perform evident._record_baseline(p_projection.name, 'handover');
     exception when others then
         if sqlstate <> '55P03'
             and (not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42')
@@ -8921,7 +8981,9 @@ begin
             and v_old.definition = evident.projection_definition(v_old.name)
             and evident._projection_bound(v_old, 'step_%s') = p_apply
         then
-            perform evident._record_baseline(v_old.name);
+            perform evident._record_baseline(
+                v_old.name, 'fold', array[v_old.apply, v_old.keys]
+            );
             return v_old.name;
         end if;
         perform evident._lock_registration(v_old.name);
@@ -9193,12 +9255,12 @@ begin
     end if;
     v_number := (evident._projection(p_name)).number;
     if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
+        perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
     end if;
     v_projection := evident._projection(p_name);
 
     if v_projection.number <> v_number
-        or v_projection.state = 'paused'
         or (v_projection.mode = 'sync' and v_projection.state = 'running')
         or exists (
             select
@@ -9206,6 +9268,12 @@ begin
             where f.projection = p_name and f.key = ''
         )
     then
+        return 0;
+    end if;
+    if v_projection.state = 'paused' then
+        raise notice using
+            message = format('nothing is done: projection %s is paused', p_name),
+            hint = format('evident.resume_projection(%L)', p_name);
         return 0;
     end if;
 
@@ -9244,10 +9312,10 @@ $function$;
 
 comment on function evident.run_projection(text, integer) is
 'Folds up to p_limit (1 or more) further events into the read model and gives how many
-it dealt with, 0 when there are none now, or another runner is at work, or the
-projection is paused or kept by appends. For READ COMMITTED: call it at intervals, or
-run evident work. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE; PT404 no such projection.';
+it dealt with, 0 when there are none now, or it is kept by appends, or, with a notice,
+when another session holds its lock, or it is paused. For READ COMMITTED: call it at
+intervals, or run evident work. Errors: PT400 invalid argument, or a transaction at
+REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
 revoke all on function evident.run_projection(text, integer) from public;
 grant execute on function evident.run_projection(text, integer) to evident_operator;

@@ -481,6 +481,7 @@ drop function evident._lock_keys(integer, text[]);
 drop function evident._lock_projection(text);
 drop function evident._lock_registration(text, boolean);
 drop function evident._lock_number(text, bigint, boolean);
+drop function evident._notify_held(text, bigint);
 drop function evident._refuse_one_snapshot();
 drop function evident._projection(text);
 
@@ -951,7 +952,7 @@ set local lock_timeout = '5s';
 -- [begin generated rollback]
 drop function evident.fingerprint();
 drop function evident.guard_status();
-drop function evident._record_baseline(text, boolean);
+drop function evident._record_baseline(text, text, text[]);
 drop function evident._catalog();
 drop function evident._catalog_roles();
 drop function evident._catalog_others();

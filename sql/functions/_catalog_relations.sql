@@ -2,8 +2,8 @@
 --
 -- Owner, persistence, options, columns, keys, checks, indexes, triggers, rules,
 -- policies and children. Comments,
--- statistics, tablespaces, publications and not-null constraints (which only
--- PostgreSQL 18 lists; the columns tell) are left aside.
+-- statistics, tablespaces, publications, storage settings of read models and not-null
+-- constraints (which only PostgreSQL 18 lists; the columns tell) are left aside.
 --
 -- is_free: may come and go, as ordinary administration does. object is the relation; a
 -- trigger's function where a foreign function hangs on a table of ours.
@@ -78,6 +78,7 @@ begin
                     cross join unnest(t.reloptions) as u (option)
                     where t.oid = r.reltoastrelid
                 ) as o
+                where r.is_ours or r.relkind not in ('r', 'p')
             ),
             case when r.relrowsecurity then 'row security enabled' end,
             case when r.relforcerowsecurity then 'row security forced' end,
@@ -126,8 +127,7 @@ begin
             case a.attgenerated
                 when '' then 'default ' || x.expression
                 else 'generated (' || a.attgenerated::text || ') ' || x.expression
-            end,
-            array_to_string(a.attoptions, ' ')
+            end
         ),
         false
     from relation as r

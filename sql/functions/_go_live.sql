@@ -43,7 +43,7 @@ begin
             state = 'running',
             position = v_head
         where p.name = p_projection.name;
-        perform evident._record_baseline(p_projection.name, true);
+        perform evident._record_baseline(p_projection.name, 'handover');
     exception when others then
         if sqlstate <> '55P03'
             and (not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42')

@@ -6,9 +6,10 @@
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
--- With p_is_handover only functions and triggers on the event store are stored that are
--- new: those that a synchronous projection gets when appends begin to keep it. Nobody
--- looked at anything else then.
+-- p_part handover: only functions and triggers on the event store that are new, which a
+-- synchronous projection gets when appends begin to keep it; nobody looked at anything
+-- else then. fold: only p_functions, fold and keys of a registration that is there
+-- already.
 --
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
@@ -16,7 +17,8 @@
 
 create or replace function evident._record_baseline(
     p_projection text default '',
-    p_is_handover boolean default false
+    p_part text default 'all',
+    p_functions text [] default null
 )
 returns void
 language plpgsql
@@ -66,12 +68,21 @@ begin
         where
             f.state is distinct from b.state
             and (
-                not p_is_handover
+                p_part = 'all'
                 or (
-                    b.state is null
+                    p_part = 'handover'
+                    and b.state is null
                     and (
                         f.kind = 'function'
                         or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                    )
+                )
+                or (
+                    p_part = 'fold'
+                    and f.kind = 'function'
+                    and f.name in (
+                        select evident._short(t.called)
+                        from unnest(p_functions) as t (called)
                     )
                 )
             )
@@ -83,8 +94,8 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text, boolean) is
+comment on function evident._record_baseline(text, text, text []) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text, boolean) from public;
+revoke all on function evident._record_baseline(text, text, text []) from public;

@@ -100,7 +100,9 @@ begin
             and v_old.definition = evident.projection_definition(v_old.name)
             and evident._projection_bound(v_old, 'step_%s') = p_apply
         then
-            perform evident._record_baseline(v_old.name);
+            perform evident._record_baseline(
+                v_old.name, 'fold', array[v_old.apply, v_old.keys]
+            );
             return v_old.name;
         end if;
         perform evident._lock_registration(v_old.name);

@@ -55,12 +55,12 @@ begin
     end if;
     v_number := (evident._projection(p_name)).number;
     if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
+        perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
     end if;
     v_projection := evident._projection(p_name);
 
     if v_projection.number <> v_number
-        or v_projection.state = 'paused'
         or (v_projection.mode = 'sync' and v_projection.state = 'running')
         or exists (
             select
@@ -68,6 +68,12 @@ begin
             where f.projection = p_name and f.key = ''
         )
     then
+        return 0;
+    end if;
+    if v_projection.state = 'paused' then
+        raise notice using
+            message = format('nothing is done: projection %s is paused', p_name),
+            hint = format('evident.resume_projection(%L)', p_name);
         return 0;
     end if;
 
@@ -106,10 +112,10 @@ $function$;
 
 comment on function evident.run_projection(text, integer) is
 'Folds up to p_limit (1 or more) further events into the read model and gives how many
-it dealt with, 0 when there are none now, or another runner is at work, or the
-projection is paused or kept by appends. For READ COMMITTED: call it at intervals, or
-run evident work. Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE; PT404 no such projection.';
+it dealt with, 0 when there are none now, or it is kept by appends, or, with a notice,
+when another session holds its lock, or it is paused. For READ COMMITTED: call it at
+intervals, or run evident work. Errors: PT400 invalid argument, or a transaction at
+REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
 revoke all on function evident.run_projection(text, integer) from public;
 grant execute on function evident.run_projection(text, integer) to evident_operator;

@@ -225,3 +225,33 @@ def test_who_is_at_work_is_not_listed(store: Store, observer: Connection) -> Non
         with first.transaction():
             first.execute(statement.encode())
             assert blockers(observer) == [], statement
+
+
+@pytest.mark.promise(26)
+def test_a_run_that_does_nothing_says_who_is_in_the_way(
+    store: Store, observer: Connection, stranger: str
+) -> None:
+    row = observer.execute(
+        "select p.number from evident.projection as p where p.name = 'shop.daily_sales'"
+    ).fetchone()
+    assert row is not None
+    holder, runner = connect(store, stranger), store.connect()
+    said: list[str | None] = []
+    runner.add_notice_handler(
+        lambda diagnostic: said.append(diagnostic.message_primary)
+    )
+    run = "select evident.run_projection('shop.daily_sales')"
+    holder.execute("select pg_advisory_lock((17752::bigint << 48) | %s)", row)
+    assert runner.execute(run).fetchone() == (0,)
+    assert said == [
+        f"nothing is done: session {holder.info.backend_pid} of {stranger}"
+        " has the lock of projection shop.daily_sales"
+    ]
+    holder.close()
+    wait_for(observer, "not exists (select from evident.blocker)")
+    said.clear()
+    assert runner.execute(run).fetchone() == (0,)
+    assert said == []
+    runner.execute("select evident.pause_projection('shop.daily_sales')")
+    runner.execute(run)
+    assert said == ["nothing is done: projection shop.daily_sales is paused"]

@@ -186,6 +186,10 @@ MUTATIONS = {
     " on shop.orders_summary for each row"
     " execute function suppress_redundant_updates_trigger()",
     "model with row security": f"{MODEL} enable row level security",
+    "model with row security, registered again": f"{MODEL} enable row level security;"
+    " select evident.create_projection(p.name::regclass, p.apply::regprocedure,"
+    " p.event_types) from evident.projection as p"
+    " where p.name = 'shop.orders_summary'",
     "model with a policy": "create policy p on shop.orders_summary using (false)",
     "model with a child": "create unlogged table shop.forged ()"
     " inherits (shop.orders_summary)",
@@ -220,10 +224,18 @@ MUTATIONS = {
     "shop.orders_summary, evident.event_store) owner to evident_test_app",
     "keys": "alter function shop.keys_of_daily_sales(evident.event_store)"
     " set datestyle = 'German'",
-    "events of a model": "create or replace view shop.events_of_orders_summary as"
+    "events of a model": "create or replace view"
+    ' evident."events_of_shop.orders_summary" as'
     " select v.* from (select null::uuid as key, e as event, e.id as position"
     " from evident.event_store as e where false) as v",
-    "what was made gone": "drop view shop.events_of_orders_summary",
+    "what was made gone": 'drop view evident."events_of_shop.orders_summary"',
+    "what was made replaced": "create or replace function"
+    ' evident."keep_event_shop.orders_summary"() returns trigger language plpgsql'
+    " as $f$ begin return null; end; $f$",
+    "what was made, of another owner": "alter function"
+    ' evident."keep_event_shop.orders_summary"() owner to evident_test_app',
+    "what was made, twice": 'create function evident."fold_shop.orders_summary"()'
+    " returns integer language sql return 1",
     # The baseline
     "baseline emptied": "alter table evident.baseline disable trigger all;"
     " delete from evident.baseline; alter table evident.baseline"
@@ -265,6 +277,14 @@ ORDINARY = {
     "rebuild": "select evident.rebuild_projection('shop.orders_summary')",
     "recorded": "create index more on evident.event_store (event_type);"
     " select evident._record_baseline()",
+    "settings of a model": f"{MODEL} set (fillfactor = 50, autovacuum_enabled = off)",
+    "statistics of a column": f"{STORE} alter event_type set (n_distinct = 5)",
+    "a fold replaced, rebuilt, registered": "alter function shop.apply_orders_summary("
+    "shop.orders_summary, evident.event_store) cost 7;"
+    " select evident.rebuild_projection('shop.orders_summary');"
+    " select evident.create_projection(p.name::regclass, p.apply::regprocedure,"
+    " p.event_types) from evident.projection as p"
+    " where p.name = 'shop.orders_summary'",
     "registered again": f"{MODEL} add column more integer;"
     " select evident.create_projection(p.name::regclass, p.apply::regprocedure,"
     " p.event_types) from evident.projection as p"
