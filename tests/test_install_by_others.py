@@ -306,3 +306,31 @@ def test_a_script_that_resets_nothing_is_told_apart(alone: Server) -> None:
         connection.execute(whole.encode())
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("create table public.orders (id integer)")
+
+
+@pytest.mark.promise(24)
+def test_default_privileges_open_nothing_that_a_projection_makes(
+    alone: Server,
+) -> None:
+    dsn = uri(alone, "one")
+    migrate.migrate(dsn)
+    run(
+        dsn,
+        "alter default privileges for role evident_projector"
+        " grant execute on functions to app",
+        "create schema m authorization evident_projector",
+        "set role evident_projector;"
+        " create table m.s (k uuid primary key, n integer);"
+        " create function m.apply_s(p_row m.s, p_event evident.event_store)"
+        " returns m.s language sql immutable return p_row;"
+        " reset role; select evident.create_projection("
+        "'m.s', 'm.apply_s(m.s, evident.event_store)', null)",
+    )
+    found = run(
+        dsn,
+        "select count(*) filter (where a.grantee = 'app'::regrole), count(*) > 0"
+        " from pg_proc as p cross join aclexplode(p.proacl) as a"
+        " where p.pronamespace = 'evident'::regnamespace"
+        " and p.proowner = 'evident_projector'::regrole",
+    )
+    assert found == [(0, True)]
