@@ -6333,6 +6333,9 @@ language plpgsql
 volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+-- See _require_projector.
+set enable_seqscan = on
+set jit = off
 as $function$
 declare
     v_right record;
