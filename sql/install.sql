@@ -6416,6 +6416,7 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set row_security = off
 set max_parallel_workers_per_gather = 0
+set jit = off
 as $function$
 declare
     v_count bigint;
@@ -6464,6 +6465,7 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set row_security = off
 set max_parallel_workers_per_gather = 0
+set jit = off
 as $function$
 begin
     if current_user operator(pg_catalog.<>) 'evident_projector'

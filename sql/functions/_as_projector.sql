@@ -25,6 +25,7 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set row_security = off
 set max_parallel_workers_per_gather = 0
+set jit = off
 as $function$
 declare
     v_count bigint;

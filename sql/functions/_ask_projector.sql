@@ -17,6 +17,7 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set row_security = off
 set max_parallel_workers_per_gather = 0
+set jit = off
 as $function$
 begin
     if current_user operator(pg_catalog.<>) 'evident_projector'
