@@ -1284,6 +1284,7 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 -- The baseline is small as well; see _catalog.
 set enable_seqscan = on
 set jit = off
@@ -1400,6 +1401,7 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 begin
     return (

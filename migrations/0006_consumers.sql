@@ -256,6 +256,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_position bigint := evident.safe_position();
@@ -439,6 +440,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set enable_seqscan = off
 as $function$
 declare
@@ -616,6 +618,7 @@ parallel unsafe
 security definer
 rows 100
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $function$

@@ -3258,6 +3258,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set quote_all_identifiers = off
 set lock_timeout = '900ms'
 as $function$
@@ -3479,6 +3480,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set lock_timeout = '900ms'
 as $function$
 declare
@@ -3523,6 +3525,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 begin
     perform evident._lock_projection(p_name);
@@ -3567,6 +3570,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set enable_seqscan = off
@@ -3725,6 +3729,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set enable_seqscan = off
@@ -3776,6 +3781,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set enable_seqscan = off
@@ -4091,6 +4097,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
@@ -4313,6 +4320,7 @@ stable
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
@@ -4448,6 +4456,7 @@ stable
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
@@ -4544,6 +4553,7 @@ language plpgsql
 stable
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_until timestamptz;

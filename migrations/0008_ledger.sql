@@ -1627,7 +1627,7 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
 declare
-    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();
@@ -1938,7 +1938,7 @@ set enable_seqscan = off
 set jit = off
 as $function$
 declare
-    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_rows jsonb;
     v_fingerprint text;
     v_payload jsonb;

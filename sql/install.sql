@@ -4524,6 +4524,7 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 -- The baseline is small as well; see _catalog.
 set enable_seqscan = on
 set jit = off
@@ -4640,6 +4641,7 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 begin
     return (
@@ -4965,6 +4967,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_position bigint := evident.safe_position();
@@ -5148,6 +5151,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set enable_seqscan = off
 as $function$
 declare
@@ -5325,6 +5329,7 @@ parallel unsafe
 security definer
 rows 100
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $function$
@@ -8923,6 +8928,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set quote_all_identifiers = off
 set lock_timeout = '900ms'
 as $function$
@@ -9144,6 +9150,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set lock_timeout = '900ms'
 as $function$
 declare
@@ -9188,6 +9195,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 begin
     perform evident._lock_projection(p_name);
@@ -9232,6 +9240,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set enable_seqscan = off
@@ -9390,6 +9399,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set enable_seqscan = off
@@ -9441,6 +9451,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set enable_seqscan = off
@@ -9756,6 +9767,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
@@ -9978,6 +9990,7 @@ stable
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'
@@ -10113,6 +10126,7 @@ stable
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
@@ -10209,6 +10223,7 @@ language plpgsql
 stable
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_until timestamptz;
@@ -12225,7 +12240,7 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
 declare
-    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();
@@ -12536,7 +12551,7 @@ set enable_seqscan = off
 set jit = off
 as $function$
 declare
-    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_rows jsonb;
     v_fingerprint text;
     v_payload jsonb;

@@ -85,6 +85,7 @@ _SAFER = """
 _COMPOSED = {
     "_as_projector": 1,
     "_ask_projector": 1,
+    "_close_made": 1,
     "_drop_default_privileges": 1,
     "_revoke_from_all": 1,
     "drop_projection": 1,
@@ -95,6 +96,7 @@ _COMPOSED = {
 _KNOWN = [
     ("next_*", "control reached end of function without RETURN"),
     ("keep_batch_*", 'never read variable "v_count"'),
+    ("_as_projector", "routine is marked as VOLATILE, should be STABLE"),
     ("_replayed_version", "routine is marked as VOLATILE, should be STABLE"),
 ]
 

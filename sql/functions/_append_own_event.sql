@@ -20,7 +20,7 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
 declare
-    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();

@@ -23,7 +23,7 @@ set enable_seqscan = off
 set jit = off
 as $function$
 declare
-    v_own constant uuid := '00000000-0000-0000-0000-000000000000';
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_rows jsonb;
     v_fingerprint text;
     v_payload jsonb;

@@ -53,6 +53,7 @@ parallel unsafe
 security definer
 rows 100
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $function$

@@ -12,6 +12,7 @@ stable
 parallel restricted
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 begin
     return (

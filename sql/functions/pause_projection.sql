@@ -15,6 +15,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set lock_timeout = '900ms'
 as $function$
 declare

@@ -28,6 +28,7 @@ stable
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
@@ -124,6 +125,7 @@ language plpgsql
 stable
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 declare
     v_until timestamptz;

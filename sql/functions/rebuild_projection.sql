@@ -40,6 +40,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 set work_mem = '32MB'

@@ -13,6 +13,7 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = off
 as $function$
 begin
     perform evident._lock_projection(p_name);

@@ -172,6 +172,30 @@ def test_a_ledger_that_reads_what_policies_let_through_is_caught(
 
 
 @pytest.mark.promise(11)
+def test_no_policy_hides_an_event_from_consumers_and_projections(
+    store: Store, db: Database
+) -> None:
+    calls = (
+        "select c.id from evident.claim_events('mail', 'w') as c",
+        "select evident.run_projection('shop.daily_sales')",
+        "select evident.rebuild_projection('shop.orders_summary')",
+        "select v.key from evident.verify_projection('shop.orders_summary') as v",
+    )
+    with db.connect(autocommit=True) as owner:
+        owner.execute(APPEND)
+        owner.execute("select evident.create_consumer('mail')")
+        owner.execute(
+            "alter table evident.event_store"
+            " enable row level security, force row level security;"
+            " create policy hiding on evident.event_store using (false)"
+        )
+    with store.connect() as login:
+        for call in calls:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                login.execute(call.encode())
+
+
+@pytest.mark.promise(11)
 def test_an_export_of_what_a_policy_lets_through_is_refused(
     store: Store, db: Database, tmp_path: Path
 ) -> None:
