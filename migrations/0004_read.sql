@@ -91,11 +91,12 @@ select
         else ((k.key >> 25) & 262143) << (k.key >> 43)::integer
     end as position
 from pg_locks as l
-cross join lateral (
-    select
-        l.classid::bigint >> 16 as space,
-        ((l.classid::bigint & 65535) << 32) | l.objid::bigint as key
-) as k
+inner join lateral (
+    values (
+        l.classid::bigint >> 16,
+        ((l.classid::bigint & 65535) << 32) | l.objid::bigint
+    )
+) as k (space, key) on true
 where
     l.locktype = 'advisory'
     and l.database = (

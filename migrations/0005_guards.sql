@@ -138,7 +138,7 @@ revoke all on function evident._short(text) from public;
 -- is_free: may come and go, as ordinary administration does. object is the relation; a
 -- trigger's function where a foreign function hangs on a table of ours.
 
-create or replace function evident._catalog_relations(p_relations oid [])
+create or replace function evident._catalog_relations(p_relations oid[])
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
@@ -311,7 +311,7 @@ begin
             and i.indpred is null
             and not exists (
                 select
-                from unnest(i.indclass::oid []) as u (oid)
+                from unnest(i.indclass::oid[]) as u (oid)
                 inner join pg_opclass as o on u.oid = o.oid
                 where o.opcnamespace <> 'pg_catalog'::regnamespace
             )
@@ -406,18 +406,18 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_relations(oid []) is
+comment on function evident._catalog_relations(oid[]) is
 'Describes relations with all that hangs on them: object, kind, name, state, and is_free
 for what may come and go.';
 
-revoke all on function evident._catalog_relations(oid []) from public;
+revoke all on function evident._catalog_relations(oid[]) from public;
 -- [end sql/functions/_catalog_relations.sql]
 -- [begin sql/functions/_catalog_routines.sql]
 -- evident._catalog_routines: what the catalog says of some functions, row by row.
 --
 -- The hash is over the whole definition: arguments, body, volatility, settings.
 
-create or replace function evident._catalog_routines(p_routines oid [])
+create or replace function evident._catalog_routines(p_routines oid[])
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
@@ -476,10 +476,10 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_routines(oid []) is
+comment on function evident._catalog_routines(oid[]) is
 'Describes functions, procedures and aggregates: object, kind, name, state, is_free.';
 
-revoke all on function evident._catalog_routines(oid []) from public;
+revoke all on function evident._catalog_routines(oid[]) from public;
 -- [end sql/functions/_catalog_routines.sql]
 -- [begin sql/functions/_catalog_grants.sql]
 -- evident._catalog_grants: who but the owner may do what with some objects.
@@ -489,9 +489,9 @@ revoke all on function evident._catalog_routines(oid []) from public;
 -- read model, calling its fold and using its schema are for applications.
 
 create or replace function evident._catalog_grants(
-    p_relations oid [],
-    p_routines oid [],
-    p_schemas oid []
+    p_relations oid[],
+    p_routines oid[],
+    p_schemas oid[]
 )
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
@@ -620,11 +620,11 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_grants(oid [], oid [], oid []) is
+comment on function evident._catalog_grants(oid[], oid[], oid[]) is
 'Describes who but the owner may do what with relations, routines and schemas: object,
 kind, name, state, is_free.';
 
-revoke all on function evident._catalog_grants(oid [], oid [], oid []) from public;
+revoke all on function evident._catalog_grants(oid[], oid[], oid[]) from public;
 -- [end sql/functions/_catalog_grants.sql]
 -- [begin sql/functions/_catalog_others.sql]
 -- evident._catalog_others: whatever else lives in schema evident, row by row.
@@ -1185,7 +1185,7 @@ revoke all on function evident._catalog() from public;
 create or replace function evident._record_baseline(
     p_projection text default '',
     p_part text default 'all',
-    p_functions text [] default null
+    p_functions text[] default null
 )
 returns void
 language plpgsql
@@ -1261,11 +1261,11 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text, text, text []) is
+comment on function evident._record_baseline(text, text, text[]) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text, text, text []) from public;
+revoke all on function evident._record_baseline(text, text, text[]) from public;
 -- [end sql/functions/_record_baseline.sql]
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, and whether it is as installed.

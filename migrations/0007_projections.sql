@@ -1117,17 +1117,22 @@ language sql
 stable
 parallel safe
 begin atomic
+    with wrapper as (
+        select p.oid
+        from pg_proc as p
+        where
+            p.pronamespace = 'evident'::regnamespace
+            and p.proname = format(p_form, (p_projection).name)
+    )
+
     select d.refobjid
-    from pg_proc as p
+    from wrapper as w
     inner join pg_depend as d
         on
             d.classid = 'pg_proc'::regclass
-            and p.oid = d.objid
+            and w.oid = d.objid
             and d.refclassid = 'pg_proc'::regclass
             and d.deptype = 'n'
-    where
-        p.pronamespace = 'evident'::regnamespace
-        and p.proname = format(p_form, (p_projection).name)
     order by d.refobjid
     limit 1;
 end;
@@ -1150,12 +1155,14 @@ language sql
 stable
 parallel safe
 begin atomic
+    with named as (
+        select parse_ident((p_projection).name) as part
+    )
+
     select c.oid
-    from pg_class as c
-    inner join pg_namespace as n on c.relnamespace = n.oid
-    where
-        c.relname = (parse_ident((p_projection).name))[2]
-        and n.nspname = (parse_ident((p_projection).name))[1];
+    from named as i
+    inner join pg_namespace as n on i.part[1] = n.nspname
+    inner join pg_class as c on n.oid = c.relnamespace and i.part[2] = c.relname;
 end;
 
 comment on function evident._read_model(evident.projection) is
@@ -1200,14 +1207,40 @@ revoke all on function evident._routine_attributes(oid) from public;
 -- Superusers may anyway. Empty when all is well; the names are quoted.
 
 create or replace function evident._projection_intruder(
-    p_relations oid [],
-    p_routines oid []
+    p_relations oid[],
+    p_routines oid[]
 )
 returns table (rank integer, reason text, hint text)
 language sql
 stable
 parallel safe
 begin atomic
+    -- In schema evident nobody makes anything but evident_owner, or in its hands.
+    with place as (
+        select c.relnamespace as oid
+        from pg_class as c
+        where c.oid = any(p_relations)
+        union all
+        select p.pronamespace
+        from pg_proc as p
+        where p.oid = any(p_routines)
+    ),
+
+    used as (
+        select
+            n.oid,
+            n.nspname,
+            n.nspowner,
+            n.nspacl
+        from pg_namespace as n
+        where
+            n.nspname <> 'evident'
+            and n.oid in (
+                select l.oid
+                from place as l
+            )
+    )
+
     select
         1,
         format(
@@ -1219,7 +1252,7 @@ begin atomic
         )
     from pg_class as c
     where
-        c.oid = any (p_relations)
+        c.oid = any(p_relations)
         and c.relowner <> to_regrole('evident_projector')
     union all
     select
@@ -1230,7 +1263,7 @@ begin atomic
         format('alter routine %s owner to evident_projector', p.oid::regprocedure)
     from pg_proc as p
     where
-        p.oid = any (p_routines)
+        p.oid = any(p_routines)
         and p.proowner <> to_regrole('evident_projector')
     union all
     select
@@ -1238,7 +1271,7 @@ begin atomic
         format('%s is security definer', p.oid::regprocedure),
         format('alter routine %s security invoker', p.oid::regprocedure)
     from pg_proc as p
-    where p.oid = any (p_routines) and p.prosecdef
+    where p.oid = any(p_routines) and p.prosecdef
     union all
     select
         4,
@@ -1248,23 +1281,8 @@ begin atomic
             ' or alter schema %I owner to evident_projector',
             n.nspname
         )
-    from pg_namespace as n
-    where
-        n.nspowner <> to_regrole('evident_projector')
-        and (
-            n.oid in (
-                select c.relnamespace
-                from pg_class as c
-                where c.oid = any (p_relations)
-            )
-            or n.oid in (
-                select p.pronamespace
-                from pg_proc as p
-                where p.oid = any (p_routines)
-            )
-        )
-        -- In schema evident nobody makes anything but evident_owner, or in its hands.
-        and n.nspname <> 'evident'
+    from used as n
+    where n.nspowner <> to_regrole('evident_projector')
     union all
     select
         5,
@@ -1276,34 +1294,21 @@ begin atomic
             'revoke create on schema %I from %s',
             n.nspname, coalesce(quote_ident(r.rolname), 'public')
         )
-    from pg_namespace as n
+    from used as n
     cross join lateral aclexplode(n.nspacl) as a
     left join pg_roles as r on a.grantee = r.oid
     where
         a.privilege_type = 'CREATE'
         and a.grantee <> n.nspowner
         and a.grantee <> to_regrole('evident_projector')
-        and not coalesce(r.rolsuper, false)
-        and n.nspname <> 'evident'
-        and (
-            n.oid in (
-                select c.relnamespace
-                from pg_class as c
-                where c.oid = any (p_relations)
-            )
-            or n.oid in (
-                select p.pronamespace
-                from pg_proc as p
-                where p.oid = any (p_routines)
-            )
-        );
+        and not coalesce(r.rolsuper, false);
 end;
 
-comment on function evident._projection_intruder(oid [], oid []) is
+comment on function evident._projection_intruder(oid[], oid[]) is
 'Why relations and routines, and their schemas, are not evident_projector''s alone:
 rank, reason, hint.';
 
-revoke all on function evident._projection_intruder(oid [], oid []) from public;
+revoke all on function evident._projection_intruder(oid[], oid[]) from public;
 -- [end sql/functions/_projection_intruder.sql]
 -- [begin sql/functions/_require_projector.sql]
 -- evident._require_projector: refuse to run what is not evident_projector's alone.
@@ -1811,8 +1816,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        $sql$pg_catalog.current_setting('search_path')
+    select $sql$pg_catalog.current_setting('search_path')
                 operator(pg_catalog.=) 'pg_catalog, pg_temp'
             and current_user operator(pg_catalog.=) 'evident_projector'
             and pg_catalog.current_setting('datestyle')
@@ -1840,8 +1844,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        $sql$return case
+    select $sql$return case
                 when pg_catalog.current_setting('search_path')
                     operator(pg_catalog.<>) 'pg_catalog, pg_temp'
                     then evident._refuse_settings()

@@ -2897,11 +2897,12 @@ select
         else ((k.key >> 25) & 262143) << (k.key >> 43)::integer
     end as position
 from pg_locks as l
-cross join lateral (
-    select
-        l.classid::bigint >> 16 as space,
-        ((l.classid::bigint & 65535) << 32) | l.objid::bigint as key
-) as k
+inner join lateral (
+    values (
+        l.classid::bigint >> 16,
+        ((l.classid::bigint & 65535) << 32) | l.objid::bigint
+    )
+) as k (space, key) on true
 where
     l.locktype = 'advisory'
     and l.database = (
@@ -3378,7 +3379,7 @@ revoke all on function evident._short(text) from public;
 -- is_free: may come and go, as ordinary administration does. object is the relation; a
 -- trigger's function where a foreign function hangs on a table of ours.
 
-create or replace function evident._catalog_relations(p_relations oid [])
+create or replace function evident._catalog_relations(p_relations oid[])
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
@@ -3551,7 +3552,7 @@ begin
             and i.indpred is null
             and not exists (
                 select
-                from unnest(i.indclass::oid []) as u (oid)
+                from unnest(i.indclass::oid[]) as u (oid)
                 inner join pg_opclass as o on u.oid = o.oid
                 where o.opcnamespace <> 'pg_catalog'::regnamespace
             )
@@ -3646,18 +3647,18 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_relations(oid []) is
+comment on function evident._catalog_relations(oid[]) is
 'Describes relations with all that hangs on them: object, kind, name, state, and is_free
 for what may come and go.';
 
-revoke all on function evident._catalog_relations(oid []) from public;
+revoke all on function evident._catalog_relations(oid[]) from public;
 -- [end sql/functions/_catalog_relations.sql]
 -- [begin sql/functions/_catalog_routines.sql]
 -- evident._catalog_routines: what the catalog says of some functions, row by row.
 --
 -- The hash is over the whole definition: arguments, body, volatility, settings.
 
-create or replace function evident._catalog_routines(p_routines oid [])
+create or replace function evident._catalog_routines(p_routines oid[])
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
@@ -3716,10 +3717,10 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_routines(oid []) is
+comment on function evident._catalog_routines(oid[]) is
 'Describes functions, procedures and aggregates: object, kind, name, state, is_free.';
 
-revoke all on function evident._catalog_routines(oid []) from public;
+revoke all on function evident._catalog_routines(oid[]) from public;
 -- [end sql/functions/_catalog_routines.sql]
 -- [begin sql/functions/_catalog_grants.sql]
 -- evident._catalog_grants: who but the owner may do what with some objects.
@@ -3729,9 +3730,9 @@ revoke all on function evident._catalog_routines(oid []) from public;
 -- read model, calling its fold and using its schema are for applications.
 
 create or replace function evident._catalog_grants(
-    p_relations oid [],
-    p_routines oid [],
-    p_schemas oid []
+    p_relations oid[],
+    p_routines oid[],
+    p_schemas oid[]
 )
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
@@ -3860,11 +3861,11 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_grants(oid [], oid [], oid []) is
+comment on function evident._catalog_grants(oid[], oid[], oid[]) is
 'Describes who but the owner may do what with relations, routines and schemas: object,
 kind, name, state, is_free.';
 
-revoke all on function evident._catalog_grants(oid [], oid [], oid []) from public;
+revoke all on function evident._catalog_grants(oid[], oid[], oid[]) from public;
 -- [end sql/functions/_catalog_grants.sql]
 -- [begin sql/functions/_catalog_others.sql]
 -- evident._catalog_others: whatever else lives in schema evident, row by row.
@@ -4425,7 +4426,7 @@ revoke all on function evident._catalog() from public;
 create or replace function evident._record_baseline(
     p_projection text default '',
     p_part text default 'all',
-    p_functions text [] default null
+    p_functions text[] default null
 )
 returns void
 language plpgsql
@@ -4501,11 +4502,11 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text, text, text []) is
+comment on function evident._record_baseline(text, text, text[]) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text, text, text []) from public;
+revoke all on function evident._record_baseline(text, text, text[]) from public;
 -- [end sql/functions/_record_baseline.sql]
 -- [begin sql/functions/guard_status.sql]
 -- evident.guard_status: what protects history, and whether it is as installed.
@@ -6787,17 +6788,22 @@ language sql
 stable
 parallel safe
 begin atomic
+    with wrapper as (
+        select p.oid
+        from pg_proc as p
+        where
+            p.pronamespace = 'evident'::regnamespace
+            and p.proname = format(p_form, (p_projection).name)
+    )
+
     select d.refobjid
-    from pg_proc as p
+    from wrapper as w
     inner join pg_depend as d
         on
             d.classid = 'pg_proc'::regclass
-            and p.oid = d.objid
+            and w.oid = d.objid
             and d.refclassid = 'pg_proc'::regclass
             and d.deptype = 'n'
-    where
-        p.pronamespace = 'evident'::regnamespace
-        and p.proname = format(p_form, (p_projection).name)
     order by d.refobjid
     limit 1;
 end;
@@ -6820,12 +6826,14 @@ language sql
 stable
 parallel safe
 begin atomic
+    with named as (
+        select parse_ident((p_projection).name) as part
+    )
+
     select c.oid
-    from pg_class as c
-    inner join pg_namespace as n on c.relnamespace = n.oid
-    where
-        c.relname = (parse_ident((p_projection).name))[2]
-        and n.nspname = (parse_ident((p_projection).name))[1];
+    from named as i
+    inner join pg_namespace as n on i.part[1] = n.nspname
+    inner join pg_class as c on n.oid = c.relnamespace and i.part[2] = c.relname;
 end;
 
 comment on function evident._read_model(evident.projection) is
@@ -6870,14 +6878,40 @@ revoke all on function evident._routine_attributes(oid) from public;
 -- Superusers may anyway. Empty when all is well; the names are quoted.
 
 create or replace function evident._projection_intruder(
-    p_relations oid [],
-    p_routines oid []
+    p_relations oid[],
+    p_routines oid[]
 )
 returns table (rank integer, reason text, hint text)
 language sql
 stable
 parallel safe
 begin atomic
+    -- In schema evident nobody makes anything but evident_owner, or in its hands.
+    with place as (
+        select c.relnamespace as oid
+        from pg_class as c
+        where c.oid = any(p_relations)
+        union all
+        select p.pronamespace
+        from pg_proc as p
+        where p.oid = any(p_routines)
+    ),
+
+    used as (
+        select
+            n.oid,
+            n.nspname,
+            n.nspowner,
+            n.nspacl
+        from pg_namespace as n
+        where
+            n.nspname <> 'evident'
+            and n.oid in (
+                select l.oid
+                from place as l
+            )
+    )
+
     select
         1,
         format(
@@ -6889,7 +6923,7 @@ begin atomic
         )
     from pg_class as c
     where
-        c.oid = any (p_relations)
+        c.oid = any(p_relations)
         and c.relowner <> to_regrole('evident_projector')
     union all
     select
@@ -6900,7 +6934,7 @@ begin atomic
         format('alter routine %s owner to evident_projector', p.oid::regprocedure)
     from pg_proc as p
     where
-        p.oid = any (p_routines)
+        p.oid = any(p_routines)
         and p.proowner <> to_regrole('evident_projector')
     union all
     select
@@ -6908,7 +6942,7 @@ begin atomic
         format('%s is security definer', p.oid::regprocedure),
         format('alter routine %s security invoker', p.oid::regprocedure)
     from pg_proc as p
-    where p.oid = any (p_routines) and p.prosecdef
+    where p.oid = any(p_routines) and p.prosecdef
     union all
     select
         4,
@@ -6918,23 +6952,8 @@ begin atomic
             ' or alter schema %I owner to evident_projector',
             n.nspname
         )
-    from pg_namespace as n
-    where
-        n.nspowner <> to_regrole('evident_projector')
-        and (
-            n.oid in (
-                select c.relnamespace
-                from pg_class as c
-                where c.oid = any (p_relations)
-            )
-            or n.oid in (
-                select p.pronamespace
-                from pg_proc as p
-                where p.oid = any (p_routines)
-            )
-        )
-        -- In schema evident nobody makes anything but evident_owner, or in its hands.
-        and n.nspname <> 'evident'
+    from used as n
+    where n.nspowner <> to_regrole('evident_projector')
     union all
     select
         5,
@@ -6946,34 +6965,21 @@ begin atomic
             'revoke create on schema %I from %s',
             n.nspname, coalesce(quote_ident(r.rolname), 'public')
         )
-    from pg_namespace as n
+    from used as n
     cross join lateral aclexplode(n.nspacl) as a
     left join pg_roles as r on a.grantee = r.oid
     where
         a.privilege_type = 'CREATE'
         and a.grantee <> n.nspowner
         and a.grantee <> to_regrole('evident_projector')
-        and not coalesce(r.rolsuper, false)
-        and n.nspname <> 'evident'
-        and (
-            n.oid in (
-                select c.relnamespace
-                from pg_class as c
-                where c.oid = any (p_relations)
-            )
-            or n.oid in (
-                select p.pronamespace
-                from pg_proc as p
-                where p.oid = any (p_routines)
-            )
-        );
+        and not coalesce(r.rolsuper, false);
 end;
 
-comment on function evident._projection_intruder(oid [], oid []) is
+comment on function evident._projection_intruder(oid[], oid[]) is
 'Why relations and routines, and their schemas, are not evident_projector''s alone:
 rank, reason, hint.';
 
-revoke all on function evident._projection_intruder(oid [], oid []) from public;
+revoke all on function evident._projection_intruder(oid[], oid[]) from public;
 -- [end sql/functions/_projection_intruder.sql]
 -- [begin sql/functions/_require_projector.sql]
 -- evident._require_projector: refuse to run what is not evident_projector's alone.
@@ -7481,8 +7487,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        $sql$pg_catalog.current_setting('search_path')
+    select $sql$pg_catalog.current_setting('search_path')
                 operator(pg_catalog.=) 'pg_catalog, pg_temp'
             and current_user operator(pg_catalog.=) 'evident_projector'
             and pg_catalog.current_setting('datestyle')
@@ -7510,8 +7515,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        $sql$return case
+    select $sql$return case
                 when pg_catalog.current_setting('search_path')
                     operator(pg_catalog.<>) 'pg_catalog, pg_temp'
                     then evident._refuse_settings()
@@ -10837,9 +10841,9 @@ listed as materialized (
         false as is_store,
         'projections' as stops
     from evident.projection as p
-    inner join pg_class as c
-        inner join pg_namespace as n on c.relnamespace = n.oid
-        on p.name = format('%I.%I', n.nspname, c.relname)
+    cross join pg_class as c
+    inner join pg_namespace as n
+        on c.relnamespace = n.oid and p.name = format('%I.%I', n.nspname, c.relname)
 ),
 
 -- What each session has to do with the store.
@@ -10937,7 +10941,7 @@ found as (
         where i.incarnation = 1
     ) as i
     inner join taken as t
-        on t.locktype = 'transactionid' and t.granted and t.transactionid = i.xmax
+        on t.locktype = 'transactionid' and t.granted and i.xmax = t.transactionid
     where
         not exists (
             select
@@ -10965,7 +10969,7 @@ found as (
         on
             t.granted
             and (
-                (t.pid = w.by and t.locktype = 'virtualxid')
+                (w.by = t.pid and t.locktype = 'virtualxid')
                 or (
                     w.by = 0
                     and t.pid is null
@@ -11044,14 +11048,16 @@ left join lateral (
     order by r.prepared
     limit 1
 ) as x on true
-cross join lateral (
-    select array(
-        select distinct v.pid
-        from waiting as v
-        where v.by = coalesce(f.pid, 0)
-        order by v.pid
-    ) as pids
-) as w
+inner join lateral (
+    values (
+        array(
+            select distinct v.pid
+            from waiting as v
+            where v.by = coalesce(f.pid, 0)
+            order by v.pid
+        )
+    )
+) as w (pids) on true
 where f.pid is distinct from pg_backend_pid();
 
 comment on view evident.blocker is

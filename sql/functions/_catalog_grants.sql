@@ -5,9 +5,9 @@
 -- read model, calling its fold and using its schema are for applications.
 
 create or replace function evident._catalog_grants(
-    p_relations oid [],
-    p_routines oid [],
-    p_schemas oid []
+    p_relations oid[],
+    p_routines oid[],
+    p_schemas oid[]
 )
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
@@ -136,8 +136,8 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_grants(oid [], oid [], oid []) is
+comment on function evident._catalog_grants(oid[], oid[], oid[]) is
 'Describes who but the owner may do what with relations, routines and schemas: object,
 kind, name, state, is_free.';
 
-revoke all on function evident._catalog_grants(oid [], oid [], oid []) from public;
+revoke all on function evident._catalog_grants(oid[], oid[], oid[]) from public;

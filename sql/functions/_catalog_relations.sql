@@ -8,7 +8,7 @@
 -- is_free: may come and go, as ordinary administration does. object is the relation; a
 -- trigger's function where a foreign function hangs on a table of ours.
 
-create or replace function evident._catalog_relations(p_relations oid [])
+create or replace function evident._catalog_relations(p_relations oid[])
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
@@ -181,7 +181,7 @@ begin
             and i.indpred is null
             and not exists (
                 select
-                from unnest(i.indclass::oid []) as u (oid)
+                from unnest(i.indclass::oid[]) as u (oid)
                 inner join pg_opclass as o on u.oid = o.oid
                 where o.opcnamespace <> 'pg_catalog'::regnamespace
             )
@@ -276,8 +276,8 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_relations(oid []) is
+comment on function evident._catalog_relations(oid[]) is
 'Describes relations with all that hangs on them: object, kind, name, state, and is_free
 for what may come and go.';
 
-revoke all on function evident._catalog_relations(oid []) from public;
+revoke all on function evident._catalog_relations(oid[]) from public;

@@ -2,7 +2,7 @@
 --
 -- The hash is over the whole definition: arguments, body, volatility, settings.
 
-create or replace function evident._catalog_routines(p_routines oid [])
+create or replace function evident._catalog_routines(p_routines oid[])
 returns table (object oid, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
@@ -61,7 +61,7 @@ begin
 end;
 $function$;
 
-comment on function evident._catalog_routines(oid []) is
+comment on function evident._catalog_routines(oid[]) is
 'Describes functions, procedures and aggregates: object, kind, name, state, is_free.';
 
-revoke all on function evident._catalog_routines(oid []) from public;
+revoke all on function evident._catalog_routines(oid[]) from public;

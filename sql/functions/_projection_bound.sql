@@ -12,17 +12,22 @@ language sql
 stable
 parallel safe
 begin atomic
+    with wrapper as (
+        select p.oid
+        from pg_proc as p
+        where
+            p.pronamespace = 'evident'::regnamespace
+            and p.proname = format(p_form, (p_projection).name)
+    )
+
     select d.refobjid
-    from pg_proc as p
+    from wrapper as w
     inner join pg_depend as d
         on
             d.classid = 'pg_proc'::regclass
-            and p.oid = d.objid
+            and w.oid = d.objid
             and d.refclassid = 'pg_proc'::regclass
             and d.deptype = 'n'
-    where
-        p.pronamespace = 'evident'::regnamespace
-        and p.proname = format(p_form, (p_projection).name)
     order by d.refobjid
     limit 1;
 end;

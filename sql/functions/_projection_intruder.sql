@@ -5,14 +5,40 @@
 -- Superusers may anyway. Empty when all is well; the names are quoted.
 
 create or replace function evident._projection_intruder(
-    p_relations oid [],
-    p_routines oid []
+    p_relations oid[],
+    p_routines oid[]
 )
 returns table (rank integer, reason text, hint text)
 language sql
 stable
 parallel safe
 begin atomic
+    -- In schema evident nobody makes anything but evident_owner, or in its hands.
+    with place as (
+        select c.relnamespace as oid
+        from pg_class as c
+        where c.oid = any(p_relations)
+        union all
+        select p.pronamespace
+        from pg_proc as p
+        where p.oid = any(p_routines)
+    ),
+
+    used as (
+        select
+            n.oid,
+            n.nspname,
+            n.nspowner,
+            n.nspacl
+        from pg_namespace as n
+        where
+            n.nspname <> 'evident'
+            and n.oid in (
+                select l.oid
+                from place as l
+            )
+    )
+
     select
         1,
         format(
@@ -24,7 +50,7 @@ begin atomic
         )
     from pg_class as c
     where
-        c.oid = any (p_relations)
+        c.oid = any(p_relations)
         and c.relowner <> to_regrole('evident_projector')
     union all
     select
@@ -35,7 +61,7 @@ begin atomic
         format('alter routine %s owner to evident_projector', p.oid::regprocedure)
     from pg_proc as p
     where
-        p.oid = any (p_routines)
+        p.oid = any(p_routines)
         and p.proowner <> to_regrole('evident_projector')
     union all
     select
@@ -43,7 +69,7 @@ begin atomic
         format('%s is security definer', p.oid::regprocedure),
         format('alter routine %s security invoker', p.oid::regprocedure)
     from pg_proc as p
-    where p.oid = any (p_routines) and p.prosecdef
+    where p.oid = any(p_routines) and p.prosecdef
     union all
     select
         4,
@@ -53,23 +79,8 @@ begin atomic
             ' or alter schema %I owner to evident_projector',
             n.nspname
         )
-    from pg_namespace as n
-    where
-        n.nspowner <> to_regrole('evident_projector')
-        and (
-            n.oid in (
-                select c.relnamespace
-                from pg_class as c
-                where c.oid = any (p_relations)
-            )
-            or n.oid in (
-                select p.pronamespace
-                from pg_proc as p
-                where p.oid = any (p_routines)
-            )
-        )
-        -- In schema evident nobody makes anything but evident_owner, or in its hands.
-        and n.nspname <> 'evident'
+    from used as n
+    where n.nspowner <> to_regrole('evident_projector')
     union all
     select
         5,
@@ -81,31 +92,18 @@ begin atomic
             'revoke create on schema %I from %s',
             n.nspname, coalesce(quote_ident(r.rolname), 'public')
         )
-    from pg_namespace as n
+    from used as n
     cross join lateral aclexplode(n.nspacl) as a
     left join pg_roles as r on a.grantee = r.oid
     where
         a.privilege_type = 'CREATE'
         and a.grantee <> n.nspowner
         and a.grantee <> to_regrole('evident_projector')
-        and not coalesce(r.rolsuper, false)
-        and n.nspname <> 'evident'
-        and (
-            n.oid in (
-                select c.relnamespace
-                from pg_class as c
-                where c.oid = any (p_relations)
-            )
-            or n.oid in (
-                select p.pronamespace
-                from pg_proc as p
-                where p.oid = any (p_routines)
-            )
-        );
+        and not coalesce(r.rolsuper, false);
 end;
 
-comment on function evident._projection_intruder(oid [], oid []) is
+comment on function evident._projection_intruder(oid[], oid[]) is
 'Why relations and routines, and their schemas, are not evident_projector''s alone:
 rank, reason, hint.';
 
-revoke all on function evident._projection_intruder(oid [], oid []) from public;
+revoke all on function evident._projection_intruder(oid[], oid[]) from public;

@@ -11,8 +11,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        $sql$pg_catalog.current_setting('search_path')
+    select $sql$pg_catalog.current_setting('search_path')
                 operator(pg_catalog.=) 'pg_catalog, pg_temp'
             and current_user operator(pg_catalog.=) 'evident_projector'
             and pg_catalog.current_setting('datestyle')

@@ -10,8 +10,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select
-        $sql$return case
+    select $sql$return case
                 when pg_catalog.current_setting('search_path')
                     operator(pg_catalog.<>) 'pg_catalog, pg_temp'
                     then evident._refuse_settings()

@@ -9,12 +9,14 @@ language sql
 stable
 parallel safe
 begin atomic
+    with named as (
+        select parse_ident((p_projection).name) as part
+    )
+
     select c.oid
-    from pg_class as c
-    inner join pg_namespace as n on c.relnamespace = n.oid
-    where
-        c.relname = (parse_ident((p_projection).name))[2]
-        and n.nspname = (parse_ident((p_projection).name))[1];
+    from named as i
+    inner join pg_namespace as n on i.part[1] = n.nspname
+    inner join pg_class as c on n.oid = c.relnamespace and i.part[2] = c.relname;
 end;
 
 comment on function evident._read_model(evident.projection) is

@@ -18,7 +18,7 @@
 create or replace function evident._record_baseline(
     p_projection text default '',
     p_part text default 'all',
-    p_functions text [] default null
+    p_functions text[] default null
 )
 returns void
 language plpgsql
@@ -94,8 +94,8 @@ begin
 end;
 $function$;
 
-comment on function evident._record_baseline(text, text, text []) is
+comment on function evident._record_baseline(text, text, text[]) is
 'Stores in evident.baseline how the catalog of the package, or of a projection, differs
 from what is stored there.';
 
-revoke all on function evident._record_baseline(text, text, text []) from public;
+revoke all on function evident._record_baseline(text, text, text[]) from public;

@@ -59,9 +59,9 @@ listed as materialized (
         false as is_store,
         'projections' as stops
     from evident.projection as p
-    inner join pg_class as c
-        inner join pg_namespace as n on c.relnamespace = n.oid
-        on p.name = format('%I.%I', n.nspname, c.relname)
+    cross join pg_class as c
+    inner join pg_namespace as n
+        on c.relnamespace = n.oid and p.name = format('%I.%I', n.nspname, c.relname)
 ),
 
 -- What each session has to do with the store.
@@ -159,7 +159,7 @@ found as (
         where i.incarnation = 1
     ) as i
     inner join taken as t
-        on t.locktype = 'transactionid' and t.granted and t.transactionid = i.xmax
+        on t.locktype = 'transactionid' and t.granted and i.xmax = t.transactionid
     where
         not exists (
             select
@@ -187,7 +187,7 @@ found as (
         on
             t.granted
             and (
-                (t.pid = w.by and t.locktype = 'virtualxid')
+                (w.by = t.pid and t.locktype = 'virtualxid')
                 or (
                     w.by = 0
                     and t.pid is null
@@ -266,14 +266,16 @@ left join lateral (
     order by r.prepared
     limit 1
 ) as x on true
-cross join lateral (
-    select array(
-        select distinct v.pid
-        from waiting as v
-        where v.by = coalesce(f.pid, 0)
-        order by v.pid
-    ) as pids
-) as w
+inner join lateral (
+    values (
+        array(
+            select distinct v.pid
+            from waiting as v
+            where v.by = coalesce(f.pid, 0)
+            order by v.pid
+        )
+    )
+) as w (pids) on true
 where f.pid is distinct from pg_backend_pid();
 
 comment on view evident.blocker is
