@@ -75,7 +75,7 @@ session as materialized (
         bool_or(r.oid is not null) as looks,
         bool_or(coalesce(t.space = 17751, false)) as appends,
         bool_or(
-            coalesce(t.space between 17751 and 17755, false)
+            coalesce(t.space between 17751 and 17754, false)
             and t.granted
             and t.mode = 'ExclusiveLock'
         ) as works,
@@ -102,8 +102,8 @@ found as (
         case
             when t.space in (17750, 17757) and t.mode = 'ShareLock' then 'feed'
             when t.space in (17750, 17751, 17757) then 'appends'
-            when t.space = 17755 then 'seal'
-            else 'projections'
+            when t.space between 17752 and 17754 then 'projections'
+            else 'nothing'
         end as stops,
         format('advisory lock %s %s', t.space, t.mode) as lock,
         t.granted
@@ -119,7 +119,7 @@ found as (
             case
                 when t.space in (17750, 17757)
                     then t.mode = 'ShareLock' and (s.writes or s.appends)
-                when t.space between 17751 and 17755 then s.looks or not t.granted
+                when t.space between 17751 and 17754 then s.looks or not t.granted
             end,
             false
         )
@@ -281,8 +281,9 @@ where f.pid is distinct from pg_backend_pid();
 comment on view evident.blocker is
 'Who stands in the way and is not at work on the store: pid (null: a prepared
 transaction), login, application, started_at (its transaction; needs pg_read_all_stats),
-stops (appends, feed, projections, consumers, seal), lock, is_held (or waited for), how
-many locks of this kind, how many sessions are waiting for it, and their waiting_pids.
+stops (appends, feed, projections, consumers, seal; nothing: a lock that the store
+reserves and does not take), lock, is_held (or waited for), how many locks of this kind,
+how many sessions are waiting for it, and their waiting_pids.
 pg_terminate_backend(pid) ends it.';
 
 revoke all on table evident.blocker from public;

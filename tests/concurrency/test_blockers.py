@@ -52,13 +52,13 @@ OBSTACLES = {
         "select pg_advisory_lock_shared((17754::bigint << 48) | 7)",
         ("projections", "advisory lock 17754 ShareLock", True, 1),
     ),
-    "the sealer's key": (
+    "a key that sealers do not take": (
         "select pg_advisory_lock(17755::bigint << 48)",
-        ("seal", "advisory lock 17755 ExclusiveLock", True, 1),
+        ("nothing", "advisory lock 17755 ExclusiveLock", True, 1),
     ),
     "a key that is not in use yet": (
         "select pg_advisory_lock(17759::bigint << 48)",
-        ("projections", "advisory lock 17759 ExclusiveLock", True, 1),
+        ("nothing", "advisory lock 17759 ExclusiveLock", True, 1),
     ),
 }
 
