@@ -1090,7 +1090,8 @@ begin atomic
                 'refolding_' || p_name, 'step_' || p_name,
                 'keys_' || p_name, 'row_' || p_name, 'next_' || p_name,
                 'pinned_' || p_name, 'keep_event_' || p_name,
-                'keep_batch_' || p_name
+                'keep_batch_' || p_name, 'kept_event_' || p_name,
+                'kept_batch_' || p_name
             )
     ) as m
     order by m.rank, m.object;
@@ -1348,6 +1349,8 @@ begin
             select m.object
             from evident._projection_made(p_projection.name) as m
             inner join pg_proc as p on m.object = p.oid and not p.prosecdef
+            -- What a trigger names is the owner's: see _make_keep.
+            where p.prorettype <> 'trigger'::regtype
         )
         || evident._projection_bound(p_projection, 'step_%s')
         || evident._projection_bound(p_projection, 'keys_%s')
@@ -2329,16 +2332,19 @@ evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
 -- Events are inserted by the store's owner, and the fold runs as evident_projector, so
--- the trigger function is a definer function of that role. A cast in a fold may depend
--- on settings, and a replay must give the same: where the session's are not those of
--- all other paths, pinned_<projection>, the same with settings of its own, does the
--- work. The trigger function itself has none: each costs a tenth of the append. It is
+-- kept_event_<projection>, which folds, is a definer function of that role. A cast in a
+-- fold may depend on settings, and a replay must give the same: where the session's are
+-- not those of all other paths, pinned_<projection>, the same with settings of its own,
+-- does the work. The function itself has none: each costs a tenth of the append. It is
 -- the one definer function without a path, and looks at the path before anything else
 -- (_projection_pinned).
 --
--- A fold could alter the function, which its role owns: make it run as whoever inserts.
--- It cannot give it another body (_make_functions), and this one runs a fold as
--- evident_projector or not at all.
+-- A fold could alter that function, which its role owns: make it run as whoever
+-- inserts, or move it to a schema of its own and give it another body there. As it
+-- stands in this schema its body cannot be replaced (_make_functions), and runs a fold
+-- as evident_projector or not at all. And it is found by its name here: a trigger has
+-- its function by oid, wherever that was moved, and would run it as the store's owner.
+-- So the trigger's function belongs to evident_owner, and names this one.
 --
 -- row_<projection> gives the row it is given; it is inlined, and bound to the type of
 -- the read model as step_<projection> is. Whoever owns the read model's schema could
@@ -2363,6 +2369,9 @@ declare
     v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
     v_keep constant text := evident._projection_object(
         p_projection, 'keep_event_%s'
+    );
+    v_kept constant text := evident._projection_object(
+        p_projection, 'kept_event_%s'
     );
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
     v_step constant text := evident._projection_object(p_projection, 'step_%s');
@@ -2497,8 +2506,8 @@ begin
             set timezone = 'UTC'
             as %6$L;
 
-            create or replace function %7$s()
-            returns trigger
+            create or replace function %7$s(new evident.event_store)
+            returns evident.event_store
             language plpgsql
             volatile
             parallel unsafe
@@ -2513,14 +2522,14 @@ errors.';
             comment on function %5$s(evident.event_store) is
             'Made by create_projection: folds one event under the settings that all
 use.';
-            comment on function %7$s() is
+            comment on function %7$s(evident.event_store) is
             'Made by create_projection: folds one event into the read model.';
 
             revoke all on function %1$s(%2$s) from public;
             revoke all on function %3$s(%2$s, evident.event_store) from public;
             revoke all on function %5$s(evident.event_store) from public;
-            revoke all on function %7$s() from public;
-            grant execute on function %7$s() to evident_owner;
+            revoke all on function %7$s(evident.event_store) from public;
+            grant execute on function %7$s(evident.event_store) to evident_owner;
             $sql$,
             v_row,
             p_projection.name,
@@ -2550,7 +2559,7 @@ use.';
                 v_body,
                 evident._projection_pinned()
             ),
-            v_keep,
+            v_kept,
             format(
                 $keep$
             %1$s
@@ -2571,12 +2580,33 @@ use.';
     );
     execute format(
         $sql$
+        create or replace function %2$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        as %3$L;
+
+        comment on function %2$s() is
+        'Made by create_projection: has one event folded, by a function that it names.';
+
+        revoke all on function %2$s() from public;
+
         create or replace trigger %1$I
         after insert on evident.event_store
         for each row execute function %2$s();
         $sql$,
         evident._projection_trigger(p_projection, 'keep_event_%s'),
-        v_keep
+        v_keep,
+        format(
+            $call$
+        begin
+            perform %s(new);
+            return null;
+        end;
+        $call$,
+            v_kept
+        )
     );
 end;
 $function$;
@@ -2592,8 +2622,10 @@ revoke all on function evident._make_keep(evident.projection) from public;
 --
 -- keep_batch_<projection> folds the events of a statement by key, with one fold and
 -- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_event_<projection> (_make_keep). Like that one it belongs to
--- evident_projector, runs as that role, and looks first whether it does.
+-- batch to keep_event_<projection> (_make_keep). As there, the trigger's function is
+-- the owner's, and names kept_batch_<projection>, which belongs to evident_projector,
+-- runs as that role, and looks first whether it does. It gets the events as an array,
+-- since another function cannot see the rows of a statement.
 --
 -- The lock on the read model comes before the rows are read: the last step of
 -- a rebuild stops its writers there.
@@ -2616,6 +2648,9 @@ declare
     v_keep constant text := evident._projection_object(
         p_projection, 'keep_batch_%s'
     );
+    v_kept constant text := evident._projection_object(
+        p_projection, 'kept_batch_%s'
+    );
     v_events constant text := format(
         $sql$
             select
@@ -2624,12 +2659,9 @@ declare
                 e.id as position
             from (
                 select
-                    row(
-                        n.id, n.aggregate_id, n.version, n.event_type, n.payload,
-                        n.metadata, n.event_id, n.occurred_at, n.recorded_by
-                    )::evident.event_store as event,
+                    n as event,
                     n.id
-                from new_events as n
+                from unnest(p_events) as n
                 where %s
                 offset 0
             ) as e
@@ -2680,7 +2712,7 @@ begin
                             and %5$s
                             and not exists (
                                 select
-                                from new_events as n
+                                from unnest(p_events) as n
                                 where n.id = e.id
                             )
                         offset 0
@@ -2709,8 +2741,8 @@ begin
 
     perform evident._make_functions(format(
         $sql$
-        create or replace function %1$s()
-        returns trigger
+        create or replace function %1$s(p_events evident.event_store[])
+        returns evident.event_store
         language plpgsql
         volatile
         parallel unsafe
@@ -2722,13 +2754,13 @@ begin
         set row_security = off
         as %2$L;
 
-        comment on function %1$s() is
+        comment on function %1$s(evident.event_store[]) is
         'Made by create_projection: folds the events of a statement, by key.';
 
-        revoke all on function %1$s() from public;
-        grant execute on function %1$s() to evident_owner;
+        revoke all on function %1$s(evident.event_store[]) from public;
+        grant execute on function %1$s(evident.event_store[]) to evident_owner;
         $sql$,
-        v_keep,
+        v_kept,
         format(
             $keep$
         #variable_conflict use_column
@@ -2776,6 +2808,20 @@ begin
     ));
     execute format(
         $sql$
+        create or replace function %3$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        as %4$L;
+
+        comment on function %3$s() is
+        'Made by create_projection: has the events of a statement folded, by a function
+that it names.';
+
+        revoke all on function %3$s() from public;
+
         create or replace trigger %1$I
         after insert on evident.event_store
         referencing new table as new_events
@@ -2787,7 +2833,25 @@ begin
                 then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
             else ''
         end,
-        v_keep
+        v_keep,
+        format(
+            $call$
+        begin
+            perform %s(
+                array(
+                    select
+                        row(
+                            n.id, n.aggregate_id, n.version, n.event_type, n.payload,
+                            n.metadata, n.event_id, n.occurred_at, n.recorded_by
+                        )::evident.event_store
+                    from new_events as n
+                )
+            );
+            return null;
+        end;
+        $call$,
+            v_kept
+        )
     );
 end;
 $function$;

@@ -95,7 +95,7 @@ _COMPOSED = {
 # look at each call anew: for rows that others have committed since, for settings.
 _KNOWN = [
     ("next_*", "control reached end of function without RETURN"),
-    ("keep_batch_*", 'never read variable "v_count"'),
+    ("kept_batch_*", 'never read variable "v_count"'),
     ("_as_projector", "routine is marked as VOLATILE, should be STABLE"),
     ("_replayed_version", "routine is marked as VOLATILE, should be STABLE"),
 ]

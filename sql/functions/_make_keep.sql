@@ -17,16 +17,19 @@
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
 -- Events are inserted by the store's owner, and the fold runs as evident_projector, so
--- the trigger function is a definer function of that role. A cast in a fold may depend
--- on settings, and a replay must give the same: where the session's are not those of
--- all other paths, pinned_<projection>, the same with settings of its own, does the
--- work. The trigger function itself has none: each costs a tenth of the append. It is
+-- kept_event_<projection>, which folds, is a definer function of that role. A cast in a
+-- fold may depend on settings, and a replay must give the same: where the session's are
+-- not those of all other paths, pinned_<projection>, the same with settings of its own,
+-- does the work. The function itself has none: each costs a tenth of the append. It is
 -- the one definer function without a path, and looks at the path before anything else
 -- (_projection_pinned).
 --
--- A fold could alter the function, which its role owns: make it run as whoever inserts.
--- It cannot give it another body (_make_functions), and this one runs a fold as
--- evident_projector or not at all.
+-- A fold could alter that function, which its role owns: make it run as whoever
+-- inserts, or move it to a schema of its own and give it another body there. As it
+-- stands in this schema its body cannot be replaced (_make_functions), and runs a fold
+-- as evident_projector or not at all. And it is found by its name here: a trigger has
+-- its function by oid, wherever that was moved, and would run it as the store's owner.
+-- So the trigger's function belongs to evident_owner, and names this one.
 --
 -- row_<projection> gives the row it is given; it is inlined, and bound to the type of
 -- the read model as step_<projection> is. Whoever owns the read model's schema could
@@ -51,6 +54,9 @@ declare
     v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
     v_keep constant text := evident._projection_object(
         p_projection, 'keep_event_%s'
+    );
+    v_kept constant text := evident._projection_object(
+        p_projection, 'kept_event_%s'
     );
     v_next constant text := evident._projection_object(p_projection, 'next_%s');
     v_step constant text := evident._projection_object(p_projection, 'step_%s');
@@ -185,8 +191,8 @@ begin
             set timezone = 'UTC'
             as %6$L;
 
-            create or replace function %7$s()
-            returns trigger
+            create or replace function %7$s(new evident.event_store)
+            returns evident.event_store
             language plpgsql
             volatile
             parallel unsafe
@@ -201,14 +207,14 @@ errors.';
             comment on function %5$s(evident.event_store) is
             'Made by create_projection: folds one event under the settings that all
 use.';
-            comment on function %7$s() is
+            comment on function %7$s(evident.event_store) is
             'Made by create_projection: folds one event into the read model.';
 
             revoke all on function %1$s(%2$s) from public;
             revoke all on function %3$s(%2$s, evident.event_store) from public;
             revoke all on function %5$s(evident.event_store) from public;
-            revoke all on function %7$s() from public;
-            grant execute on function %7$s() to evident_owner;
+            revoke all on function %7$s(evident.event_store) from public;
+            grant execute on function %7$s(evident.event_store) to evident_owner;
             $sql$,
             v_row,
             p_projection.name,
@@ -238,7 +244,7 @@ use.';
                 v_body,
                 evident._projection_pinned()
             ),
-            v_keep,
+            v_kept,
             format(
                 $keep$
             %1$s
@@ -259,12 +265,33 @@ use.';
     );
     execute format(
         $sql$
+        create or replace function %2$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        as %3$L;
+
+        comment on function %2$s() is
+        'Made by create_projection: has one event folded, by a function that it names.';
+
+        revoke all on function %2$s() from public;
+
         create or replace trigger %1$I
         after insert on evident.event_store
         for each row execute function %2$s();
         $sql$,
         evident._projection_trigger(p_projection, 'keep_event_%s'),
-        v_keep
+        v_keep,
+        format(
+            $call$
+        begin
+            perform %s(new);
+            return null;
+        end;
+        $call$,
+            v_kept
+        )
     );
 end;
 $function$;

@@ -3,8 +3,10 @@
 --
 -- keep_batch_<projection> folds the events of a statement by key, with one fold and
 -- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_event_<projection> (_make_keep). Like that one it belongs to
--- evident_projector, runs as that role, and looks first whether it does.
+-- batch to keep_event_<projection> (_make_keep). As there, the trigger's function is
+-- the owner's, and names kept_batch_<projection>, which belongs to evident_projector,
+-- runs as that role, and looks first whether it does. It gets the events as an array,
+-- since another function cannot see the rows of a statement.
 --
 -- The lock on the read model comes before the rows are read: the last step of
 -- a rebuild stops its writers there.
@@ -27,6 +29,9 @@ declare
     v_keep constant text := evident._projection_object(
         p_projection, 'keep_batch_%s'
     );
+    v_kept constant text := evident._projection_object(
+        p_projection, 'kept_batch_%s'
+    );
     v_events constant text := format(
         $sql$
             select
@@ -35,12 +40,9 @@ declare
                 e.id as position
             from (
                 select
-                    row(
-                        n.id, n.aggregate_id, n.version, n.event_type, n.payload,
-                        n.metadata, n.event_id, n.occurred_at, n.recorded_by
-                    )::evident.event_store as event,
+                    n as event,
                     n.id
-                from new_events as n
+                from unnest(p_events) as n
                 where %s
                 offset 0
             ) as e
@@ -91,7 +93,7 @@ begin
                             and %5$s
                             and not exists (
                                 select
-                                from new_events as n
+                                from unnest(p_events) as n
                                 where n.id = e.id
                             )
                         offset 0
@@ -120,8 +122,8 @@ begin
 
     perform evident._make_functions(format(
         $sql$
-        create or replace function %1$s()
-        returns trigger
+        create or replace function %1$s(p_events evident.event_store[])
+        returns evident.event_store
         language plpgsql
         volatile
         parallel unsafe
@@ -133,13 +135,13 @@ begin
         set row_security = off
         as %2$L;
 
-        comment on function %1$s() is
+        comment on function %1$s(evident.event_store[]) is
         'Made by create_projection: folds the events of a statement, by key.';
 
-        revoke all on function %1$s() from public;
-        grant execute on function %1$s() to evident_owner;
+        revoke all on function %1$s(evident.event_store[]) from public;
+        grant execute on function %1$s(evident.event_store[]) to evident_owner;
         $sql$,
-        v_keep,
+        v_kept,
         format(
             $keep$
         #variable_conflict use_column
@@ -187,6 +189,20 @@ begin
     ));
     execute format(
         $sql$
+        create or replace function %3$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        as %4$L;
+
+        comment on function %3$s() is
+        'Made by create_projection: has the events of a statement folded, by a function
+that it names.';
+
+        revoke all on function %3$s() from public;
+
         create or replace trigger %1$I
         after insert on evident.event_store
         referencing new table as new_events
@@ -198,7 +214,25 @@ begin
                 then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
             else ''
         end,
-        v_keep
+        v_keep,
+        format(
+            $call$
+        begin
+            perform %s(
+                array(
+                    select
+                        row(
+                            n.id, n.aggregate_id, n.version, n.event_type, n.payload,
+                            n.metadata, n.event_id, n.occurred_at, n.recorded_by
+                        )::evident.event_store
+                    from new_events as n
+                )
+            );
+            return null;
+        end;
+        $call$,
+            v_kept
+        )
     );
 end;
 $function$;

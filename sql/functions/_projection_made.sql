@@ -38,7 +38,8 @@ begin atomic
                 'refolding_' || p_name, 'step_' || p_name,
                 'keys_' || p_name, 'row_' || p_name, 'next_' || p_name,
                 'pinned_' || p_name, 'keep_event_' || p_name,
-                'keep_batch_' || p_name
+                'keep_batch_' || p_name, 'kept_event_' || p_name,
+                'kept_batch_' || p_name
             )
     ) as m
     order by m.rank, m.object;

@@ -199,8 +199,8 @@ from (
         'view events_of_shop.orders_summary'
     ),
     (
-        'alter function evident."keep_event_shop.orders_summary" security invoker',
-        'function evident."keep_event_shop.orders_summary"\(\)'
+        'alter function evident."kept_event_shop.orders_summary" security invoker',
+        'function evident."kept_event_shop.orders_summary"\(evident.event_store\)'
     ),
     ('alter schema shop owner to evident_test_forger', 'schema shop')
 ) as t (tampering, noticed);

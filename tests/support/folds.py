@@ -72,7 +72,9 @@ begin
     grant usage on schema reach to evident_owner;
     grant all on reach.counted, evident."events_of_reach.counted" to evident_owner;
     for v_routine in
-        select p.oid from pg_proc as p where p.proname like '%\\_reach.counted'
+        select p.oid from pg_proc as p
+        where p.proname like '%\\_reach.counted'
+            and p.proowner = 'evident_projector'::regrole
     loop
         execute format('grant execute on routine %s to evident_owner', v_routine);
     end loop;

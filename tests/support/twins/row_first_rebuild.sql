@@ -9,7 +9,7 @@ select pg_temp.spoil(
     if p_must_stop_appends then'
 );
 select pg_temp.spoil(
-    'evident."keep_batch_races.sync_one"()',
+    'evident."kept_batch_races.sync_one"(evident.event_store[])',
     'lock table races.sync_one in row exclusive mode;',
     ''
 );
