@@ -6,20 +6,18 @@ import contextlib
 import itertools
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from support.seeds import scaled
-from support.store import Store
+from support.store import OWN, Store
 from support.waiting import is_true
 
 Connection = psycopg.Connection[Any]
 
 STRANGER = "evident_test_stranger"
-NIL = uuid.UUID(int=0)
 APPEND = "select evident.append_event(gen_random_uuid(), 'Noted', '{}', %s)"
 HOLD = """
 select count(pg_advisory_lock((17750::bigint << 48) | n))
@@ -143,8 +141,8 @@ def test_an_append_that_takes_any_id_is_found(
 def attack(connection: Connection, is_over: threading.Event) -> int:
     """Do all that a writer may not, until it is over; count what was tried."""
     calls = [
-        ("select evident.append_event(%s, 'GuardChanged', '{}')", [NIL]),
-        ("select evident.append_events(%s, '[]')", [NIL]),
+        ("select evident.append_event(%s, 'GuardChanged', '{}')", [OWN]),
+        ("select evident.append_events(%s, '[]')", [OWN]),
         ("select evident.append_event(gen_random_uuid(), 'N', %s::jsonb)", [BOMB]),
         ("select evident.append_event(gen_random_uuid(), 'N', '{}', 0, %s)", [BOMB]),
         (HOLD, []),
@@ -195,7 +193,7 @@ def test_work_goes_on_beside_a_writer_that_only_attacks(
         row = one.execute(
             "select count(*), bool_and(event_type in ('GuardChanged'))"
             " from evident.event_store where aggregate_id = %s",
-            [NIL],
+            [OWN],
         ).fetchone()
         assert one.execute("select * from evident.verify_ledger()").fetchall() == []
     assert time.monotonic() - began < 5

@@ -11,14 +11,13 @@ import pytest
 from support.calls import Connection, Entry, append_event, events_of
 from support.check_ledger import ledger_violations
 from support.seal_work import seal, seal_all
-from support.store import Store
+from support.store import OWN, Store
 from support.waiting import Background, wait_for, wait_until_blocked_or_done
 
 pytestmark = pytest.mark.promise(23)
 
 Observer = psycopg.Connection[Any]
 
-OWN = uuid.UUID(int=0)
 LOG = "select i.log_id from evident.log_identity as i"
 # What guard_status says now, and what the own events say of it when they are folded.
 GUARDS = """

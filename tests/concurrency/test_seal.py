@@ -29,7 +29,7 @@ from support.seal_work import (
     seal_all,
 )
 from support.seeds import scaled
-from support.store import LOGIN, LOGIN_SQL, Store
+from support.store import LOGIN, LOGIN_SQL, OWN, Store
 from support.waiting import Background, is_true, together, wait_for
 
 from harness.database import connect
@@ -44,8 +44,6 @@ Observer = psycopg.Connection[Any]
 EVENTS = scaled(4_000, 40_000)
 ROUNDS = scaled(40, 250)
 CRASHES = scaled(3, 20)
-# The aggregate of the store's own events.
-OWN = uuid.UUID(int=0)
 # Whether somebody has the lock of sealers.
 LOCKED = """
 not exists (

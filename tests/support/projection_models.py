@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from support.store import Connectable
+from support.store import OWN, Connectable
 
 Connection = psycopg.Connection[Any]
 Rows = dict[str, tuple[int, int, str]]
@@ -122,11 +122,16 @@ class Model:
     def fold(
         self, log: Iterable[tuple[int, str, str, Any]], is_repaired: bool = True
     ) -> Rows:
-        """Fold the log without the engine; a bad event ends its keys until repaired."""
+        """Fold the log without the engine; a bad event ends its keys until repaired.
+
+        The store's own events are for an asynchronous model that names their types.
+        """
         rows: Rows = {}
         parked: set[str] = set()
         for position, aggregate, kind, payload in log:
             if self.types and kind not in self.types:
+                continue
+            if aggregate == str(OWN) and (self.mode == "sync" or not self.types):
                 continue
             keys = set(payload.get("keys", []) if self.is_across else [aggregate])
             if "bad" in payload and kind != "Closed" and not is_repaired:

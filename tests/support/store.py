@@ -26,6 +26,8 @@ class PatientConnection(psycopg.Connection[Any]):
         super().close()
 
 
+# The stream of what the store writes about itself, of which no writer knows anything.
+OWN = uuid.UUID(int=0)
 LOGIN = "evident_test_app"
 # A deadlock shows at once instead of after a second, and nothing waits for ever.
 LOGIN_SQL = f"""

@@ -13,6 +13,8 @@ CALL = "assert trust_trap.reached(); "
 STATEMENT = "PLpgSQL_stmt_"
 # What can stand before a statement on its line; a call in front of it has no place.
 BEFORE = {"else", "elsif", "when", "then", "declare", "exception"}
+# Of the types that functions name; what is made for a read model names its table.
+SCHEMAS = "evident|races|shop"
 
 
 def instrumented(definition: str, source: str) -> tuple[str, int]:
@@ -42,8 +44,8 @@ def statement_lines(definition: str, kind: str = STATEMENT) -> Iterator[int]:
     An end without `return` has a statement of its own, on no line.
     """
     # The parser has no catalog: it takes types of public for rows, but no arrays of it.
-    known = re.sub(r"\b(evident|races)\.\w+\[\]", "text[]", definition)
-    known = re.sub(r"\b(evident|races)\.", "public.", known)
+    known = re.sub(rf"\b({SCHEMAS})\.\w+\[\]", "text[]", definition)
+    known = re.sub(rf"\b({SCHEMAS})\.", "public.", known)
     tree = parse_plpgsql(known)
     for each in tree:
         yield from _lines(each["PLpgSQL_function"]["action"], kind)

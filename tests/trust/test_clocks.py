@@ -163,7 +163,7 @@ def waiting_violations(clock: Clock, store: Store, observer: Observer) -> list[s
     with store.connect() as connection:
         for turn in range(turns):
             clock.move("+1y" if turn == 1 else "+0")
-            for number in range(12):
+            for number in range(1, 13):
                 append_event(connection, [Entry(uuid.UUID(int=number), None, added())])
             rows = connection.execute(CLAIM, [CONSUMER, "w", 100, LEASE]).fetchall()
             connection.execute(CONFIRM, [CONSUMER, *rows[-1][:3]])

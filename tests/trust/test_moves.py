@@ -175,6 +175,10 @@ def test_a_recovery_into_the_past_is_a_store_of_that_moment(
     with archiving(major) as (home, archive), contextlib.ExitStack() as backups:
         store = Store(home)
         work = Workload(store, rng)
+        with work.running():
+            work.wait_for(EVENTS)
+        # Without a checkpoint of before the moment, nothing shows that it is this log.
+        publish(kept, home)
         for number in range(RECOVERIES):
             with work.running():
                 recovery = backups.enter_context(backed_up(home.server, archive))

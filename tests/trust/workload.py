@@ -28,7 +28,7 @@ from support.projection_models import Model, make_models
 from support.projection_work import Action, repeat, run_slices
 from support.projection_work import violations as projection_violations
 from support.seal_work import seal, seal_all
-from support.store import Logged, Store
+from support.store import OWN, Logged, Store
 from support.waiting import Background
 
 from trust.checker import violations
@@ -145,8 +145,7 @@ class Workload:
     def violations(self, allowed: frozenset[str] = frozenset()) -> list[str]:
         """Name what does not agree with the final log; `allowed` are more SQLSTATEs."""
         with self._observer() as observer:
-            # The log of the package's own events has no history here.
-            log = [e for e in self.store.log() if e.aggregate != uuid.UUID(int=0)]
+            log = [e for e in self.store.log() if e.aggregate != OWN]
             found = self.history_violations(log, allowed)
             everything = ids_behind(observer, 0)
             for reader in self.readers:
