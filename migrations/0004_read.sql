@@ -431,3 +431,9 @@ revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
+
+do $do$
+begin
+    perform evident._close_types();
+end;
+$do$;

@@ -333,8 +333,8 @@ as $function$
 begin
     raise exception using
         errcode = 'PT404',
-        message = format('consumer %s does not exist', p_consumer),
-        detail = jsonb_build_object('name', p_consumer)::text,
+        message = format('consumer %s does not exist', evident._short(p_consumer)),
+        detail = jsonb_build_object('name', evident._short(p_consumer))::text,
         hint = 'check the name, or create it with create_consumer';
 end;
 $function$;
@@ -462,6 +462,12 @@ begin
         );
     end if;
 
+    if cardinality(p_event_types) > 1000 then
+        perform evident._refuse_argument(
+            'p_event_types', 'more than 1000 types', 'pass null for all'
+        );
+    end if;
+
     -- In one order and each once, so that equal sets are equal definitions.
     select array_agg(distinct t.event_type order by t.event_type)
     into v_event_types
@@ -521,9 +527,10 @@ $function$;
 
 comment on function evident.create_consumer(text, integer, text[]) is
 'Makes a consumer outside the database: p_consumer, its name of 1 to 100 characters;
-p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, or null
-for all. Begins before the first event. The same call again does nothing. Errors: PT400
-invalid argument, or a consumer of that name with another definition.';
+p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, 1,000
+at most, or null for all. Begins before the first event. The same call again does
+nothing. Errors: PT400 invalid argument, or a consumer of that name with another
+definition.';
 
 revoke all on function evident.create_consumer(text, integer, text[]) from public;
 grant execute on function evident.create_consumer(text, integer, text[])
@@ -949,6 +956,12 @@ revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
+
+do $do$
+begin
+    perform evident._close_types();
+end;
+$do$;
 
 do $do$
 begin

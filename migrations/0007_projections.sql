@@ -93,6 +93,10 @@ create table evident.projection_skip (
     skipped_at timestamptz not null default evident._now(),
     constraint projection_skip_projection_position_key_pkey
     primary key (projection, position, key),
+    constraint projection_skip_actor_check
+    check (char_length(actor) between 1 and 200),
+    constraint projection_skip_reason_check
+    check (char_length(reason) between 1 and 1000),
     constraint projection_skip_projection_fkey
     foreign key (projection) references evident.projection (name) on delete cascade
 );
@@ -369,8 +373,10 @@ begin
     if not found then
         raise exception using
             errcode = 'PT404',
-            message = format('no such projection: %s', coalesce(p_name, 'null')),
-            detail = jsonb_build_object('name', p_name)::text,
+            message = format(
+                'no such projection: %s', coalesce(evident._short(p_name), 'null')
+            ),
+            detail = jsonb_build_object('name', evident._short(p_name))::text,
             hint = 'a projection has the name of its read model, schema included;'
                 ' see evident.projection_status';
     end if;
@@ -660,7 +666,8 @@ grant execute on function evident._refuse_settings() to evident_projector;
 -- evident._close_made: take away what default privileges gave on what folds need.
 --
 -- Whoever set these for the role, in this database, gave rights to all that it makes:
--- to _as_projector, and so to all that folds may read. Only the role itself can revoke.
+-- to _as_projector, and so to all that folds may read. And row types of views are made
+-- for PUBLIC to use, see _close_types. Only the role itself can revoke.
 
 create or replace function evident._close_made()
 returns void
@@ -697,6 +704,14 @@ begin
                 c.relacl
             from pg_class as c
             where c.relnamespace = 'evident'::regnamespace
+            union all
+            select
+                'type',
+                t.oid::regtype::text,
+                t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner))
+            from pg_type as t
+            where t.typnamespace = 'evident'::regnamespace and t.typtype = 'c'
         ) as o
         cross join aclexplode(o.acl) as a
         where
@@ -2039,7 +2054,8 @@ begin
             )
         union all
         select
-            20, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            20, 'p_mode',
+            coalesce(quote_literal(evident._short(p_projection.mode)), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
     ) as r
@@ -3350,6 +3366,12 @@ begin
         );
     end if;
 
+    if cardinality(p_event_types) > 1000 then
+        perform evident._refuse_argument(
+            'p_event_types', 'more than 1000 types', 'pass null for all'
+        );
+    end if;
+
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
     v_new.keys := p_keys::text;
@@ -3454,9 +3476,9 @@ evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
 'Registers the fold of a read model and gives the projection''s name, which is the read
 model''s, schema included. p_apply(row so far, event) returns the next row, null to
 remove it; the first event of a key meets a row with only its key. p_event_types:
-what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
-run_projection. p_keys(event): the keys that an event touches, null and '''' aside;
-without it, its aggregate. Table, functions and their schemas belong to
+what is folded, 1,000 at most; null = all. p_mode: sync = in the append''s transaction,
+async = by run_projection. p_keys(event): the keys that an event touches, null and ''''
+aside; without it, its aggregate. Table, functions and their schemas belong to
 evident_projector. For READ COMMITTED. Errors: PT400; 55P03 when others were in the
 way: call again.';
 
@@ -3763,10 +3785,11 @@ begin
             errcode = 'PT404',
             message = format(
                 'projection %s has no parked key %s',
-                p_projection.name, coalesce(quote_literal(p_key), 'null')
+                p_projection.name,
+                coalesce(quote_literal(evident._short(p_key)), 'null')
             ),
             detail = jsonb_build_object(
-                'name', p_projection.name, 'key', p_key
+                'name', p_projection.name, 'key', evident._short(p_key)
             )::text,
             hint = 'see evident.projection_failure';
     end if;
@@ -3857,12 +3880,17 @@ declare
     v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
-    if coalesce(char_length(trim(p_actor)), 0) not between 1 and 200 then
+    -- The whole length: blanks at the ends are stored as well.
+    if coalesce(char_length(p_actor), 0) not between 1 and 200
+        or trim(p_actor) = ''
+    then
         perform evident._refuse_argument(
             'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
         );
     end if;
-    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
         perform evident._refuse_argument(
             'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
         );
@@ -4630,7 +4658,7 @@ begin
     exception when data_exception then
         raise exception using
             errcode = 'PT400',
-            message = format('invalid argument p_until: %L is no moment', p_until),
+            message = 'invalid argument p_until: not a moment',
             detail = jsonb_build_object(
                 'argument', 'p_until', 'reason', 'not a moment'
             )::text,
@@ -4788,8 +4816,10 @@ begin
         if not found then
             raise exception using
                 errcode = 'PT404',
-                message = format('no such projection: %s', coalesce(p_name, 'null')),
-                detail = jsonb_build_object('name', p_name)::text,
+                message = format(
+                    'no such projection: %s', coalesce(left(p_name, 200), 'null')
+                ),
+                detail = jsonb_build_object('name', left(p_name, 200))::text,
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;
@@ -5000,6 +5030,12 @@ revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
+
+do $do$
+begin
+    perform evident._close_types();
+end;
+$do$;
 
 do $do$
 begin

@@ -354,6 +354,12 @@ drop table evident.ledger_tile;
 
 do $do$
 begin
+    perform evident._close_types();
+end;
+$do$;
+
+do $do$
+begin
     perform evident._record_baseline();
 end;
 $do$;

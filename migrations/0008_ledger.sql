@@ -93,7 +93,9 @@ create table evident.log_identity (
     tree_size bigint not null,
     begun_at timestamptz not null default evident._now(),
     begun_by text not null default session_user,
-    constraint log_identity_incarnation_check check (incarnation > 0)
+    constraint log_identity_incarnation_check check (incarnation > 0),
+    constraint log_identity_reason_check
+    check (char_length(reason) between 1 and 1000)
 );
 
 comment on table evident.log_identity is
@@ -148,7 +150,9 @@ create table evident.ledger_publication (
     tree_size bigint not null,
     checkpoint text not null,
     published_at timestamptz not null default evident._now(),
-    published_by text not null default session_user
+    published_by text not null default session_user,
+    constraint ledger_publication_checkpoint_check
+    check (octet_length(checkpoint) <= 65536)
 );
 
 comment on table evident.ledger_publication is
@@ -1634,6 +1638,17 @@ declare
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();
+    if evident._text_length(p_payload) is null then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'event %s of the store''s own is not stored', p_event_type
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the payload is longer than 1048576 bytes'
+            )::text,
+            hint = 'evident.guard_status() shows what it would tell';
+    end if;
     for v_attempt in 1 .. 100 loop
         insert into evident.event_store as e (
             id, aggregate_id, version, event_type, payload
@@ -2690,10 +2705,13 @@ declare
     v_identity evident.log_identity;
 begin
     perform evident.require_utf8();
-    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+    -- The whole length: blanks at the ends are stored as well.
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
         perform evident._refuse_argument(
             'p_reason',
-            'not from 1 to 1000 characters',
+            'blank, or not from 1 to 1000 characters',
             'say why history goes on from an earlier state'
         );
     end if;
@@ -2764,10 +2782,16 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 as $function$
 declare
-    v_line text[] := string_to_array(p_checkpoint, e'\n');
+    v_line text[];
     v_head evident.tree_head;
 begin
     perform evident.require_utf8();
+    if octet_length(p_checkpoint) > 65536 then
+        perform evident._refuse_argument(
+            'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
+        );
+    end if;
+    v_line := string_to_array(p_checkpoint, e'\n');
     select h.*
     into v_head
     from evident.tree_head as h
@@ -2798,8 +2822,8 @@ $function$;
 
 comment on function evident.record_publication(text) is
 'Stores a signed checkpoint that was published outside: three lines (origin, tree size,
-base64 root), an empty one, signatures. Errors: PT400 when it is not one of this log''s
-tree heads; 0A000 in a database that is not UTF8.';
+base64 root), an empty one, signatures; 65,536 bytes at most. Errors: PT400 when it is
+longer, or not one of this log''s tree heads; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.record_publication(text) from public;
 grant execute on function evident.record_publication(text) to evident_auditor;
@@ -2904,6 +2928,12 @@ grant execute on function evident.version() to
 evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
 -- [end sql/functions/version.sql]
+
+do $do$
+begin
+    perform evident._close_types();
+end;
+$do$;
 
 do $do$
 begin

@@ -382,6 +382,47 @@ comment on function evident._revoke_from_all(regclass, oid) is
 
 revoke all on function evident._revoke_from_all(regclass, oid) from public;
 -- [end sql/functions/_revoke_from_all.sql]
+-- [begin sql/functions/_close_types.sql]
+-- evident._close_types: only who needs the row types of the package may name them.
+--
+-- PostgreSQL lets PUBLIC use each new type. Whoever may look into the schema could then
+-- make casts from a row type to types of his own, by the thousand, each of them a
+-- change that the store would record as an event; and columns of it in tables of his
+-- own, which forbid changes to ours. Queries need no such right, only whoever defines
+-- columns, arguments and results of the type: evident_projector, for folds.
+--
+-- A dump has no rights to row types, so PUBLIC has them again after a restore, until
+-- this is called. Each migration that makes tables or views calls it. As the owner.
+
+create or replace function evident._close_types()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_type record;
+begin
+    for v_type in
+        select t.oid::regtype::text as name
+        from pg_type as t
+        where
+            t.typnamespace = 'evident'::regnamespace
+            and t.typtype = 'c'
+            and t.typowner = 'evident_owner'::regrole
+    loop
+        execute format('revoke all on type %s from public', v_type.name);
+    end loop;
+    grant usage on type evident.event_store to evident_projector;
+end;
+$function$;
+
+comment on function evident._close_types() is
+'Takes the use of row types in schema evident away from PUBLIC.';
+
+revoke all on function evident._close_types() from public;
+-- [end sql/functions/_close_types.sql]
 
 -- What came to be before default privileges were out of the way.
 do $do$
@@ -393,6 +434,9 @@ begin
     );
     perform evident._revoke_from_all(
         'pg_proc', 'evident._revoke_from_all(regclass, oid)'::regprocedure
+    );
+    perform evident._revoke_from_all(
+        'pg_proc', 'evident._close_types()'::regprocedure
     );
 end;
 $do$;
@@ -642,6 +686,12 @@ revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
+
+do $do$
+begin
+    perform evident._close_types();
+end;
+$do$;
 
 -- migrations/0003_append.sql
 -- depends: 0002_event_store
@@ -3238,6 +3288,12 @@ grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
 
+do $do$
+begin
+    perform evident._close_types();
+end;
+$do$;
+
 -- migrations/0005_guards.sql
 -- depends: 0004_read
 -- Guards: history cannot be rewritten, and whether that still holds can be asked.
@@ -3933,6 +3989,39 @@ begin
             select
             from pg_type as e
             where e.typarray = t.oid
+        )
+
+    union all
+
+    -- Row types only where somebody has let others name them, see _close_types. PUBLIC
+    -- may where no right is stored, which is how a restore makes them.
+    select
+        t.oid,
+        'type',
+        t.oid::regtype::text,
+        'row type, may be used by ' || (
+            select string_agg(
+                case g.grantee when 0 then 'public' else pg_get_userbyid(g.grantee) end,
+                ' '
+                order by pg_get_userbyid(g.grantee) collate "C"
+            )
+            from aclexplode(t.typacl) as g
+            where g.grantee <> t.typowner
+        ),
+        false
+    from pg_type as t
+    where
+        t.typnamespace = v_schema
+        and t.typtype = 'c'
+        and exists (
+            select
+            from aclexplode(t.typacl) as g
+            where
+                g.grantee <> t.typowner
+                and (
+                    t.oid <> 'evident.event_store'::regtype
+                    or g.grantee <> 'evident_projector'::regrole
+                )
         )
 
     union all
@@ -4705,6 +4794,12 @@ evident_writer, evident_reader, evident_operator, evident_auditor;
 
 do $do$
 begin
+    perform evident._close_types();
+end;
+$do$;
+
+do $do$
+begin
     perform evident._record_baseline();
 end;
 $do$;
@@ -5045,8 +5140,8 @@ as $function$
 begin
     raise exception using
         errcode = 'PT404',
-        message = format('consumer %s does not exist', p_consumer),
-        detail = jsonb_build_object('name', p_consumer)::text,
+        message = format('consumer %s does not exist', evident._short(p_consumer)),
+        detail = jsonb_build_object('name', evident._short(p_consumer))::text,
         hint = 'check the name, or create it with create_consumer';
 end;
 $function$;
@@ -5174,6 +5269,12 @@ begin
         );
     end if;
 
+    if cardinality(p_event_types) > 1000 then
+        perform evident._refuse_argument(
+            'p_event_types', 'more than 1000 types', 'pass null for all'
+        );
+    end if;
+
     -- In one order and each once, so that equal sets are equal definitions.
     select array_agg(distinct t.event_type order by t.event_type)
     into v_event_types
@@ -5233,9 +5334,10 @@ $function$;
 
 comment on function evident.create_consumer(text, integer, text[]) is
 'Makes a consumer outside the database: p_consumer, its name of 1 to 100 characters;
-p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, or null
-for all. Begins before the first event. The same call again does nothing. Errors: PT400
-invalid argument, or a consumer of that name with another definition.';
+p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, 1,000
+at most, or null for all. Begins before the first event. The same call again does
+nothing. Errors: PT400 invalid argument, or a consumer of that name with another
+definition.';
 
 revoke all on function evident.create_consumer(text, integer, text[]) from public;
 grant execute on function evident.create_consumer(text, integer, text[])
@@ -5664,6 +5766,12 @@ evident_writer, evident_reader, evident_operator, evident_auditor;
 
 do $do$
 begin
+    perform evident._close_types();
+end;
+$do$;
+
+do $do$
+begin
     perform evident._record_baseline();
 end;
 $do$;
@@ -5764,6 +5872,10 @@ create table evident.projection_skip (
     skipped_at timestamptz not null default evident._now(),
     constraint projection_skip_projection_position_key_pkey
     primary key (projection, position, key),
+    constraint projection_skip_actor_check
+    check (char_length(actor) between 1 and 200),
+    constraint projection_skip_reason_check
+    check (char_length(reason) between 1 and 1000),
     constraint projection_skip_projection_fkey
     foreign key (projection) references evident.projection (name) on delete cascade
 );
@@ -6040,8 +6152,10 @@ begin
     if not found then
         raise exception using
             errcode = 'PT404',
-            message = format('no such projection: %s', coalesce(p_name, 'null')),
-            detail = jsonb_build_object('name', p_name)::text,
+            message = format(
+                'no such projection: %s', coalesce(evident._short(p_name), 'null')
+            ),
+            detail = jsonb_build_object('name', evident._short(p_name))::text,
             hint = 'a projection has the name of its read model, schema included;'
                 ' see evident.projection_status';
     end if;
@@ -6331,7 +6445,8 @@ grant execute on function evident._refuse_settings() to evident_projector;
 -- evident._close_made: take away what default privileges gave on what folds need.
 --
 -- Whoever set these for the role, in this database, gave rights to all that it makes:
--- to _as_projector, and so to all that folds may read. Only the role itself can revoke.
+-- to _as_projector, and so to all that folds may read. And row types of views are made
+-- for PUBLIC to use, see _close_types. Only the role itself can revoke.
 
 create or replace function evident._close_made()
 returns void
@@ -6368,6 +6483,14 @@ begin
                 c.relacl
             from pg_class as c
             where c.relnamespace = 'evident'::regnamespace
+            union all
+            select
+                'type',
+                t.oid::regtype::text,
+                t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner))
+            from pg_type as t
+            where t.typnamespace = 'evident'::regnamespace and t.typtype = 'c'
         ) as o
         cross join aclexplode(o.acl) as a
         where
@@ -7710,7 +7833,8 @@ begin
             )
         union all
         select
-            20, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            20, 'p_mode',
+            coalesce(quote_literal(evident._short(p_projection.mode)), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
     ) as r
@@ -9021,6 +9145,12 @@ begin
         );
     end if;
 
+    if cardinality(p_event_types) > 1000 then
+        perform evident._refuse_argument(
+            'p_event_types', 'more than 1000 types', 'pass null for all'
+        );
+    end if;
+
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
     v_new.keys := p_keys::text;
@@ -9125,9 +9255,9 @@ evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
 'Registers the fold of a read model and gives the projection''s name, which is the read
 model''s, schema included. p_apply(row so far, event) returns the next row, null to
 remove it; the first event of a key meets a row with only its key. p_event_types:
-what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
-run_projection. p_keys(event): the keys that an event touches, null and '''' aside;
-without it, its aggregate. Table, functions and their schemas belong to
+what is folded, 1,000 at most; null = all. p_mode: sync = in the append''s transaction,
+async = by run_projection. p_keys(event): the keys that an event touches, null and ''''
+aside; without it, its aggregate. Table, functions and their schemas belong to
 evident_projector. For READ COMMITTED. Errors: PT400; 55P03 when others were in the
 way: call again.';
 
@@ -9434,10 +9564,11 @@ begin
             errcode = 'PT404',
             message = format(
                 'projection %s has no parked key %s',
-                p_projection.name, coalesce(quote_literal(p_key), 'null')
+                p_projection.name,
+                coalesce(quote_literal(evident._short(p_key)), 'null')
             ),
             detail = jsonb_build_object(
-                'name', p_projection.name, 'key', p_key
+                'name', p_projection.name, 'key', evident._short(p_key)
             )::text,
             hint = 'see evident.projection_failure';
     end if;
@@ -9528,12 +9659,17 @@ declare
     v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
-    if coalesce(char_length(trim(p_actor)), 0) not between 1 and 200 then
+    -- The whole length: blanks at the ends are stored as well.
+    if coalesce(char_length(p_actor), 0) not between 1 and 200
+        or trim(p_actor) = ''
+    then
         perform evident._refuse_argument(
             'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
         );
     end if;
-    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
         perform evident._refuse_argument(
             'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
         );
@@ -10301,7 +10437,7 @@ begin
     exception when data_exception then
         raise exception using
             errcode = 'PT400',
-            message = format('invalid argument p_until: %L is no moment', p_until),
+            message = 'invalid argument p_until: not a moment',
             detail = jsonb_build_object(
                 'argument', 'p_until', 'reason', 'not a moment'
             )::text,
@@ -10459,8 +10595,10 @@ begin
         if not found then
             raise exception using
                 errcode = 'PT404',
-                message = format('no such projection: %s', coalesce(p_name, 'null')),
-                detail = jsonb_build_object('name', p_name)::text,
+                message = format(
+                    'no such projection: %s', coalesce(left(p_name, 200), 'null')
+                ),
+                detail = jsonb_build_object('name', left(p_name, 200))::text,
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;
@@ -10674,6 +10812,12 @@ evident_writer, evident_reader, evident_operator, evident_auditor;
 
 do $do$
 begin
+    perform evident._close_types();
+end;
+$do$;
+
+do $do$
+begin
     perform evident._record_baseline();
 end;
 $do$;
@@ -10774,7 +10918,9 @@ create table evident.log_identity (
     tree_size bigint not null,
     begun_at timestamptz not null default evident._now(),
     begun_by text not null default session_user,
-    constraint log_identity_incarnation_check check (incarnation > 0)
+    constraint log_identity_incarnation_check check (incarnation > 0),
+    constraint log_identity_reason_check
+    check (char_length(reason) between 1 and 1000)
 );
 
 comment on table evident.log_identity is
@@ -10829,7 +10975,9 @@ create table evident.ledger_publication (
     tree_size bigint not null,
     checkpoint text not null,
     published_at timestamptz not null default evident._now(),
-    published_by text not null default session_user
+    published_by text not null default session_user,
+    constraint ledger_publication_checkpoint_check
+    check (octet_length(checkpoint) <= 65536)
 );
 
 comment on table evident.ledger_publication is
@@ -12315,6 +12463,17 @@ declare
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();
+    if evident._text_length(p_payload) is null then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'event %s of the store''s own is not stored', p_event_type
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the payload is longer than 1048576 bytes'
+            )::text,
+            hint = 'evident.guard_status() shows what it would tell';
+    end if;
     for v_attempt in 1 .. 100 loop
         insert into evident.event_store as e (
             id, aggregate_id, version, event_type, payload
@@ -13371,10 +13530,13 @@ declare
     v_identity evident.log_identity;
 begin
     perform evident.require_utf8();
-    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+    -- The whole length: blanks at the ends are stored as well.
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
         perform evident._refuse_argument(
             'p_reason',
-            'not from 1 to 1000 characters',
+            'blank, or not from 1 to 1000 characters',
             'say why history goes on from an earlier state'
         );
     end if;
@@ -13445,10 +13607,16 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 as $function$
 declare
-    v_line text[] := string_to_array(p_checkpoint, e'\n');
+    v_line text[];
     v_head evident.tree_head;
 begin
     perform evident.require_utf8();
+    if octet_length(p_checkpoint) > 65536 then
+        perform evident._refuse_argument(
+            'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
+        );
+    end if;
+    v_line := string_to_array(p_checkpoint, e'\n');
     select h.*
     into v_head
     from evident.tree_head as h
@@ -13479,8 +13647,8 @@ $function$;
 
 comment on function evident.record_publication(text) is
 'Stores a signed checkpoint that was published outside: three lines (origin, tree size,
-base64 root), an empty one, signatures. Errors: PT400 when it is not one of this log''s
-tree heads; 0A000 in a database that is not UTF8.';
+base64 root), an empty one, signatures; 65,536 bytes at most. Errors: PT400 when it is
+longer, or not one of this log''s tree heads; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.record_publication(text) from public;
 grant execute on function evident.record_publication(text) to evident_auditor;
@@ -13585,6 +13753,12 @@ grant execute on function evident.version() to
 evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
 -- [end sql/functions/version.sql]
+
+do $do$
+begin
+    perform evident._close_types();
+end;
+$do$;
 
 do $do$
 begin

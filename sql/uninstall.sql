@@ -387,6 +387,12 @@ drop table evident.ledger_tile;
 
 do $do$
 begin
+    perform evident._close_types();
+end;
+$do$;
+
+do $do$
+begin
     perform evident._record_baseline();
 end;
 $do$;
@@ -1170,6 +1176,7 @@ set local role evident_owner;
 
 -- [begin generated rollback]
 drop function evident.version();
+drop function evident._close_types();
 drop function evident._revoke_from_all(regclass, oid);
 drop function evident._drop_default_privileges();
 -- [end generated rollback]

@@ -24,6 +24,17 @@ declare
     v_version bigint;
 begin
     perform evident._refuse_one_snapshot();
+    if evident._text_length(p_payload) is null then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'event %s of the store''s own is not stored', p_event_type
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the payload is longer than 1048576 bytes'
+            )::text,
+            hint = 'evident.guard_status() shows what it would tell';
+    end if;
     for v_attempt in 1 .. 100 loop
         insert into evident.event_store as e (
             id, aggregate_id, version, event_type, payload

@@ -67,6 +67,39 @@ begin
 
     union all
 
+    -- Row types only where somebody has let others name them, see _close_types. PUBLIC
+    -- may where no right is stored, which is how a restore makes them.
+    select
+        t.oid,
+        'type',
+        t.oid::regtype::text,
+        'row type, may be used by ' || (
+            select string_agg(
+                case g.grantee when 0 then 'public' else pg_get_userbyid(g.grantee) end,
+                ' '
+                order by pg_get_userbyid(g.grantee) collate "C"
+            )
+            from aclexplode(t.typacl) as g
+            where g.grantee <> t.typowner
+        ),
+        false
+    from pg_type as t
+    where
+        t.typnamespace = v_schema
+        and t.typtype = 'c'
+        and exists (
+            select
+            from aclexplode(t.typacl) as g
+            where
+                g.grantee <> t.typowner
+                and (
+                    t.oid <> 'evident.event_store'::regtype
+                    or g.grantee <> 'evident_projector'::regrole
+                )
+        )
+
+    union all
+
     select
         d.objid,
         i.type,

@@ -177,7 +177,8 @@ begin
             )
         union all
         select
-            20, 'p_mode', coalesce(quote_literal(p_projection.mode), 'null'),
+            20, 'p_mode',
+            coalesce(quote_literal(evident._short(p_projection.mode)), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
     ) as r

@@ -1,7 +1,8 @@
 -- evident._close_made: take away what default privileges gave on what folds need.
 --
 -- Whoever set these for the role, in this database, gave rights to all that it makes:
--- to _as_projector, and so to all that folds may read. Only the role itself can revoke.
+-- to _as_projector, and so to all that folds may read. And row types of views are made
+-- for PUBLIC to use, see _close_types. Only the role itself can revoke.
 
 create or replace function evident._close_made()
 returns void
@@ -38,6 +39,14 @@ begin
                 c.relacl
             from pg_class as c
             where c.relnamespace = 'evident'::regnamespace
+            union all
+            select
+                'type',
+                t.oid::regtype::text,
+                t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner))
+            from pg_type as t
+            where t.typnamespace = 'evident'::regnamespace and t.typtype = 'c'
         ) as o
         cross join aclexplode(o.acl) as a
         where

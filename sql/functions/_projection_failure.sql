@@ -25,10 +25,11 @@ begin
             errcode = 'PT404',
             message = format(
                 'projection %s has no parked key %s',
-                p_projection.name, coalesce(quote_literal(p_key), 'null')
+                p_projection.name,
+                coalesce(quote_literal(evident._short(p_key)), 'null')
             ),
             detail = jsonb_build_object(
-                'name', p_projection.name, 'key', p_key
+                'name', p_projection.name, 'key', evident._short(p_key)
             )::text,
             hint = 'see evident.projection_failure';
     end if;

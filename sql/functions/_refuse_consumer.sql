@@ -12,8 +12,8 @@ as $function$
 begin
     raise exception using
         errcode = 'PT404',
-        message = format('consumer %s does not exist', p_consumer),
-        detail = jsonb_build_object('name', p_consumer)::text,
+        message = format('consumer %s does not exist', evident._short(p_consumer)),
+        detail = jsonb_build_object('name', evident._short(p_consumer))::text,
         hint = 'check the name, or create it with create_consumer';
 end;
 $function$;

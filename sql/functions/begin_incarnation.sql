@@ -30,10 +30,13 @@ declare
     v_identity evident.log_identity;
 begin
     perform evident.require_utf8();
-    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+    -- The whole length: blanks at the ends are stored as well.
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
         perform evident._refuse_argument(
             'p_reason',
-            'not from 1 to 1000 characters',
+            'blank, or not from 1 to 1000 characters',
             'say why history goes on from an earlier state'
         );
     end if;

@@ -40,6 +40,12 @@ begin
         );
     end if;
 
+    if cardinality(p_event_types) > 1000 then
+        perform evident._refuse_argument(
+            'p_event_types', 'more than 1000 types', 'pass null for all'
+        );
+    end if;
+
     -- In one order and each once, so that equal sets are equal definitions.
     select array_agg(distinct t.event_type order by t.event_type)
     into v_event_types
@@ -99,9 +105,10 @@ $function$;
 
 comment on function evident.create_consumer(text, integer, text[]) is
 'Makes a consumer outside the database: p_consumer, its name of 1 to 100 characters;
-p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, or null
-for all. Begins before the first event. The same call again does nothing. Errors: PT400
-invalid argument, or a consumer of that name with another definition.';
+p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, 1,000
+at most, or null for all. Begins before the first event. The same call again does
+nothing. Errors: PT400 invalid argument, or a consumer of that name with another
+definition.';
 
 revoke all on function evident.create_consumer(text, integer, text[]) from public;
 grant execute on function evident.create_consumer(text, integer, text[])

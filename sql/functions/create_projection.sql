@@ -58,6 +58,12 @@ begin
         );
     end if;
 
+    if cardinality(p_event_types) > 1000 then
+        perform evident._refuse_argument(
+            'p_event_types', 'more than 1000 types', 'pass null for all'
+        );
+    end if;
+
     v_new.name := p_read_model::text;
     v_new.apply := p_apply::text;
     v_new.keys := p_keys::text;
@@ -162,9 +168,9 @@ evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
 'Registers the fold of a read model and gives the projection''s name, which is the read
 model''s, schema included. p_apply(row so far, event) returns the next row, null to
 remove it; the first event of a key meets a row with only its key. p_event_types:
-what is folded; null = all. p_mode: sync = in the append''s transaction, async = by
-run_projection. p_keys(event): the keys that an event touches, null and '''' aside;
-without it, its aggregate. Table, functions and their schemas belong to
+what is folded, 1,000 at most; null = all. p_mode: sync = in the append''s transaction,
+async = by run_projection. p_keys(event): the keys that an event touches, null and ''''
+aside; without it, its aggregate. Table, functions and their schemas belong to
 evident_projector. For READ COMMITTED. Errors: PT400; 55P03 when others were in the
 way: call again.';
 

@@ -135,7 +135,7 @@ begin
     exception when data_exception then
         raise exception using
             errcode = 'PT400',
-            message = format('invalid argument p_until: %L is no moment', p_until),
+            message = 'invalid argument p_until: not a moment',
             detail = jsonb_build_object(
                 'argument', 'p_until', 'reason', 'not a moment'
             )::text,

@@ -16,10 +16,16 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 as $function$
 declare
-    v_line text[] := string_to_array(p_checkpoint, e'\n');
+    v_line text[];
     v_head evident.tree_head;
 begin
     perform evident.require_utf8();
+    if octet_length(p_checkpoint) > 65536 then
+        perform evident._refuse_argument(
+            'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
+        );
+    end if;
+    v_line := string_to_array(p_checkpoint, e'\n');
     select h.*
     into v_head
     from evident.tree_head as h
@@ -50,8 +56,8 @@ $function$;
 
 comment on function evident.record_publication(text) is
 'Stores a signed checkpoint that was published outside: three lines (origin, tree size,
-base64 root), an empty one, signatures. Errors: PT400 when it is not one of this log''s
-tree heads; 0A000 in a database that is not UTF8.';
+base64 root), an empty one, signatures; 65,536 bytes at most. Errors: PT400 when it is
+longer, or not one of this log''s tree heads; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.record_publication(text) from public;
 grant execute on function evident.record_publication(text) to evident_auditor;

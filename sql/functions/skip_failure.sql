@@ -28,12 +28,17 @@ declare
     v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
-    if coalesce(char_length(trim(p_actor)), 0) not between 1 and 200 then
+    -- The whole length: blanks at the ends are stored as well.
+    if coalesce(char_length(p_actor), 0) not between 1 and 200
+        or trim(p_actor) = ''
+    then
         perform evident._refuse_argument(
             'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
         );
     end if;
-    if coalesce(char_length(trim(p_reason)), 0) not between 1 and 1000 then
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
         perform evident._refuse_argument(
             'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
         );

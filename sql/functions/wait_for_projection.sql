@@ -63,8 +63,10 @@ begin
         if not found then
             raise exception using
                 errcode = 'PT404',
-                message = format('no such projection: %s', coalesce(p_name, 'null')),
-                detail = jsonb_build_object('name', p_name)::text,
+                message = format(
+                    'no such projection: %s', coalesce(left(p_name, 200), 'null')
+                ),
+                detail = jsonb_build_object('name', left(p_name, 200))::text,
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
         end if;

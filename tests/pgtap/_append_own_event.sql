@@ -8,7 +8,7 @@ as repeatable_read \gset
 rollback;
 
 begin;
-select plan(7);
+select plan(8);
 \ir helpers/refusal.psql
 
 select is(
@@ -60,6 +60,19 @@ select is_empty(
         and l.locktype = 'advisory'
         and l.classid::bigint >> 16 <> 17750 $$,
     'no other advisory lock is taken'
+);
+select is(
+    pg_temp.refusal(
+        $$ select evident._append_own_event(
+            'A', jsonb_build_object('x', repeat('x', 1048576))
+        ) $$
+    )
+    - array['message', 'hint'],
+    '{
+        "code": "PT500",
+        "detail": {"reason": "the payload is longer than 1048576 bytes"}
+    }'::jsonb,
+    'an own event is no longer than another'
 );
 
 create function pg_temp.swallows()

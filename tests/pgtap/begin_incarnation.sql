@@ -9,7 +9,7 @@ as repeatable_read \gset
 rollback;
 
 begin;
-select plan(29);
+select plan(30);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -44,6 +44,7 @@ from (
     ($$ '' $$, 'p_reason', 'an empty reason'),
     ($$ '   ' $$, 'p_reason', 'a blank reason'),
     ($$ repeat('x', 1001) $$, 'p_reason', 'too long a reason'),
+    ($$ 'x' || repeat(' ', 3000000) $$, 'p_reason', 'a reason with blanks behind it'),
     ($$ 'r', '' $$, 'p_name', 'an empty name'),
     ($$ 'r', repeat('x', 101) $$, 'p_name', 'too long a name'),
     ($$ 'r', 'a b' $$, 'p_name', 'a name with a space'),

@@ -1,5 +1,5 @@
 begin;
-select plan(22);
+select plan(23);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/consumers.psql
@@ -90,6 +90,10 @@ from (
     (
         $$ 'x', 1, array[repeat('x', 101)] $$, 'p_event_types',
         'a type of more than 100 characters'
+    ),
+    (
+        $$ 'x', 1, array_fill('A'::text, array[1001]) $$, 'p_event_types',
+        'more than 1000 types'
     )
 ) as c (arguments, argument, description);
 

@@ -1,5 +1,5 @@
 begin;
-select plan(44);
+select plan(45);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -448,6 +448,16 @@ select is(
     ),
     null,
     'and in a rebuild'
+);
+select is(
+    pg_temp.refusal(
+        $$ select evident.create_projection(
+            'probe.note', 'probe.apply_note(probe.note, evident.event_store)',
+            array_fill('A'::text, array[1001]), 'async'
+        ) $$
+    ) -> 'detail',
+    '{"argument": "p_event_types", "reason": "more than 1000 types"}'::jsonb,
+    'more than 1000 types are refused'
 );
 
 select * from finish();

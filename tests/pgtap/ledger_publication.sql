@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(7);
 \ir helpers/refusal.psql
 \ir helpers/guards.psql
 
@@ -31,6 +31,12 @@ select results_eq(
     from evident.ledger_publication as p $$,
     $$ values ('a note', true) $$,
     'a publication is as it was stored, with who stored it'
+);
+select throws_ok(
+    $$ insert into evident.ledger_publication (incarnation, tree_size, checkpoint)
+    values (1, 0, repeat('x', 65537)) $$,
+    '23514', null,
+    'a checkpoint has 65536 bytes at most'
 );
 
 select * from finish();

@@ -1,5 +1,5 @@
 begin;
-select plan(7);
+select plan(8);
 \ir helpers/refusal.psql
 \ir helpers/guards.psql
 
@@ -38,6 +38,16 @@ select is(
     ) ->> 'code',
     '23514',
     'incarnations count from 1'
+);
+select is(
+    pg_temp.refusal(
+        $$ insert into evident.log_identity (
+            incarnation, log_id, name, reason, tree_size
+        )
+        values (2, gen_random_uuid(), 'n', rpad('r', 1001), 0) $$
+    ) ->> 'code',
+    '23514',
+    'a reason has 1000 characters at most'
 );
 
 select * from finish();

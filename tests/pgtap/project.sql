@@ -174,7 +174,7 @@ select is(
     pg_temp.refusal($$ select evident.project('probe.label', 'red', 'teatime') $$),
     '{
         "code": "PT400",
-        "message": "invalid argument p_until: ''teatime'' is no moment",
+        "message": "invalid argument p_until: not a moment",
         "detail": {"argument": "p_until", "reason": "not a moment"},
         "hint": "write it as 2026-01-31 12:00:00+00"
     }'::jsonb,

@@ -1,5 +1,5 @@
 begin;
-select plan(4);
+select plan(6);
 \ir helpers/refusal.psql
 
 select columns_are(
@@ -27,6 +27,22 @@ select throws_ok(
     '23503', null,
     'each skip belongs to a projection'
 );
+select throws_ok(
+    format(
+        $$ insert into evident.projection_skip (
+            projection, key, position, actor, reason, code, message
+        )
+        values ('nobody', 'k', 1, %L, %L, 'ZZ001', 'no') $$,
+        c.actor, c.reason
+    ),
+    '23514', null,
+    c.description
+)
+from (
+    values
+    (rpad('a', 201), 'r', 'an actor has 200 characters at most'),
+    ('a', rpad('r', 1001), 'a reason has 1000 characters at most')
+) as c (actor, reason, description);
 
 select * from finish();
 rollback;

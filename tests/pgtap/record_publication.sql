@@ -1,5 +1,5 @@
 begin;
-select plan(17);
+select plan(18);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -38,6 +38,7 @@ from (
     values
     (null, 'no note'),
     ('', 'an empty note'),
+    (repeat('x', 65537), 'a note longer than 65536 bytes'),
     ('a note', 'a note of another kind'),
     (
         pg_temp.note('other/' || :'origin', '5', :'root5'),

@@ -1,5 +1,5 @@
 begin;
-select plan(90);
+select plan(94);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -93,6 +93,42 @@ select is_empty(
     $$ select g.name, g.privilege_type from granted as g where g.grantee = 0 $$,
     'PUBLIC has no privilege on any function, table, sequence, view or schema'
 );
+select results_eq(
+    $$ select t.oid::regtype::text, a.grantee::regrole::text
+    from pg_type as t
+    cross join lateral aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as a
+    where
+        t.typnamespace = 'evident'::regnamespace
+        and t.typtype = 'c'
+        and a.grantee <> t.typowner $$,
+    $$ values ('evident.event_store', 'evident_projector') $$,
+    'nobody may name a row type of the package but whoever owns the folds'
+);
+set local role evident_reader;
+select throws_ok(
+    $$ create temporary table mine (event evident.event_store) $$,
+    '42501', null,
+    'a reader cannot keep the event store from changing by a column of its type'
+);
+select lives_ok(
+    $$ select
+        e,
+        evident.leaf_hash(e),
+        array(select f from evident.read_feed(0) as f),
+        array(select a from evident.read_aggregate(e.aggregate_id) as a)
+    from evident.event_store as e $$,
+    'queries with whole rows need no right to the type'
+);
+set local role evident_projector;
+select lives_ok(
+    $$ create function pg_temp.tells(p_event evident.event_store)
+    returns text
+    language sql
+    immutable
+    return p_event.event_type $$,
+    'and whoever owns the folds can write them'
+);
+reset role;
 select is_empty(
     $$ select g.name, g.kind, g.grantee::regrole, g.privilege_type
     from granted as g
@@ -996,7 +1032,7 @@ values
 (
     'evident_reader', 'the refusal of a moment',
     $$ select evident.project('shop.orders_summary', 'nobody', 'never') $$,
-    'invalid argument p_until: ''never'' is no moment'
+    'invalid argument p_until: not a moment'
 ),
 (
     'evident_reader', 'the refusal of an aggregate',

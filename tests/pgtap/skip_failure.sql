@@ -1,5 +1,5 @@
 begin;
-select plan(26);
+select plan(29);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -22,6 +22,14 @@ select is(
     - array['message', 'hint'],
     '{"code": "PT404", "detail": {"name": "probe.note", "key": "k"}}'::jsonb,
     'a key that is not parked is refused'
+);
+select is(
+    pg_temp.refusal(
+        $$ select evident.skip_failure('probe.note', repeat('k', 201), 'a', 'b') $$
+    )
+    #>> '{detail,key}',
+    'sha256 ' || encode(sha256(convert_to(repeat('k', 201), 'UTF8')), 'hex'),
+    'a long key is not repeated, its hash is'
 );
 
 select pg_temp.note(1, '1', '["red"]');
@@ -48,6 +56,8 @@ from (
     ($$ null, 'b' $$, 'p_actor', 'no actor'),
     ($$ ' ', 'b' $$, 'p_actor', 'an actor without a name'),
     ($$ repeat('x', 201), 'b' $$, 'p_actor', 'an actor with too long a name'),
+    ($$ 'x' || repeat(' ', 200), 'b' $$, 'p_actor', 'an actor with blanks behind it'),
+    ($$ 'a', 'x' || repeat(' ', 1000) $$, 'p_reason', 'a reason with blanks behind it'),
     ($$ 'a', null $$, 'p_reason', 'no reason'),
     ($$ 'a', '' $$, 'p_reason', 'an empty reason'),
     ($$ 'a', repeat('x', 1001) $$, 'p_reason', 'too long a reason')

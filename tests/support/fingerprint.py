@@ -61,9 +61,10 @@ _QUERIES = {
         where c.relnamespace::regnamespace::text = any(%(schemas)s)
             and not t.tgisinternal
     """,
+    # A dump leaves out who may use the row type of a table.
     "type": """
         select t.oid::regtype::text, t.typtype, pg_get_userbyid(t.typowner),
-            t.typacl::text[]
+            case when t.typtype <> 'c' then t.typacl::text[] end
         from pg_type as t
         where t.typnamespace::regnamespace::text = any(%(schemas)s)
     """,

@@ -152,6 +152,7 @@ MUTATIONS = {
     # Other objects in the schema
     "type": "create type evident.forged as enum ('a')",
     "domain": "create domain evident.forged as text",
+    "use of a row type": "grant usage on type evident.event_store to public",
     "row type": "create type evident.forged as (a integer)",
     "operator": "create operator evident.=== (leftarg = integer, rightarg = integer,"
     " function = int4eq)",
