@@ -39,6 +39,9 @@ BreakLock = Annotated[
 ]
 
 
+_DSN = re.compile(r"^\W*postgres\w*(\+\w+)?:|\bpassword\s*=", re.IGNORECASE)
+
+
 def main() -> None:
     """Run the command line; errors are shown as one paragraph, never a traceback."""
     _refuse_stray_dsn(sys.argv[1:])
@@ -60,8 +63,11 @@ def main() -> None:
 
 def _refuse_stray_dsn(words: list[str]) -> None:
     """Refuse a URI in the wrong place before anything repeats it in an error."""
+    takes_dsn = words[:1] != ["verify"]
     for before, word in zip(["", *words], words, strict=False):
-        if not before.startswith("-") and re.match(r"postgres\w*(\+\w+)?:", word):
+        if takes_dsn and (before == "--dsn" or word.startswith("--dsn=")):
+            continue
+        if _DSN.search(word):
             fail("a connection string is given with --dsn or DATABASE_URL", code=2)
 
 

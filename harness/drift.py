@@ -25,7 +25,7 @@ WIDE = 10_000
 
 _NAMES = "select s.name from evident.projection_status as s order by s.name"
 _DRIFT = """
-    select row_to_json(r)::text
+    select pg_catalog.row_to_json(r)::text
     from evident.verify_projection(%s) as v
     cross join lateral (
         select %s::text as projection, v.key, v.stored, v.replayed

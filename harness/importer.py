@@ -162,7 +162,7 @@ def _append(connection: psycopg.Connection[Any], text: str) -> int:
     with connection.transaction():
         before = _inserted(connection)
         connection.execute(
-            "select count(*) from evident.append_batch(%s::jsonb)", [text]
+            "select pg_catalog.count(*) from evident.append_batch(%s::jsonb)", [text]
         )
         return _inserted(connection) - before
 

@@ -29,7 +29,7 @@ select
         order by p.number desc
         limit 1
     ),
-    pg_is_in_recovery()
+    pg_catalog.pg_is_in_recovery()
 from evident.log_identity as i
 cross join evident.tree_head as h
 order by i.incarnation desc, h.number desc
@@ -53,11 +53,11 @@ select exists (
 BARRIER = """
 select
     case
-        when current_setting('synchronous_commit') <> 'remote_apply'
-            then set_config('synchronous_commit', 'on', true)
+        when pg_catalog.current_setting('synchronous_commit') <> 'remote_apply'
+            then pg_catalog.set_config('synchronous_commit', 'on', true)
     end,
-    set_config('client_min_messages', 'warning', true),
-    pg_logical_emit_message(true, 'evident', 'publish')
+    pg_catalog.set_config('client_min_messages', 'warning', true),
+    pg_catalog.pg_logical_emit_message(true, 'evident', 'publish')
 """
 
 

@@ -2,9 +2,11 @@
 
 Anyone with CREATE on a database can make a schema of any name that is not taken, and
 what stands in it runs as the one who calls it. Trusted are superusers, the connecting
-role itself, evident_owner, and the roles that may become it. Everything is looked up
-under a search path of pg_catalog alone, set for the one transaction, so that a pooler
-may stand between.
+role itself, and evident_owner while superusers chose its members; not a role that a
+setting of the database gave the session. Everything is looked up under a search path
+of pg_catalog alone, set for the one transaction, so that a pooler may stand between.
+Statements outside of one name each function with its schema, and operators with the
+exact types: a better match in a later schema of the path is taken before ours.
 """
 
 from __future__ import annotations
@@ -41,6 +43,13 @@ def connect(
 def check(connection: psycopg.Connection[Any], *, installed: bool = True) -> None:
     """Raise Failure unless schema evident and the session's path can be trusted."""
     with _own_transaction(connection) as before:
+        _refuse(
+            connection,
+            ownership_sql.ROLE,
+            [],
+            "see pg_db_role_setting, and give the role yourself: log in as it; or"
+            " alter database ... reset role (or reset session_authorization)",
+        )
         _refuse(connection, ownership_sql.SCHEMAS, before)
         _refuse(connection, ownership_sql.OBJECTS, ["evident"])
         found = connection.execute("select to_regnamespace('evident')").fetchone()
@@ -94,7 +103,8 @@ def _refuse(
         raise Failure(
             f"not trusted: {row[0]}",
             hint
-            or "only superusers, the role that connects, evident_owner and its members"
-            " are; see who made that, then change its owner, revoke the right or"
-            " drop it",
+            or "only superusers, the role that connects and evident_owner, whose"
+            " members superusers granted, are; see who made that, then change its"
+            " owner, revoke the right or drop it; a member that is meant: as a"
+            " superuser, revoke evident_owner from him and grant it anew",
         )

@@ -7,20 +7,68 @@ pg_catalog alone.
 # The tables that yoyo keeps, all of them plain.
 MARK_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 
+# A role that the database, and so its owner, chose for the session.
+ROLE = """
+    select
+        format(
+            'role %%I, under a setting of the database or of %%I, %%s',
+            current_user, session_user, c.entry
+        )
+    from pg_db_role_setting as s
+    cross join unnest(s.setconfig) as c (entry)
+    where
+        s.setdatabase in (
+            0, (select d.oid from pg_database as d where d.datname = current_database())
+        )
+        and s.setrole in (0, session_user::regrole)
+        and (
+            c.entry ilike 'session\\_authorization=%%'
+            or c.entry ilike 'role=%%' and current_user <> session_user
+        )
+    limit 1
+"""
+
 # Schema public belongs to pg_database_owner, which is whoever owns the database.
+# A stranger is a member of evident_owner whom no superuser made one. From 16 on the
+# creator of a role gets ADMIN alone in the name of the bootstrap superuser: that is
+# no superuser's word. Members make yoyo's tables, and nothing in schema evident.
 _TRUSTED = """
     with owner_of_all as (
         select d.datdba as oid
         from pg_database as d
         where d.datname = current_database()
     ),
+    stranger as (
+        select m.member
+        from pg_auth_members as m
+        join pg_roles as r on r.oid = m.member
+        where m.roleid = to_regrole('evident_owner')
+        group by m.member, r.rolname, r.rolsuper
+        having
+            not r.rolsuper
+            and r.rolname <> session_user
+            and not bool_or(
+                exists (
+                    select from pg_roles as g where g.oid = m.grantor and g.rolsuper
+                )
+                and (
+                    coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
+                    or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+                )
+            )
+    ),
     plain as (
         select r.oid
         from pg_roles as r
         where
             r.rolsuper
-            or r.rolname in (session_user, current_user, 'evident_owner')
-            or pg_has_role(r.oid, to_regrole('evident_owner'), 'MEMBER')
+            or r.rolname in (session_user, current_user)
+            or not exists (select from stranger)
+            and (
+                r.rolname = 'evident_owner' and not r.rolcanlogin
+                or 'evident' <> all (%(schemas)s)
+                and pg_has_role(r.oid, to_regrole('evident_owner'), 'MEMBER')
+            )
     ),
     trusted as (
         select p.oid
@@ -47,8 +95,18 @@ _SCHEMAS = """
                 s.nspname,
                 case
                     when s.nspowner = 'pg_database_owner'::regrole
-                        then (select o.oid::regrole from owner_of_all as o)
-                    else s.nspowner::regrole
+                        then (select o.oid::regrole::text from owner_of_all as o)
+                    when s.nspowner = to_regrole('evident_owner')
+                        then 'evident_owner, ' || coalesce(
+                            (
+                                select
+                                    'of which '
+                                    || string_agg(m.member::regrole::text, ', ')
+                                from stranger as m
+                            ) || ' is a member by no superuser''s grant',
+                            'which may log in'
+                        )
+                    else s.nspowner::regrole::text
                 end
             ) as what,
             1 as place

@@ -20,14 +20,16 @@ _NEWEST = """
     select p.number, p.checkpoint
     from evident.ledger_publication as p
     where
-        p.incarnation = (select max(i.incarnation) from evident.log_identity as i)
+        p.incarnation = (
+            select pg_catalog.max(i.incarnation) from evident.log_identity as i
+        )
         and p.number < %s
-        and octet_length(p.checkpoint) <= %s
+        and pg_catalog.octet_length(p.checkpoint) <= %s
     order by p.number desc
     limit %s
 """
 _ORIGINS = """
-    select i.name || '/' || i.log_id || '/' || i.incarnation
+    select i.name::text || '/' || i.log_id::text || '/' || i.incarnation::text
     from evident.log_identity as i
 """
 

@@ -35,13 +35,14 @@ _STATUS = """
 _EVENTS = """
     select
         case
-            when c.reltuples >= 0 then least(c.reltuples::bigint, f.head) else f.head
+            when c.reltuples >= 0::real then least(c.reltuples::bigint, f.head)
+            else f.head
         end
     from evident.feed_status as f
-    inner join pg_catalog.pg_class as c on c.oid = 'evident.event_store'::regclass
+    inner join pg_catalog.pg_class as c on c.oid = 'evident.event_store'::regclass::oid
 """
 _LOCK_TIME = """
-    select max(b.lock_time)
+    select pg_catalog.max(b.lock_time)
     from evident.projection_rebuild as b
     where b.projection = %s and b.slices = %s
 """

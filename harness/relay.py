@@ -32,8 +32,11 @@ POLL = 1.0
 
 # Lines come as bytes: as text of Python they would take up to four times the room.
 _CLAIM = """
-    select c.partition, c.epoch, c.id, convert_to(row_to_json(r)::text, 'UTF8')
-    from evident.claim_events(%s, %s, %s, make_interval(secs => %s)) as c
+    select c.partition, c.epoch, c.id,
+        pg_catalog.convert_to(pg_catalog.row_to_json(r)::text, 'UTF8'::name)
+    from evident.claim_events(
+        %s, %s, %s, pg_catalog.make_interval(secs => %s)
+    ) as c
     cross join lateral (
         select
             c.id as position,

@@ -64,7 +64,8 @@ def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
     # Without usage on the schema to_regclass raises instead of giving null.
     row = connection.execute(
         "select exists (select from pg_catalog.pg_class as c"
-        " where c.relnamespace = pg_catalog.to_regnamespace(%s) and c.relname = %s)",
+        " where c.relnamespace = pg_catalog.to_regnamespace(%s)::oid"
+        " and c.relname = %s)",
         relation.split("."),
     ).fetchone()
     return bool(row and row[0])
@@ -73,7 +74,7 @@ def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
 def _events(connection: psycopg.Connection[Any]) -> str:
     row = connection.execute(
         "select c.reltuples::bigint from pg_catalog.pg_class as c"
-        " where c.relnamespace = pg_catalog.to_regnamespace('evident')"
+        " where c.relnamespace = pg_catalog.to_regnamespace('evident')::oid"
         " and c.relname = 'event_store'"
     ).fetchone()
     if row is None or row[0] < 0:

@@ -40,7 +40,8 @@ $do$;
 -- Runs as a superuser, or as a role with CREATEROLE and CREATE on the database.
 -- Roles belong to the whole cluster: those that exist already, because another
 -- database has the package too, are used, unless they may log in or do more than
--- their grants say; who is a member of them is told.
+-- their grants say; who is a member of them is told, and a superuser refuses a member
+-- of the owners whom no superuser made one.
 
 set local lock_timeout = '5s';
 -- Before anything is looked up: the database may have a search_path of another's.
@@ -157,6 +158,49 @@ begin
                     'their own: %s', v_role.name, v_members
                 ),
                 hint = format('revoke %s from %s', v_role.name, v_members);
+        end if;
+        -- Whoever may become the owners runs what he likes as a superuser who calls
+        -- it. From 16 on the creator of a role gets ADMIN alone in the name of the
+        -- bootstrap superuser: that is no superuser's word.
+        select string_agg(f.name, ', ')
+        into v_members
+        from (
+            select m.member::regrole::text as name
+            from pg_auth_members as m
+            join pg_roles as g on g.oid = m.member
+            where
+                m.roleid = v_role.oid
+                and not g.rolsuper
+                and g.rolname <> current_user
+            group by m.member
+            having not bool_or(
+                exists (
+                    select from pg_roles as s where s.oid = m.grantor and s.rolsuper
+                )
+                and (
+                    coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
+                    or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+                )
+            )
+        ) as f;
+        if
+            v_members is not null
+            and v_role.name in ('evident_owner', 'evident_projector')
+            and (select s.rolsuper from pg_roles as s where s.rolname = current_user)
+        then
+            raise exception using
+                errcode = 'invalid_role_specification',
+                message = format(
+                    'role %s exists already, with members that no superuser made '
+                    'such: %s', v_role.name, v_members
+                ),
+                detail = 'they may become the owner, and so replace what a superuser '
+                    'calls',
+                hint = format(
+                    'revoke %1$s from %2$s cascade; where that is meant, grant %1$s '
+                    'to %2$s anew as a superuser',
+                    v_role.name, v_members
+                );
         end if;
         select string_agg(distinct m.member::regrole::text, ', ')
         into v_members

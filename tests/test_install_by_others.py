@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from conftest import SETTINGS
 from support.psql import run_psql
 
 from harness import marks, migrate, status
-from harness.database import connect
+from harness.database import Failure, connect
 from harness.postgres import Server
 from harness.server import ephemeral
 
@@ -106,7 +106,14 @@ def test_the_first_steps_work_for_a_dba_who_is_no_superuser(
     )
     run(uri(alone, "one", "shop_app"), APPEND)
     assert migrate.migrate(dsn, examples=True) == []
-    # A superuser finds what the DBA has made in order.
+    # A superuser says that the DBA is trusted, and finds what he has made in order.
+    with pytest.raises(Failure, match="dba1 is a member by no superuser's grant"):
+        status.show(uri(alone, "one"))
+    run(
+        uri(alone, "one"),
+        "revoke evident_owner, evident_projector from dba1 cascade",
+        "grant evident_owner, evident_projector to dba1",
+    )
     assert migrate.migrate(uri(alone, "one"), examples=True) == []
     status.show(uri(alone, "one"))
 
@@ -157,6 +164,11 @@ def test_a_dba_who_leaves_takes_no_right_with_him(alone: Server) -> None:
             "create role evident_owner; create role evident_writer;"
             " grant evident_owner to evident_writer",
             "members that have only rights of their own: evident_writer",
+        ),
+        (
+            "create role maker createrole; set role maker; create role evident_owner;"
+            " grant evident_owner to mallory; reset role",
+            "members that no superuser made such: m",
         ),
         (
             "create role evident_owner; grant evident_owner to mallory",
@@ -334,3 +346,42 @@ def test_default_privileges_open_nothing_that_a_projection_makes(
         " and p.proowner = 'evident_projector'::regrole",
     )
     assert found == [(0, True)]
+
+
+PLANT = """
+create schema evident;
+grant usage on schema evident to public;
+create function evident.run() returns boolean language plpgsql as $$
+begin
+    execute 'alter role mallory superuser';
+    return true;
+end;
+$$;
+create view evident.feed_status as select evident.run();
+grant select on evident.feed_status to public;
+"""
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("owner", ["mallory", "evident_owner"])
+@pytest.mark.parametrize("command", [status.show, migrate.migrate, migrate.status])
+def test_an_evident_owner_that_another_made_is_not_trusted(
+    alone: Server, owner: str, command: Callable[[str], object]
+) -> None:
+    run(
+        alone.uri,
+        "alter role mallory createrole",
+        "grant create on database one to mallory",
+    )
+    run(
+        uri(alone, "one", "mallory"),
+        "create role evident_owner",
+        "grant evident_owner to mallory",
+    )
+    run(alone.uri, "grant create on database one to evident_owner")
+    run(uri(alone, "one", "mallory"), f"set role {owner}; {PLANT}")
+    with pytest.raises(Failure, match="mallory"):
+        command(uri(alone, "one"))
+    assert run(
+        alone.uri, "select rolsuper from pg_roles where rolname = 'mallory'"
+    ) == [(False,)]

@@ -10,7 +10,7 @@ import pytest
 from conftest import Database
 from support.waiting import Background, wait_for
 
-from harness import marks, migrate, ownership
+from harness import marks, migrate, ownership, status
 from harness.cli import main
 from harness.database import Failure, connect
 
@@ -255,6 +255,40 @@ def test_a_path_with_anothers_schema_before_pg_catalog_is_refused(
         f" alter database {planted.name} set search_path = plant, pg_catalog",
     )
     require_refused(planted)
+
+
+PLANTED_STATUS = """
+create schema evident;
+grant usage on schema evident to public;
+create view evident.feed_status as select plant.run();
+grant select on evident.feed_status to public;
+"""
+
+
+@pytest.fixture
+def others(planted: Database) -> Iterator[Database]:
+    """Give the planted database with one more role, whose objects go with it."""
+    as_dba(planted, "create role owner1; grant owner1 to mallory")
+    yield planted
+    # From another database: in this one a session begins as the role that was set.
+    with connect(planted.server.uri, autocommit=True) as connection:
+        connection.execute(f"alter database {planted.name} reset all")
+        connection.execute(f"alter database {planted.name} owner to postgres")
+    as_dba(planted, "drop owned by owner1 cascade; drop role owner1")
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("setting", ["role", "session_authorization"])
+def test_a_role_that_the_database_chose_is_not_trusted(
+    others: Database, setting: str
+) -> None:
+    as_dba(others, f"alter database {others.name} owner to owner1")
+    as_mallory(others, f"set role owner1; {PLANTED_STATUS}")
+    as_dba(others, f"alter database {others.name} set {setting} = owner1")
+    require_refused(others, "owner1")
+    with pytest.raises(Failure, match="under a setting of the database"):
+        status.show(others.dsn)
+    require_that_nothing_ran(others)
 
 
 @pytest.mark.promise(24)

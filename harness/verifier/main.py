@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from . import progress
 from .check import Request, verify_export
@@ -101,8 +102,14 @@ def _verify(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Repor
     return verify_export(request, progress.bar)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Repeat what was given without what a terminal would obey."""
+        super().error(plain(message))
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=prog,
         description="Verify an export directory, or a .tlog-proof of one event,"
         " offline.",
