@@ -702,7 +702,7 @@ revoke all on function evident._event_problem(jsonb) from public;
 create or replace function evident._most_text(p_array jsonb)
 returns bigint
 language sql
-immutable
+stable
 parallel safe
 begin atomic
     select greatest(16777216, 8::bigint * pg_column_size(p_array || '[]'));

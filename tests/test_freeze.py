@@ -489,7 +489,7 @@ def test_install_joins_the_engine_and_no_example(tmp_path: Path) -> None:
     frozen_tree(tmp_path)
     text = read(tmp_path, "sql/install.sql")
     parts = [f"-- {path}\n{read(tmp_path, path)}" for path in (BASE, MORE)]
-    assert text.endswith("\n" + "\n".join(parts))
+    assert "\n" + "\n".join(parts) in text
     assert "psql -X -v ON_ERROR_STOP=1 -1 -f sql/install.sql" in text
     assert "shop" not in text
 
@@ -499,7 +499,7 @@ def test_uninstall_joins_the_rollbacks_backwards(tmp_path: Path) -> None:
     text = read(tmp_path, "sql/uninstall.sql")
     paths = (MORE_ROLLBACK, BASE_ROLLBACK)
     parts = [f"-- {path}\n{read(tmp_path, path)}" for path in paths]
-    assert text.endswith("\n" + "\n".join(parts))
+    assert "\n" + "\n".join(parts) in text
 
 
 def test_install_builds_a_concurrent_index_plainly(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@
 create or replace function evident._most_text(p_array jsonb)
 returns bigint
 language sql
-immutable
+stable
 parallel safe
 begin atomic
     select greatest(16777216, 8::bigint * pg_column_size(p_array || '[]'));

@@ -30,9 +30,11 @@ BATCH = "select * from evident.append_batch(%s::jsonb)"
 
 # Told when the process ends: the most memory that it has had, in kB.
 PEAK = """
-import atexit, resource
+import atexit, pathlib
+# Not ru_maxrss: that is also what the parent had when it made this process.
+status = pathlib.Path("/proc/self/status")
 atexit.register(
-    lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    lambda: print(status.read_text().split("VmHWM:")[1].split()[0])
 )
 """
 

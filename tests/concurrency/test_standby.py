@@ -41,7 +41,8 @@ BEHIND = """
 select s.name, s.mode, s.state, s.is_stale, s.position, s.events_behind_head
 from evident.projection_status as s
 """
-NOBODY = (None, None, None)
+# Holder, since when, and no blocker.
+NOBODY = (None, None, None, 0)
 ORDER = uuid.UUID(int=7)
 
 

@@ -69,6 +69,9 @@ READS: dict[str, list[tuple[str, list[object]]]] = {
         ("select * from evident.read_feed(-1)", []),
     ],
     "feed_status": [("select * from evident.feed_status", [])],
+    "announcement": [("select * from evident.announcement", [])],
+    "blocker": [("select * from evident.blocker", [])],
+    "require_utf8": [("select evident.require_utf8()", [])],
     "consumer_status": [("select * from evident.consumer_status", [])],
     "projection_status": [("select * from evident.projection_status", [])],
     "projection_definition": [
