@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import psycopg
 from support.calls import Connection
 from support.interrupts import ADVISORY
 from support.store import Store
@@ -19,6 +21,9 @@ from trust.whole import Effect, difference, digest, effect
 # How a call is stopped, and how it then ends. The errors are ones that a handler in
 # PL/pgSQL catches, unlike a cancel.
 ENDS = {"kill": "57P01", "cancel": "57014", "40P01": "40P01", "53200": "53200"}
+# What went wrong with the own events, and what the next seal does about it.
+TOLD = "select s.attestation_sqlstate from evident.ledger_state as s"
+ATTEST = "select evident._attest()"
 
 
 @dataclass
@@ -27,6 +32,8 @@ class Stopped:
 
     ways: Counter[str] = field(default_factory=Counter)
     hits: int = 0
+    # Errors that undid nothing, of which the store tells.
+    told: int = 0
     found: list[str] = field(default_factory=list)
 
 
@@ -68,7 +75,10 @@ class Stopper:
                 chosen.append("kill")
             for how in chosen:
                 self.done.ways[how] += 1
-                if found := list(self._stop_once(job, at, how)):
+                # Errors are called what they are; what ends a session is not one.
+                may_pass = step.is_attesting and ENDS[how] == how
+                stop = self._let_fail if may_pass else self._stop_once
+                if found := list(stop(job, at, how)):
                     yield from found
                     return
         yield from self._let_pass(step, job)
@@ -82,6 +92,35 @@ class Stopper:
             yield "changed something"
         if (after := effect(self.trap.observer, job.since)) != job.whole:
             yield f"in the end another effect: {difference(after, job.whole)}"
+
+    def _let_fail(self, job: Job, at: int, how: str) -> Iterator[str]:
+        """Let a statement fail; the call is undone, or told of and made good later."""
+        where, told = f"{how} at statement {at}", list[str]()
+
+        def listen(notice: psycopg.errors.Diagnostic) -> None:
+            told.append(str(notice.sqlstate))
+
+        # A new session, for plans that are kept have fewer statements to reach.
+        with contextlib.closing(self.store.db.connect()) as connection:
+            connection.add_notice_handler(listen)
+            self.trap.arm(connection, at, how)
+            connection.commit()
+            state, _ = outcome(connection, job.call)
+            if self.trap.hits() < at:
+                yield f"{where}: never came there, ended with {state}"
+            elif state is None:
+                self.done.told += 1
+                told += [str(row[0]) for row in connection.execute(TOLD)]
+                if how not in told:
+                    yield f"{where}: was answered, and nobody is told"
+                connection.execute(ATTEST)
+                if (after := effect(connection, job.since)) != job.whole:
+                    yield f"{where}: later {difference(after, job.whole)}"
+            elif state != how:
+                yield f"{where}: ended with {state}"
+            connection.rollback()
+        if digest(self.trap.observer) != job.before:
+            yield f"{where}: something was left half-done"
 
     def _stop_once(self, job: Job, at: int, how: str) -> Iterator[str]:
         """Stop the call at one statement, and let somebody else make it after that."""
