@@ -29,9 +29,10 @@ ROLE = """
 """
 
 # Schema public belongs to pg_database_owner, which is whoever owns the database.
-# A stranger is a member of evident_owner whom no superuser made one. From 16 on the
-# creator of a role gets ADMIN alone in the name of the bootstrap superuser: that is
-# no superuser's word. Members make yoyo's tables, and nothing in schema evident.
+# A stranger is a member of evident_owner whom no superuser made one, and who does not
+# own the database: its owner may have installed. From 16 on the creator of a role gets
+# ADMIN alone in the name of the bootstrap superuser: that is no superuser's word.
+# Members make yoyo's tables, and nothing in schema evident.
 _TRUSTED = """
     with owner_of_all as (
         select d.datdba as oid
@@ -47,6 +48,7 @@ _TRUSTED = """
         having
             not r.rolsuper
             and r.rolname <> session_user
+            and m.member not in (select o.oid from owner_of_all as o)
             and not bool_or(
                 exists (
                     select from pg_roles as g where g.oid = m.grantor and g.rolsuper
