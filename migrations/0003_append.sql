@@ -343,6 +343,9 @@ revoke all on function evident._is_ordered(regclass) from public;
 -- [begin sql/functions/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
+-- A sequence that was set back would have events stored below those that are sealed.
+-- The newest id is looked up before the sequence, which only grows.
+--
 -- Errors: PT500
 
 create or replace function evident._refuse_sequence()
@@ -352,7 +355,30 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_newest constant bigint := (select max(e.id) from evident.event_store as e);
+    v_last constant bigint := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
 begin
+    if v_last < v_newest then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'the sequence of the event ids is behind its rows: it is at %s, the '
+                'newest event has %s', v_last, v_newest
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the sequence is behind its rows',
+                'sequence', 'evident.event_store_id_seq',
+                'last_value', v_last,
+                'newest_id', v_newest
+            )::text,
+            hint = format(
+                'the owner of the store runs: select setval('
+                '''evident.event_store_id_seq'', %s)', v_newest
+            );
+    end if;
     if evident._is_ordered('evident.event_store_id_seq'::regclass) then
         return;
     end if;
@@ -378,8 +404,8 @@ end;
 $function$;
 
 comment on function evident._refuse_sequence() is
-'Raises PT500 when the sequence of the event ids caches, does not count by 1, or
-cycles.';
+'Raises PT500 when the sequence of the event ids is behind its rows, caches, does not
+count by 1, or cycles.';
 
 revoke all on function evident._refuse_sequence() from public;
 -- [end sql/functions/_refuse_sequence.sql]

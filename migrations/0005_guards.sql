@@ -250,6 +250,10 @@ begin
                     then 'collate ' || a.attcollation::regcollation::text
             end,
             case when a.attnotnull then 'not null' end,
+            case
+                when a.attstorage <> t.typstorage
+                    then 'storage ' || a.attstorage::text
+            end,
             case a.attidentity
                 when 'a' then 'identity, always'
                 when 'd' then 'identity, by default'
@@ -747,6 +751,28 @@ begin
 
     union all
 
+    -- Dumps leave out what belongs to an extension, and it goes with it.
+    select
+        d.objid,
+        'extension member',
+        evident._short(i.type || ' ' || i.identity),
+        (
+            select 'of extension ' || x.extname
+            from pg_extension as x
+            where x.oid = d.refobjid
+        ),
+        false
+    from pg_depend as d
+    cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) as i
+    where
+        d.deptype = 'e'
+        and (
+            i.schema = 'evident'
+            or (d.classid = 'pg_namespace'::regclass and d.objid = v_schema)
+        )
+
+    union all
+
     select
         c.oid,
         'cast',
@@ -776,9 +802,9 @@ revoke all on function evident._catalog_others() from public;
 -- [begin sql/functions/_catalog_roles.sql]
 -- evident._catalog_roles: what around the package decides whom its guards bind.
 --
--- The eight roles; who can become the two that own, or write every table; settings of
--- roles and of the database; default privileges; event triggers. Logins that were
--- given the other six roles come and go.
+-- The eight roles; who owns the database; who can become the two that own, or write
+-- every table; settings of roles and of the database; default privileges; event
+-- triggers. Logins that were given the other six roles come and go.
 
 create or replace function evident._catalog_roles()
 returns table (object oid, kind text, name text, state text, is_free boolean)
@@ -870,6 +896,17 @@ begin
         ),
         false
     from ours as o
+
+    union all
+
+    select
+        d.oid,
+        'database',
+        'this database',
+        'owner ' || pg_get_userbyid(d.datdba),
+        false
+    from pg_database as d
+    where d.datname = current_database()
 
     union all
 
@@ -1325,6 +1362,36 @@ set datestyle = 'ISO, YMD'
 set timezone = 'UTC'
 as $function$
 begin
+    -- Tables of one row each, of which later migrations make two.
+    if to_regclass('evident.feed_stamp') is not null then
+        return query
+        select
+            'row',
+            'feed_stamp',
+            case when count(*) = 1 then 'exists' else 'missing' end,
+            count(*) = 1
+        from evident.feed_stamp as s;
+    end if;
+    if to_regclass('evident.log_identity') is not null then
+        return query
+        select
+            'row',
+            'log_identity',
+            case when count(*) = 1 then 'exists' else 'missing' end,
+            count(*) = 1
+        from evident.log_identity as i
+        where i.incarnation = 1;
+    end if;
+    if to_regclass('evident.ledger_state') is not null then
+        return query
+        select
+            'row',
+            'ledger_state',
+            case when count(*) = 1 then 'exists' else 'missing' end,
+            count(*) = 1
+        from evident.ledger_state as s;
+    end if;
+
     return query
     with expected as (
         select distinct on (
@@ -1411,7 +1478,8 @@ $function$;
 
 comment on function evident.guard_status() is
 'What protects history, one row each: kind (table, column, constraint, index, trigger,
-rule, policy, child, view, sequence, function, grant, schema, role, member ...), name,
+rule, policy, child, view, sequence, function, grant, schema, role, member, row ...),
+name,
 state, and is_intact: true, or false where it differs from what the package, or
 create_projection, made; state then tells both. Never null.';
 
@@ -1456,7 +1524,7 @@ begin
         where
             c.projection = ''
             and not c.is_free
-            and c.kind not in ('role', 'member', 'setting', 'default grant')
+            and c.kind not in ('role', 'member', 'database', 'setting', 'default grant')
     );
 end;
 $function$;

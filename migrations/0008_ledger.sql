@@ -117,7 +117,6 @@ create table evident.ledger_state (
     is_only boolean not null default true
     constraint ledger_state_is_only_pkey primary key,
     head_number bigint not null,
-    attested_incarnation integer not null,
     attestation_sqlstate text,
     attestation_error text,
     attestation_failed_at timestamptz,
@@ -126,14 +125,12 @@ create table evident.ledger_state (
 with (fillfactor = 50);
 
 comment on table evident.ledger_state is
-'One row, which the sealer keeps: what it has written last, so that a tree head or an
-event of the store''s own that is missing is missed. It changes, and is no evidence.';
+'One row, which the sealer keeps: what it has written last, so that a tree head that
+is missing is missed. It changes, and is no evidence.';
 comment on column evident.ledger_state.is_only is
 'True: there is one row.';
 comment on column evident.ledger_state.head_number is
 'The number of the newest tree head.';
-comment on column evident.ledger_state.attested_incarnation is
-'The newest incarnation that has its event IncarnationBegun; the first has none.';
 comment on column evident.ledger_state.attestation_sqlstate is
 'Why the last seal could not store an event of the store''s own; null: it could.';
 comment on column evident.ledger_state.attestation_error is
@@ -141,7 +138,7 @@ comment on column evident.ledger_state.attestation_error is
 comment on column evident.ledger_state.attestation_failed_at is
 'Since when it has failed.';
 
-insert into evident.ledger_state (head_number, attested_incarnation) values (1, 1);
+insert into evident.ledger_state (head_number) values (1);
 
 create table evident.ledger_publication (
     number bigint generated always as identity
@@ -172,19 +169,22 @@ to evident_operator, evident_auditor;
 -- PostgreSQL lets any login take any advisory lock, also those of this store (keys
 -- with 17750 to 17759 in the upper 16 bits). What the store itself takes is told by
 -- its shape: announcements are shared and their holder writes events, or waits to; the
--- others' holders have looked at tables of the store, which a login without rights
--- cannot. Whoever holds one that is shaped otherwise is here, one row for each kind of
--- lock, and so is who locks a table of the store or a read model against writers, who
--- has the row that sealers take, and who else keeps a session waiting that is at work
--- on the store: a row of a read model that an application has locked.
+-- others' holders have looked at tables of the store. PREPARE gives any login that
+-- shape, so the login must also be one that may do such work, or its transaction have
+-- an id and be younger than a second. Whoever holds one that is shaped otherwise is
+-- here, one row for each kind of lock, and so is who locks a table of the store or a
+-- read model against writers, who has the row that sealers take, and who else keeps a
+-- session waiting that is at work on the store: a row of a read model that an
+-- application has locked.
 --
 -- A query that is written so that a restored dump gives it back letter for letter
 -- (constants have names, no "between" beside "and"), since guard_status compares.
 --
--- A session that does its work on the store is not listed, however long it takes;
--- feed_status names who holds the feed back. started_at is when its transaction
--- began, and for other users' sessions needs pg_read_all_stats. Read at a moment: the
--- next look may show others.
+-- A session that does its work on the store is listed only where another one waits for
+-- it and its transaction is older than a second, or, where that cannot be seen, the
+-- other one has waited for a second. feed_status names who holds the feed back.
+-- started_at is when its transaction began, and for other users' sessions needs
+-- pg_read_all_stats. Read at a moment: the next look may show others.
 
 create or replace view evident.blocker as
 with taken as materialized (
@@ -243,6 +243,11 @@ session as materialized (
         ) as writes,
         bool_or(r.oid is not null) as looks,
         bool_or(coalesce(t.space = 17751, false)) as appends,
+        bool_or(coalesce(t.space = 17751, false) and not t.granted) as queues,
+        bool_or(
+            t.locktype = 'transactionid' and t.mode = 'ExclusiveLock' and t.granted
+        ) as has_id,
+        min(t.waitstart) as waits_since,
         bool_or(
             coalesce(t.space between 17751 and 17754, false)
             and t.granted
@@ -255,16 +260,78 @@ session as materialized (
     having bool_or(t.space between 17750 and 17759 or r.oid is not null)
 ),
 
+-- Who may do work that takes these locks, also by SET ROLE.
+worker as materialized (
+    select distinct g.grantee
+    from pg_proc as p
+    cross join lateral aclexplode(p.proacl) as g
+    where
+        p.pronamespace = 'evident'::regnamespace
+        and p.proname in (
+            'append_event', 'append_events', 'append_batch', 'run_projection', 'seal',
+            'create_projection', 'create_consumer', 'claim_events'
+        )
+),
+
+-- is_old is null where the reader may not know.
+actor as materialized (
+    select
+        a.pid,
+        null::text as virtualtransaction,
+        exists(
+            select
+            from worker as w
+            where w.grantee = 0 or pg_has_role(a.usesysid, w.grantee, 'MEMBER')
+        ) as may_work,
+        case
+            when a.state <> 'disabled'
+                then coalesce(
+                    a.xact_start < clock_timestamp() - interval '1 second', false
+                )
+        end as is_old
+    from pg_stat_activity as a
+
+    union all
+
+    select
+        null::integer as pid,
+        t.virtualtransaction,
+        exists(
+            select
+            from worker as w
+            where w.grantee = 0 or pg_has_role(r.owner, w.grantee, 'MEMBER')
+        ) as may_work,
+        r.prepared < clock_timestamp() - interval '1 second' as is_old
+    from taken as t
+    inner join pg_prepared_xacts as r on t.transactionid = r.transaction
+    where t.pid is null and t.locktype = 'transactionid'
+),
+
+-- In a transaction that has looked before, pg_stat_activity lacks new sessions: of
+-- them nothing is known.
+known as materialized (
+    select
+        s.*,
+        a.is_old,
+        a.may_work or (s.has_id and not a.is_old) as is_trusted
+    from session as s
+    left join actor as a
+        on
+            s.pid = a.pid
+            or (s.pid is null and s.virtualtransaction = a.virtualtransaction)
+),
+
 waiting as materialized (
     select
         s.pid,
+        s.waits_since,
         b.pid as by
     from session as s
     cross join lateral unnest(pg_blocking_pids(s.pid)) as b (pid)
     where s.waits
 ),
 
-found as (
+odd as (
     select
         t.pid,
         t.virtualtransaction,
@@ -277,7 +344,7 @@ found as (
         format('advisory lock %s %s', t.space, t.mode) as lock,
         t.granted
     from taken as t
-    inner join session as s
+    inner join known as s
         on
             t.pid is not distinct from s.pid
             and t.virtualtransaction = s.virtualtransaction
@@ -287,8 +354,13 @@ found as (
         and not coalesce(
             case
                 when t.space in (17750, 17757)
-                    then t.mode = 'ShareLock' and (s.writes or s.appends)
-                when t.space between 17751 and 17754 then s.looks or not t.granted
+                    then
+                        t.mode = 'ShareLock'
+                        and (s.writes or s.appends)
+                        and s.is_trusted
+                        and (s.has_id or s.queues or not coalesce(s.is_old, false))
+                when t.space between 17751 and 17754
+                    then (s.looks and s.is_trusted) or not t.granted
             end,
             false
         )
@@ -339,10 +411,16 @@ found as (
                 and o.pid is not distinct from t.pid
                 and o.virtualtransaction = t.virtualtransaction
         )
+),
+
+found as (
+    select o.*
+    from odd as o
 
     union all
 
-    -- In the way by a row, a transaction, or a lock that is none of ours.
+    -- In the way by a row, a transaction, or a lock that is none of ours; or at work
+    -- for long.
     select distinct
         t.pid,
         t.virtualtransaction,
@@ -367,33 +445,46 @@ found as (
                         where
                             q.pid = w.pid
                             and not q.granted
-                            and q.locktype = 'transactionid'
-                            and q.transactionid = t.transactionid
+                            and (
+                                q.transactionid = t.transactionid
+                                or exists (
+                                    select
+                                    from taken as h
+                                    where
+                                        h.granted
+                                        and h.pid is null
+                                        and h.virtualtransaction
+                                        = t.virtualtransaction
+                                        and h.classid = q.classid
+                                        and h.objid = q.objid
+                                )
+                            )
                     )
                 )
             )
-    left join session as s
+    left join known as s
         on
             t.pid is not distinct from s.pid
             and t.virtualtransaction = s.virtualtransaction
+    left join actor as a
+        on
+            t.pid = a.pid
+            or (t.pid is null and t.virtualtransaction = a.virtualtransaction)
     where
-        not coalesce(s.works or s.writes or s.appends, false)
-        and not exists (
+        not exists (
             select
-            from taken as a
-            left join listed as r on a.locktype = 'relation' and a.relation = r.oid
+            from odd as d
             where
-                a.pid = t.pid
-                and (
-                    a.space between 17750 and 17759
-                    or (
-                        r.oid is not null
-                        and a.mode in (
-                            'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-                            'AccessExclusiveLock'
-                        )
-                    )
-                )
+                d.pid is not distinct from t.pid
+                and d.virtualtransaction = t.virtualtransaction
+        )
+        and (
+            not coalesce(
+                s.is_trusted and (s.works or s.writes or s.appends), false
+            )
+            or coalesce(
+                a.is_old, w.waits_since < clock_timestamp() - interval '1 second'
+            )
         )
 )
 
@@ -448,12 +539,12 @@ inner join lateral (
 where f.pid is distinct from pg_backend_pid();
 
 comment on view evident.blocker is
-'Who stands in the way and is not at work on the store: pid (null: a prepared
-transaction), login, application, started_at (its transaction; needs pg_read_all_stats),
-stops (appends, feed, projections, consumers, seal; nothing: a lock that the store
-reserves and does not take), lock, is_held (or waited for), how many locks of this kind,
-how many sessions are waiting for it, and their waiting_pids.
-pg_terminate_backend(pid) ends it.';
+'Who stands in the way: is not at work on the store, or has been for more than a second
+while others wait for it. pid (null: a prepared transaction), login, application,
+started_at (its transaction; needs pg_read_all_stats), stops (appends, feed,
+projections, consumers, seal; nothing: a lock that the store reserves and does not
+take), lock, is_held (or waited for), how many locks of this kind, how many sessions are
+waiting for it, and their waiting_pids. pg_terminate_backend(pid) ends it.';
 
 revoke all on table evident.blocker from public;
 grant select on table evident.blocker to
@@ -1538,6 +1629,16 @@ begin
         for update skip locked;
     end if;
     if found then
+        if not exists (select from evident.ledger_state as s) then
+            raise exception using
+                errcode = 'PT500',
+                message = 'the log has lost what its sealer wrote last',
+                detail = jsonb_build_object(
+                    'reason', 'ledger_state has no row'
+                )::text,
+                hint = 'the installation made this row: restore a whole dump, not one '
+                    'of the schema alone';
+        end if;
         return true;
     end if;
 
@@ -1649,6 +1750,7 @@ begin
             )::text,
             hint = 'evident.guard_status() shows what it would tell';
     end if;
+    perform evident._refuse_sequence();
     for v_attempt in 1 .. 100 loop
         insert into evident.event_store as e (
             id, aggregate_id, version, event_type, payload
@@ -1888,7 +1990,8 @@ revoke all on function evident._seal_step(bigint) from public;
 -- evident._attest_incarnations: make incarnations history that are not yet.
 --
 -- begin_incarnation calls it, and each seal: an incarnation whose event could not be
--- stored at once gets it later. Needs the sealer's lock.
+-- stored at once gets it later. Which have one the events say, and no row that an owner
+-- may change. Needs the sealer's lock.
 
 create or replace function evident._attest_incarnations()
 returns void
@@ -1904,8 +2007,19 @@ begin
         select i.*
         from evident.log_identity as i
         where
-            i.incarnation
-            > (select s.attested_incarnation from evident.ledger_state as s)
+            i.incarnation > 1
+            and not exists (
+                select
+                from evident.event_store as e
+                where
+                    e.aggregate_id = '00000000-0000-0000-0000-000000000000'
+                    and e.event_type = 'IncarnationBegun'
+                    and e.payload = jsonb_build_object(
+                        'incarnation', i.incarnation,
+                        'name', i.name,
+                        'reason', i.reason
+                    )
+            )
         order by i.incarnation
     loop
         perform evident._append_own_event(
@@ -1916,9 +2030,6 @@ begin
                 'reason', v_identity.reason
             )
         );
-        update evident.ledger_state as s
-        set attested_incarnation = v_identity.incarnation
-        where s.is_only;
     end loop;
 end;
 $function$;
@@ -1935,8 +2046,9 @@ revoke all on function evident._attest_incarnations() from public;
 --
 -- Each event GuardChanged in the store's own stream tells which rows of guard_status
 -- came and went, so the events up to any moment, folded, give all rows as they were
--- then. The first one tells of all rows. Nobody else can write to that stream, so what
--- is read back here is what was written here.
+-- then. The first one tells of all rows. Only an owner can write to that stream by
+-- hand, so the events themselves are folded each time: the fingerprint that the newest
+-- one gives decides nothing.
 --
 -- What does not fit into half a MiB of text is cut in the order of the rows, removed
 -- ones first, into several events of one transaction, whose part and parts tell that
@@ -1982,16 +2094,6 @@ begin
     from evident.guard_status() as g;
 
     v_fingerprint := encode(sha256(convert_to(v_rows::text, 'UTF8')), 'hex');
-
-    if v_fingerprint = (
-        select e.payload ->> 'fingerprint'
-        from evident.event_store as e
-        where e.aggregate_id = v_own and e.event_type = 'GuardChanged'
-        order by e.version desc
-        limit 1
-    ) then
-        return;
-    end if;
 
     for v_payload in
         with stored as (
@@ -2139,6 +2241,20 @@ begin
         where
             (s.attestation_sqlstate, s.attestation_error)
             is distinct from (v_code, left(v_message, 1000));
+        if not exists (
+            select
+            from evident.ledger_state as s
+            where
+                (s.attestation_sqlstate, s.attestation_error)
+                is not distinct from (v_code, left(v_message, 1000))
+        ) then
+            raise warning using
+                errcode = 'PT500',
+                message = concat(
+                    'how the attestation of the guards ended is not stored: '
+                    'ledger_state has no such row', '; ' || v_message
+                );
+        end if;
     exception when others or assert_failure then
         raise warning using
             errcode = sqlstate,
@@ -2192,6 +2308,7 @@ declare
     v_step bigint;
     v_sealed bigint;
     v_count bigint := 0;
+    v_feed record;
 begin
     perform evident.require_utf8();
     if p_max_events is null or p_max_events not between 1 and 10000000 then
@@ -2221,6 +2338,36 @@ begin
         exit when v_sealed < v_step or v_count = p_max_events;
     end loop;
 
+    if v_count = 0 then
+        select
+            f.holder_pid,
+            f.holder_name,
+            f.lag
+        into v_feed
+        from evident.feed_status as f
+        where f.lag > 0;
+        if found then
+            raise notice using
+                message = format(
+                    'nothing is sealed: %s holds the feed back by %s ids',
+                    case
+                        when v_feed.holder_pid is not null
+                            then format(
+                                'session %s (%s)', v_feed.holder_pid, v_feed.holder_name
+                            )
+                        when v_feed.holder_name is not null
+                            then format(
+                                'prepared transaction %L', v_feed.holder_name
+                            )
+                        else 'a transaction that is over by now'
+                    end,
+                    v_feed.lag
+                ),
+                hint = 'call again when it is over; evident.blocker tells whether it '
+                    'is at work';
+        end if;
+    end if;
+
     perform evident._attest();
     return v_count;
 end;
@@ -2228,11 +2375,11 @@ $function$;
 
 comment on function evident.seal(integer) is
 'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
-many: 0 when there are none, or, with a notice, when another session is sealing. Call
-it every few seconds. Appends an event GuardChanged when what guard_status tells has
-changed; ledger_status shows when that fails. Errors: PT500 the sealed events or the
-tree heads are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE; 0A000 in
-a database that is not UTF8.';
+many: 0 when there are none, or, with a notice, when another session is sealing or one
+holds the feed back. Call it every few seconds. Appends an event GuardChanged when what
+guard_status tells has changed; ledger_status shows when that fails. Errors: PT500 the
+sealed events or the tree heads are not what they were; PT400 at REPEATABLE READ and
+SERIALIZABLE; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.seal(integer) from public;
 grant execute on function evident.seal(integer) to evident_operator;
@@ -2686,7 +2833,7 @@ evident_operator, evident_auditor;
 -- next seal that can stores the event.
 --
 -- Locks: the sealer's (_lock_sealer), waited for, until the transaction ends.
--- Errors: PT400; 0A000 in a database that is not UTF8; 25006 on a standby
+-- Errors: PT400, PT500; 0A000 in a database that is not UTF8; 25006 on a standby
 
 create or replace function evident.begin_incarnation(
     p_reason text,
@@ -2738,8 +2885,14 @@ begin
         (evident._tree_head()).tree_size
     );
     perform evident._attest();
-    if v_identity.incarnation > (
-        select l.attested_incarnation from evident.ledger_state as l
+    if v_identity.incarnation::text is distinct from (
+        select e.payload ->> 'incarnation'
+        from evident.event_store as e
+        where
+            e.aggregate_id = '00000000-0000-0000-0000-000000000000'
+            and e.event_type = 'IncarnationBegun'
+        order by e.version desc
+        limit 1
     ) then
         raise warning using
             message = format(
@@ -2758,7 +2911,8 @@ gives its number. For restores of older backups and failovers that lost events: 
 publisher and verifiers then accept the loss of the newest events, where a person
 gives them this number. Appends an event IncarnationBegun to the store''s own stream;
 when that fails a warning tells, and the next seal does it. Waits for a seal that is
-under way. Errors: PT400; 0A000 in a database that is not UTF8.';
+under way. Errors: PT400; PT500 a row of the log is gone; 0A000 in a database that is
+not UTF8.';
 
 revoke all on function evident.begin_incarnation(text, text) from public;
 grant execute on function evident.begin_incarnation(text, text) to evident_operator;
@@ -2885,7 +3039,7 @@ select
     (
         select count(*)
         from evident.blocker as b
-        where b.stops = 'seal'
+        where b.stops in ('seal', 'feed')
     ) as blockers
 from identity as i
 cross join head as h
@@ -2898,7 +3052,7 @@ sealed_until (an event''s id) of the newest tree head, when it was sealed and ho
 seconds ago; how many events are not sealed yet; leaves of the newest published
 checkpoint, and when it was published; while the store''s own events (GuardChanged,
 IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when;
-and how many blockers there are of seal, see evident.blocker.';
+and how many blockers there are of seal and feed, see evident.blocker.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

@@ -35,6 +35,7 @@ begin
             )::text,
             hint = 'evident.guard_status() shows what it would tell';
     end if;
+    perform evident._refuse_sequence();
     for v_attempt in 1 .. 100 loop
         insert into evident.event_store as e (
             id, aggregate_id, version, event_type, payload

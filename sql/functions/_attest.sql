@@ -45,6 +45,20 @@ begin
         where
             (s.attestation_sqlstate, s.attestation_error)
             is distinct from (v_code, left(v_message, 1000));
+        if not exists (
+            select
+            from evident.ledger_state as s
+            where
+                (s.attestation_sqlstate, s.attestation_error)
+                is not distinct from (v_code, left(v_message, 1000))
+        ) then
+            raise warning using
+                errcode = 'PT500',
+                message = concat(
+                    'how the attestation of the guards ended is not stored: '
+                    'ledger_state has no such row', '; ' || v_message
+                );
+        end if;
     exception when others or assert_failure then
         raise warning using
             errcode = sqlstate,

@@ -2,8 +2,9 @@
 --
 -- Each event GuardChanged in the store's own stream tells which rows of guard_status
 -- came and went, so the events up to any moment, folded, give all rows as they were
--- then. The first one tells of all rows. Nobody else can write to that stream, so what
--- is read back here is what was written here.
+-- then. The first one tells of all rows. Only an owner can write to that stream by
+-- hand, so the events themselves are folded each time: the fingerprint that the newest
+-- one gives decides nothing.
 --
 -- What does not fit into half a MiB of text is cut in the order of the rows, removed
 -- ones first, into several events of one transaction, whose part and parts tell that
@@ -49,16 +50,6 @@ begin
     from evident.guard_status() as g;
 
     v_fingerprint := encode(sha256(convert_to(v_rows::text, 'UTF8')), 'hex');
-
-    if v_fingerprint = (
-        select e.payload ->> 'fingerprint'
-        from evident.event_store as e
-        where e.aggregate_id = v_own and e.event_type = 'GuardChanged'
-        order by e.version desc
-        limit 1
-    ) then
-        return;
-    end if;
 
     for v_payload in
         with stored as (

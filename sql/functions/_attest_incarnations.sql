@@ -1,7 +1,8 @@
 -- evident._attest_incarnations: make incarnations history that are not yet.
 --
 -- begin_incarnation calls it, and each seal: an incarnation whose event could not be
--- stored at once gets it later. Needs the sealer's lock.
+-- stored at once gets it later. Which have one the events say, and no row that an owner
+-- may change. Needs the sealer's lock.
 
 create or replace function evident._attest_incarnations()
 returns void
@@ -17,8 +18,19 @@ begin
         select i.*
         from evident.log_identity as i
         where
-            i.incarnation
-            > (select s.attested_incarnation from evident.ledger_state as s)
+            i.incarnation > 1
+            and not exists (
+                select
+                from evident.event_store as e
+                where
+                    e.aggregate_id = '00000000-0000-0000-0000-000000000000'
+                    and e.event_type = 'IncarnationBegun'
+                    and e.payload = jsonb_build_object(
+                        'incarnation', i.incarnation,
+                        'name', i.name,
+                        'reason', i.reason
+                    )
+            )
         order by i.incarnation
     loop
         perform evident._append_own_event(
@@ -29,9 +41,6 @@ begin
                 'reason', v_identity.reason
             )
         );
-        update evident.ledger_state as s
-        set attested_incarnation = v_identity.incarnation
-        where s.is_only;
     end loop;
 end;
 $function$;

@@ -118,6 +118,28 @@ begin
 
     union all
 
+    -- Dumps leave out what belongs to an extension, and it goes with it.
+    select
+        d.objid,
+        'extension member',
+        evident._short(i.type || ' ' || i.identity),
+        (
+            select 'of extension ' || x.extname
+            from pg_extension as x
+            where x.oid = d.refobjid
+        ),
+        false
+    from pg_depend as d
+    cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) as i
+    where
+        d.deptype = 'e'
+        and (
+            i.schema = 'evident'
+            or (d.classid = 'pg_namespace'::regclass and d.objid = v_schema)
+        )
+
+    union all
+
     select
         c.oid,
         'cast',

@@ -1,8 +1,8 @@
 -- evident._catalog_roles: what around the package decides whom its guards bind.
 --
--- The eight roles; who can become the two that own, or write every table; settings of
--- roles and of the database; default privileges; event triggers. Logins that were
--- given the other six roles come and go.
+-- The eight roles; who owns the database; who can become the two that own, or write
+-- every table; settings of roles and of the database; default privileges; event
+-- triggers. Logins that were given the other six roles come and go.
 
 create or replace function evident._catalog_roles()
 returns table (object oid, kind text, name text, state text, is_free boolean)
@@ -94,6 +94,17 @@ begin
         ),
         false
     from ours as o
+
+    union all
+
+    select
+        d.oid,
+        'database',
+        'this database',
+        'owner ' || pg_get_userbyid(d.datdba),
+        false
+    from pg_database as d
+    where d.datname = current_database()
 
     union all
 

@@ -29,6 +29,16 @@ begin
         for update skip locked;
     end if;
     if found then
+        if not exists (select from evident.ledger_state as s) then
+            raise exception using
+                errcode = 'PT500',
+                message = 'the log has lost what its sealer wrote last',
+                detail = jsonb_build_object(
+                    'reason', 'ledger_state has no row'
+                )::text,
+                hint = 'the installation made this row: restore a whole dump, not one '
+                    'of the schema alone';
+        end if;
         return true;
     end if;
 

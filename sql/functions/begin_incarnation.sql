@@ -11,7 +11,7 @@
 -- next seal that can stores the event.
 --
 -- Locks: the sealer's (_lock_sealer), waited for, until the transaction ends.
--- Errors: PT400; 0A000 in a database that is not UTF8; 25006 on a standby
+-- Errors: PT400, PT500; 0A000 in a database that is not UTF8; 25006 on a standby
 
 create or replace function evident.begin_incarnation(
     p_reason text,
@@ -63,8 +63,14 @@ begin
         (evident._tree_head()).tree_size
     );
     perform evident._attest();
-    if v_identity.incarnation > (
-        select l.attested_incarnation from evident.ledger_state as l
+    if v_identity.incarnation::text is distinct from (
+        select e.payload ->> 'incarnation'
+        from evident.event_store as e
+        where
+            e.aggregate_id = '00000000-0000-0000-0000-000000000000'
+            and e.event_type = 'IncarnationBegun'
+        order by e.version desc
+        limit 1
     ) then
         raise warning using
             message = format(
@@ -83,7 +89,8 @@ gives its number. For restores of older backups and failovers that lost events: 
 publisher and verifiers then accept the loss of the newest events, where a person
 gives them this number. Appends an event IncarnationBegun to the store''s own stream;
 when that fails a warning tells, and the next seal does it. Waits for a seal that is
-under way. Errors: PT400; 0A000 in a database that is not UTF8.';
+under way. Errors: PT400; PT500 a row of the log is gone; 0A000 in a database that is
+not UTF8.';
 
 revoke all on function evident.begin_incarnation(text, text) from public;
 grant execute on function evident.begin_incarnation(text, text) to evident_operator;

@@ -3,19 +3,22 @@
 -- PostgreSQL lets any login take any advisory lock, also those of this store (keys
 -- with 17750 to 17759 in the upper 16 bits). What the store itself takes is told by
 -- its shape: announcements are shared and their holder writes events, or waits to; the
--- others' holders have looked at tables of the store, which a login without rights
--- cannot. Whoever holds one that is shaped otherwise is here, one row for each kind of
--- lock, and so is who locks a table of the store or a read model against writers, who
--- has the row that sealers take, and who else keeps a session waiting that is at work
--- on the store: a row of a read model that an application has locked.
+-- others' holders have looked at tables of the store. PREPARE gives any login that
+-- shape, so the login must also be one that may do such work, or its transaction have
+-- an id and be younger than a second. Whoever holds one that is shaped otherwise is
+-- here, one row for each kind of lock, and so is who locks a table of the store or a
+-- read model against writers, who has the row that sealers take, and who else keeps a
+-- session waiting that is at work on the store: a row of a read model that an
+-- application has locked.
 --
 -- A query that is written so that a restored dump gives it back letter for letter
 -- (constants have names, no "between" beside "and"), since guard_status compares.
 --
--- A session that does its work on the store is not listed, however long it takes;
--- feed_status names who holds the feed back. started_at is when its transaction
--- began, and for other users' sessions needs pg_read_all_stats. Read at a moment: the
--- next look may show others.
+-- A session that does its work on the store is listed only where another one waits for
+-- it and its transaction is older than a second, or, where that cannot be seen, the
+-- other one has waited for a second. feed_status names who holds the feed back.
+-- started_at is when its transaction began, and for other users' sessions needs
+-- pg_read_all_stats. Read at a moment: the next look may show others.
 
 create or replace view evident.blocker as
 with taken as materialized (
@@ -74,6 +77,11 @@ session as materialized (
         ) as writes,
         bool_or(r.oid is not null) as looks,
         bool_or(coalesce(t.space = 17751, false)) as appends,
+        bool_or(coalesce(t.space = 17751, false) and not t.granted) as queues,
+        bool_or(
+            t.locktype = 'transactionid' and t.mode = 'ExclusiveLock' and t.granted
+        ) as has_id,
+        min(t.waitstart) as waits_since,
         bool_or(
             coalesce(t.space between 17751 and 17754, false)
             and t.granted
@@ -86,16 +94,78 @@ session as materialized (
     having bool_or(t.space between 17750 and 17759 or r.oid is not null)
 ),
 
+-- Who may do work that takes these locks, also by SET ROLE.
+worker as materialized (
+    select distinct g.grantee
+    from pg_proc as p
+    cross join lateral aclexplode(p.proacl) as g
+    where
+        p.pronamespace = 'evident'::regnamespace
+        and p.proname in (
+            'append_event', 'append_events', 'append_batch', 'run_projection', 'seal',
+            'create_projection', 'create_consumer', 'claim_events'
+        )
+),
+
+-- is_old is null where the reader may not know.
+actor as materialized (
+    select
+        a.pid,
+        null::text as virtualtransaction,
+        exists(
+            select
+            from worker as w
+            where w.grantee = 0 or pg_has_role(a.usesysid, w.grantee, 'MEMBER')
+        ) as may_work,
+        case
+            when a.state <> 'disabled'
+                then coalesce(
+                    a.xact_start < clock_timestamp() - interval '1 second', false
+                )
+        end as is_old
+    from pg_stat_activity as a
+
+    union all
+
+    select
+        null::integer as pid,
+        t.virtualtransaction,
+        exists(
+            select
+            from worker as w
+            where w.grantee = 0 or pg_has_role(r.owner, w.grantee, 'MEMBER')
+        ) as may_work,
+        r.prepared < clock_timestamp() - interval '1 second' as is_old
+    from taken as t
+    inner join pg_prepared_xacts as r on t.transactionid = r.transaction
+    where t.pid is null and t.locktype = 'transactionid'
+),
+
+-- In a transaction that has looked before, pg_stat_activity lacks new sessions: of
+-- them nothing is known.
+known as materialized (
+    select
+        s.*,
+        a.is_old,
+        a.may_work or (s.has_id and not a.is_old) as is_trusted
+    from session as s
+    left join actor as a
+        on
+            s.pid = a.pid
+            or (s.pid is null and s.virtualtransaction = a.virtualtransaction)
+),
+
 waiting as materialized (
     select
         s.pid,
+        s.waits_since,
         b.pid as by
     from session as s
     cross join lateral unnest(pg_blocking_pids(s.pid)) as b (pid)
     where s.waits
 ),
 
-found as (
+odd as (
     select
         t.pid,
         t.virtualtransaction,
@@ -108,7 +178,7 @@ found as (
         format('advisory lock %s %s', t.space, t.mode) as lock,
         t.granted
     from taken as t
-    inner join session as s
+    inner join known as s
         on
             t.pid is not distinct from s.pid
             and t.virtualtransaction = s.virtualtransaction
@@ -118,8 +188,13 @@ found as (
         and not coalesce(
             case
                 when t.space in (17750, 17757)
-                    then t.mode = 'ShareLock' and (s.writes or s.appends)
-                when t.space between 17751 and 17754 then s.looks or not t.granted
+                    then
+                        t.mode = 'ShareLock'
+                        and (s.writes or s.appends)
+                        and s.is_trusted
+                        and (s.has_id or s.queues or not coalesce(s.is_old, false))
+                when t.space between 17751 and 17754
+                    then (s.looks and s.is_trusted) or not t.granted
             end,
             false
         )
@@ -170,10 +245,16 @@ found as (
                 and o.pid is not distinct from t.pid
                 and o.virtualtransaction = t.virtualtransaction
         )
+),
+
+found as (
+    select o.*
+    from odd as o
 
     union all
 
-    -- In the way by a row, a transaction, or a lock that is none of ours.
+    -- In the way by a row, a transaction, or a lock that is none of ours; or at work
+    -- for long.
     select distinct
         t.pid,
         t.virtualtransaction,
@@ -198,33 +279,46 @@ found as (
                         where
                             q.pid = w.pid
                             and not q.granted
-                            and q.locktype = 'transactionid'
-                            and q.transactionid = t.transactionid
+                            and (
+                                q.transactionid = t.transactionid
+                                or exists (
+                                    select
+                                    from taken as h
+                                    where
+                                        h.granted
+                                        and h.pid is null
+                                        and h.virtualtransaction
+                                        = t.virtualtransaction
+                                        and h.classid = q.classid
+                                        and h.objid = q.objid
+                                )
+                            )
                     )
                 )
             )
-    left join session as s
+    left join known as s
         on
             t.pid is not distinct from s.pid
             and t.virtualtransaction = s.virtualtransaction
+    left join actor as a
+        on
+            t.pid = a.pid
+            or (t.pid is null and t.virtualtransaction = a.virtualtransaction)
     where
-        not coalesce(s.works or s.writes or s.appends, false)
-        and not exists (
+        not exists (
             select
-            from taken as a
-            left join listed as r on a.locktype = 'relation' and a.relation = r.oid
+            from odd as d
             where
-                a.pid = t.pid
-                and (
-                    a.space between 17750 and 17759
-                    or (
-                        r.oid is not null
-                        and a.mode in (
-                            'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-                            'AccessExclusiveLock'
-                        )
-                    )
-                )
+                d.pid is not distinct from t.pid
+                and d.virtualtransaction = t.virtualtransaction
+        )
+        and (
+            not coalesce(
+                s.is_trusted and (s.works or s.writes or s.appends), false
+            )
+            or coalesce(
+                a.is_old, w.waits_since < clock_timestamp() - interval '1 second'
+            )
         )
 )
 
@@ -279,12 +373,12 @@ inner join lateral (
 where f.pid is distinct from pg_backend_pid();
 
 comment on view evident.blocker is
-'Who stands in the way and is not at work on the store: pid (null: a prepared
-transaction), login, application, started_at (its transaction; needs pg_read_all_stats),
-stops (appends, feed, projections, consumers, seal; nothing: a lock that the store
-reserves and does not take), lock, is_held (or waited for), how many locks of this kind,
-how many sessions are waiting for it, and their waiting_pids.
-pg_terminate_backend(pid) ends it.';
+'Who stands in the way: is not at work on the store, or has been for more than a second
+while others wait for it. pid (null: a prepared transaction), login, application,
+started_at (its transaction; needs pg_read_all_stats), stops (appends, feed,
+projections, consumers, seal; nothing: a lock that the store reserves and does not
+take), lock, is_held (or waited for), how many locks of this kind, how many sessions are
+waiting for it, and their waiting_pids. pg_terminate_backend(pid) ends it.';
 
 revoke all on table evident.blocker from public;
 grant select on table evident.blocker to

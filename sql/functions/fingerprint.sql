@@ -34,7 +34,7 @@ begin
         where
             c.projection = ''
             and not c.is_free
-            and c.kind not in ('role', 'member', 'setting', 'default grant')
+            and c.kind not in ('role', 'member', 'database', 'setting', 'default grant')
     );
 end;
 $function$;

@@ -54,7 +54,7 @@ select
     (
         select count(*)
         from evident.blocker as b
-        where b.stops = 'seal'
+        where b.stops in ('seal', 'feed')
     ) as blockers
 from identity as i
 cross join head as h
@@ -67,7 +67,7 @@ sealed_until (an event''s id) of the newest tree head, when it was sealed and ho
 seconds ago; how many events are not sealed yet; leaves of the newest published
 checkpoint, and when it was published; while the store''s own events (GuardChanged,
 IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when;
-and how many blockers there are of seal, see evident.blocker.';
+and how many blockers there are of seal and feed, see evident.blocker.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

@@ -34,6 +34,7 @@ declare
     v_step bigint;
     v_sealed bigint;
     v_count bigint := 0;
+    v_feed record;
 begin
     perform evident.require_utf8();
     if p_max_events is null or p_max_events not between 1 and 10000000 then
@@ -63,6 +64,36 @@ begin
         exit when v_sealed < v_step or v_count = p_max_events;
     end loop;
 
+    if v_count = 0 then
+        select
+            f.holder_pid,
+            f.holder_name,
+            f.lag
+        into v_feed
+        from evident.feed_status as f
+        where f.lag > 0;
+        if found then
+            raise notice using
+                message = format(
+                    'nothing is sealed: %s holds the feed back by %s ids',
+                    case
+                        when v_feed.holder_pid is not null
+                            then format(
+                                'session %s (%s)', v_feed.holder_pid, v_feed.holder_name
+                            )
+                        when v_feed.holder_name is not null
+                            then format(
+                                'prepared transaction %L', v_feed.holder_name
+                            )
+                        else 'a transaction that is over by now'
+                    end,
+                    v_feed.lag
+                ),
+                hint = 'call again when it is over; evident.blocker tells whether it '
+                    'is at work';
+        end if;
+    end if;
+
     perform evident._attest();
     return v_count;
 end;
@@ -70,11 +101,11 @@ $function$;
 
 comment on function evident.seal(integer) is
 'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
-many: 0 when there are none, or, with a notice, when another session is sealing. Call
-it every few seconds. Appends an event GuardChanged when what guard_status tells has
-changed; ledger_status shows when that fails. Errors: PT500 the sealed events or the
-tree heads are not what they were; PT400 at REPEATABLE READ and SERIALIZABLE; 0A000 in
-a database that is not UTF8.';
+many: 0 when there are none, or, with a notice, when another session is sealing or one
+holds the feed back. Call it every few seconds. Appends an event GuardChanged when what
+guard_status tells has changed; ledger_status shows when that fails. Errors: PT500 the
+sealed events or the tree heads are not what they were; PT400 at REPEATABLE READ and
+SERIALIZABLE; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.seal(integer) from public;
 grant execute on function evident.seal(integer) to evident_operator;

@@ -12,7 +12,7 @@
 -- commit takes a lock that all notifying transactions of the cluster share.
 --
 -- Locks: the one row of feed_stamp, skipped when it is locked.
--- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; 25006 on a standby
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500; 25006 on a standby
 
 create or replace function evident.stamp_position(p_must_notify boolean default false)
 returns bigint
@@ -32,7 +32,20 @@ begin
     for no key update skip locked;
 
     if not found then
-        return coalesce((select s.position from evident.feed_stamp as s), 0);
+        select s.position
+        into v_position
+        from evident.feed_stamp as s;
+        if not found then
+            raise exception using
+                errcode = 'PT500',
+                message = 'the stamp has nowhere to be stored',
+                detail = jsonb_build_object(
+                    'reason', 'feed_stamp has no row'
+                )::text,
+                hint = 'the installation made this row: restore a whole dump, not one '
+                    'of the schema alone';
+        end if;
+        return v_position;
     end if;
 
     update evident.feed_stamp as s
@@ -52,7 +65,8 @@ comment on function evident.stamp_position(boolean) is
 'Stores the safe position, which is where the feed of standbys ends, and gives the
 position that is stored now. It never goes back. With p_must_notify one NOTIFY evident
 with the position is sent when it moved. For READ COMMITTED on the primary: call it at
-intervals. Errors: PT400 at REPEATABLE READ and SERIALIZABLE.';
+intervals. Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500 the row of
+feed_stamp is gone.';
 
 revoke all on function evident.stamp_position(boolean) from public;
 grant execute on function evident.stamp_position(boolean) to evident_operator;

@@ -137,8 +137,8 @@ def misled(store: Store, observer: Observer) -> list[str]:
         strangers = number(
             observer,
             "select count(*) from evident.event_store as e"
-            " where e.aggregate_id = %s and e.event_type <> 'GuardChanged'",
-            OWN,
+            " where e.aggregate_id = any (%s) and e.event_type <> 'GuardChanged'",
+            own,
         )
         if strangers:
             found.append(f"{strangers} strange events in the own stream")

@@ -8,7 +8,7 @@ as repeatable_read \gset
 rollback;
 
 begin;
-select plan(8);
+select plan(10);
 \ir helpers/refusal.psql
 
 select is(
@@ -73,6 +73,27 @@ select is(
         "detail": {"reason": "the payload is longer than 1048576 bytes"}
     }'::jsonb,
     'an own event is no longer than another'
+);
+
+-- A sequence that was set back gives ids below those that are sealed.
+
+savepoint behind;
+select setval('evident.event_store_id_seq', 1);
+select is(
+    pg_temp.refusal(c.call)::jsonb #>> '{detail,reason}',
+    'the sequence is behind its rows',
+    'nothing is stored with an id that was passed: ' || c.call
+)
+from (
+    values
+    ($$ select evident._append_own_event('A', '{}') $$),
+    ($$ select evident.append_events(
+        gen_random_uuid(), '[{"type": "A", "payload": {}}]'
+    ) $$)
+) as c (call);
+rollback to savepoint behind;
+select setval(
+    'evident.event_store_id_seq', (select max(e.id) from evident.event_store as e)
 );
 
 create function pg_temp.swallows()

@@ -1,5 +1,5 @@
 begin;
-select plan(19);
+select plan(20);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
@@ -185,6 +185,44 @@ select lives_ok(
 select is(
     left(pg_temp.sealed(), 10), 'version 4 ', 'what is said there changes nothing'
 );
+
+-- Nor does an event with the right fingerprint that an owner writes by hand.
+
+savepoint forged;
+create function evident.forged()
+returns integer
+language sql
+begin atomic
+    select 1;
+end;
+revoke all on function evident.forged() from public;
+select evident._append_own_event(
+    'GuardChanged',
+    jsonb_build_object(
+        'fingerprint',
+        encode(
+            sha256(
+                convert_to(
+                    jsonb_agg(
+                        to_jsonb(s)
+                        order by
+                            s.kind collate "C", s.name collate "C", s.state collate "C"
+                    )::text,
+                    'UTF8'
+                )
+            ),
+            'hex'
+        ),
+        'added', '[]'::jsonb,
+        'removed', '[]'::jsonb
+    )
+)
+from evident.guard_status() as s;
+select matches(
+    pg_temp.sealed(), '^version 6 \+evident.forged\(\): added: ',
+    'a fingerprint written by hand hides no change'
+);
+rollback to savepoint forged;
 
 -- More than one event holds: every event is of a bounded size, and together they are
 -- read back.

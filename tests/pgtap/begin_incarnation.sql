@@ -170,5 +170,21 @@ select is(
     'and the status is clean'
 );
 
+-- An event that is written by hand and says other than what was begun.
+
+select evident._append_own_event('IncarnationBegun', '{"incarnation": 7}');
+select evident.begin_incarnation('hidden');
+select is(
+    (
+        select e.payload ->> 'reason'
+        from evident.event_store as e
+        where e.event_type = 'IncarnationBegun'
+        order by e.version desc
+        limit 1
+    ),
+    'hidden',
+    'what an owner wrote by hand before hides no incarnation'
+);
+
 select * from finish();
 rollback;

@@ -79,6 +79,8 @@ select results_eq(
 
 reset role;
 set local application_name = 'evident test';
+-- A transaction looks at pg_stat_activity once.
+select pg_stat_clear_snapshot();
 select evident.append_events(pg_temp.task(1), pg_temp.noted(null, null), 1);
 select evident.append_event(pg_temp.task(2), 'TaskCreated', '{}', 0);
 set local role evident_reader;

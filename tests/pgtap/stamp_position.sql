@@ -86,9 +86,10 @@ reset role;
 delete from evident.feed_stamp;
 
 select is(
-    evident.stamp_position(),
-    0::bigint,
-    'without its row nothing is stamped'
+    pg_temp.refusal('select evident.stamp_position()')::jsonb
+    - array['message', 'hint'],
+    '{"code": "PT500", "detail": {"reason": "feed_stamp has no row"}}'::jsonb,
+    'without its row nothing is stamped, and that is an error'
 );
 select is(
     (select count(*) from evident.feed_stamp),

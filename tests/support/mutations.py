@@ -68,6 +68,14 @@ MUTATIONS = {
     "child": "create table public.forged () inherits (evident.event_store)",
     "parent": "create table public.forged (event_id uuid);"
     f" {STORE} inherit public.forged",
+    "storage of a column": f"{STORE} alter payload set storage external",
+    # Rows that there must be
+    "row of the stamp": "delete from evident.feed_stamp",
+    "row of the sealer": "delete from evident.ledger_state",
+    # What is around
+    "owner of the database": "do $do$ begin execute format('alter database %I owner to"
+    " evident_test_app', current_database()); end; $do$",
+    "member of an extension": "alter extension plpgsql add function evident.version()",
     # Keys, checks, indexes
     "key dropped": f"{STORE} drop constraint event_store_event_id_key",
     "key made anew, of other columns": f"{STORE}"
