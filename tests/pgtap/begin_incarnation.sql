@@ -9,7 +9,7 @@ as repeatable_read \gset
 rollback;
 
 begin;
-select plan(30);
+select plan(31);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/ledger.psql
