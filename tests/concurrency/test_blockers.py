@@ -13,7 +13,7 @@ from support.waiting import Background, wait_for, wait_until_blocked
 
 from harness.postgres import Server
 
-STRANGER = "evident_test_stranger"
+STRANGER = "evident_test_bystander"
 BLOCKERS = """
 select b.pid, b.login, b.stops, b.lock, b.is_held, b.locks, b.waiting
 from evident.blocker as b
