@@ -37,7 +37,10 @@ def team(db: Database, observer: Observer) -> Iterator[Observer]:
     """Give a login without rights, and drop it at the end."""
     observer.execute(f"create role {TEAM} login")
     # Only to let its own statements name the type: reading is refused all the same.
-    observer.execute(f"grant usage on schema evident to {TEAM}")
+    observer.execute(
+        f"grant usage on schema evident to {TEAM};"
+        f" grant usage on type evident.event_store to {TEAM}"
+    )
     with db.connect(user=TEAM, autocommit=True) as connection:
         yield connection
     observer.execute(f"drop owned by {TEAM} cascade")
