@@ -169,11 +169,11 @@ def test_an_own_stream_that_is_open_to_writers_is_caught(
 def stranger(observer: Observer, store: Store) -> Iterator[Connection]:
     """Give a login that may do nothing but connect."""
     observer.execute(
-        "do $$ begin create role evident_test_stranger login; "
+        "do $$ begin create role evident_test_passerby login; "
         "exception when duplicate_object then null; end $$"
     )
     with psycopg.connect(
-        store.db.dsn, user="evident_test_stranger", autocommit=True
+        store.db.dsn, user="evident_test_passerby", autocommit=True
     ) as connection:
         yield connection
 
