@@ -250,10 +250,6 @@ begin
                     then 'collate ' || a.attcollation::regcollation::text
             end,
             case when a.attnotnull then 'not null' end,
-            case
-                when a.attstorage <> t.typstorage
-                    then 'storage ' || a.attstorage::text
-            end,
             case a.attidentity
                 when 'a' then 'identity, always'
                 when 'd' then 'identity, by default'
