@@ -135,11 +135,12 @@ revoke all on function evident._short(text) from public;
 -- statistics, tablespaces, publications, storage settings of read models and not-null
 -- constraints (which only PostgreSQL 18 lists; the columns tell) are left aside.
 --
--- is_free: may come and go, as ordinary administration does. object is the relation; a
--- trigger's function where a foreign function hangs on a table of ours.
+-- is_free: may come and go, as ordinary administration does. object is the relation, an
+-- r and its oid; a trigger's function, an f and its oid, where a foreign function hangs
+-- on a table of ours.
 
 create or replace function evident._catalog_relations(p_relations oid[])
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -149,6 +150,7 @@ begin
     return query
     with relation as (
         select
+            'r' || c.oid as object,
             c.oid,
             c.relnamespace = 'evident'::regnamespace as is_ours,
             case
@@ -171,7 +173,7 @@ begin
     )
 
     select
-        r.oid,
+        r.object,
         case r.relkind
             when 'r' then 'table'
             when 'p' then 'table'
@@ -239,7 +241,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'column',
         r.relname || '.' || a.attname,
         concat_ws(
@@ -250,6 +252,10 @@ begin
                     then 'collate ' || a.attcollation::regcollation::text
             end,
             case when a.attnotnull then 'not null' end,
+            case
+                when a.attstorage <> t.typstorage
+                    then 'storage ' || a.attstorage::text
+            end,
             case a.attidentity
                 when 'a' then 'identity, always'
                 when 'd' then 'identity, by default'
@@ -273,7 +279,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         case when c.conrelid = r.oid then 'constraint' else 'reference' end,
         case
             when c.conrelid = r.oid then r.relname
@@ -292,7 +298,7 @@ begin
     -- What REINDEX CONCURRENTLY leaves behind when it is broken off is nothing to worry
     -- about, nor is one more index of a read model that calls and refuses nothing.
     select
-        r.oid,
+        r.object,
         'index',
         r.relname || '.' || n.relname,
         concat_ws(
@@ -328,8 +334,8 @@ begin
             -- Made for a projection, and named with its dot.
             when r.is_ours and not t.tgisinternal
                 and (f.pronamespace <> 'evident'::regnamespace or f.proname ~ '[.]')
-                then t.tgfoid
-            else r.oid
+                then 'f' || t.tgfoid
+            else r.object
         end,
         'trigger',
         r.relname || '.' || case
@@ -355,7 +361,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'rule',
         r.relname || '.' || w.rulename,
         'rewrites statements (' || w.ev_enabled::text || '): '
@@ -368,7 +374,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'policy',
         r.relname || '.' || p.polname,
         concat_ws(
@@ -392,7 +398,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'child',
         i.inhrelid::regclass::text,
         'inherits from ' || i.inhparent::regclass::text
@@ -418,7 +424,7 @@ revoke all on function evident._catalog_relations(oid[]) from public;
 -- The hash is over the whole definition: arguments, body, volatility, settings.
 
 create or replace function evident._catalog_routines(p_routines oid[])
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -427,7 +433,7 @@ as $function$
 begin
     return query
     select
-        p.oid,
+        'f' || p.oid,
         case p.prokind
             when 'a' then 'aggregate' when 'p' then 'procedure' else 'function'
         end,
@@ -493,7 +499,7 @@ create or replace function evident._catalog_grants(
     p_routines oid[],
     p_schemas oid[]
 )
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -503,7 +509,7 @@ begin
     return query
     with listed as (
         select
-            c.oid as object,
+            'r' || c.oid as object,
             c.relnamespace = 'evident'::regnamespace as is_ours,
             case
                 when c.relnamespace = 'evident'::regnamespace then c.relname::text
@@ -524,7 +530,7 @@ begin
         union all
 
         select
-            c.oid,
+            'r' || c.oid,
             c.relnamespace = 'evident'::regnamespace,
             case
                 when c.relnamespace = 'evident'::regnamespace then c.relname::text
@@ -541,7 +547,7 @@ begin
         union all
 
         select
-            p.oid,
+            'f' || p.oid,
             p.pronamespace = 'evident'::regnamespace or p.prosecdef,
             p.oid::regprocedure::text,
             p.proowner,
@@ -555,7 +561,7 @@ begin
         union all
 
         select
-            n.oid,
+            'n' || n.oid,
             n.nspname = 'evident',
             'schema ' || n.nspname,
             n.nspowner,
@@ -633,7 +639,7 @@ revoke all on function evident._catalog_grants(oid[], oid[], oid[]) from public;
 -- that one of them shows: operators, casts, collations, statistics, text search.
 
 create or replace function evident._catalog_others()
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -644,7 +650,6 @@ declare
 begin
     return query
     select
-        t.oid,
         'type',
         t.oid::regtype::text,
         concat_ws(
@@ -699,7 +704,6 @@ begin
     -- Row types only where somebody has let others name them, see _close_types. PUBLIC
     -- may where no right is stored, which is how a restore makes them.
     select
-        t.oid,
         'type',
         t.oid::regtype::text,
         'row type, may be used by ' || (
@@ -730,7 +734,6 @@ begin
     union all
 
     select
-        d.objid,
         i.type,
         evident._short(i.identity),
         'exists',
@@ -749,7 +752,6 @@ begin
 
     -- Dumps leave out what belongs to an extension, and it goes with it.
     select
-        d.objid,
         'extension member',
         evident._short(i.type || ' ' || i.identity),
         (
@@ -770,7 +772,6 @@ begin
     union all
 
     select
-        c.oid,
         'cast',
         format(
             '%s as %s',
@@ -791,7 +792,7 @@ end;
 $function$;
 
 comment on function evident._catalog_others() is
-'Describes what else is in schema evident: object, kind, name, state, is_free.';
+'Describes what else is in schema evident: kind, name, state, is_free.';
 
 revoke all on function evident._catalog_others() from public;
 -- [end sql/functions/_catalog_others.sql]
@@ -803,7 +804,7 @@ revoke all on function evident._catalog_others() from public;
 -- triggers. Logins that were given the other six roles come and go.
 
 create or replace function evident._catalog_roles()
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -878,7 +879,6 @@ begin
     )
 
     select
-        o.oid,
         'role',
         o.rolname::text,
         concat_ws(
@@ -896,7 +896,6 @@ begin
     union all
 
     select
-        d.oid,
         'database',
         'this database',
         'owner ' || pg_get_userbyid(d.datdba),
@@ -907,7 +906,6 @@ begin
     union all
 
     select
-        m.member,
         'member',
         pg_get_userbyid(m.top) || ': ' || pg_get_userbyid(m.member),
         string_agg(
@@ -937,7 +935,6 @@ begin
 
     -- Triggers that keep read models are silent for replicas.
     select
-        s.setrole,
         'setting',
         concat_ws(
             ' in ',
@@ -966,7 +963,6 @@ begin
     union all
 
     select
-        d.oid,
         'default grant',
         format(
             '%s, %s: %s', pg_get_userbyid(d.defaclrole),
@@ -1008,7 +1004,6 @@ begin
     union all
 
     select
-        e.oid,
         'event trigger',
         e.evtname::text,
         evident._short(
@@ -1025,7 +1020,7 @@ $function$;
 
 comment on function evident._catalog_roles() is
 'Describes the roles of the package, who can become them, and what else binds sessions:
-object, kind, name, state, is_free.';
+kind, name, state, is_free.';
 
 revoke all on function evident._catalog_roles() from public;
 -- [end sql/functions/_catalog_roles.sql]
@@ -1065,9 +1060,10 @@ declare
     v_relations oid [];
     v_routines oid [];
     v_schemas oid [];
-    -- Which object is whose: two arrays, side by side.
+    -- Which object is whose: two arrays, side by side. An oid alone names no object:
+    -- it is one of a relation, a function or a schema, and after pg_upgrade of several.
     v_projections text [];
-    v_objects oid [];
+    v_objects text [];
     v_running text [];
 begin
     select array_agg(c.oid)
@@ -1154,7 +1150,7 @@ begin
 
         select
             array_agg(l.name),
-            array_agg(l.object),
+            array_agg(l.class || l.object),
             v_relations || array_agg(distinct l.object) filter (
                 where l.class = 'r' and l.object <> all (v_relations)
             ),
@@ -1199,12 +1195,12 @@ begin
             v_relations, v_routines, v_schema || v_schemas
         ) as c
         union all
-        select c.* from evident._catalog_others() as c
+        select null, c.* from evident._catalog_others() as c
         union all
-        select c.* from evident._catalog_roles() as c
+        select null, c.* from evident._catalog_roles() as c
         union all
         select
-            n.oid,
+            'n' || n.oid,
             'schema',
             n.nspname::text,
             'owner ' || pg_get_userbyid(n.nspowner),

@@ -3502,11 +3502,12 @@ revoke all on function evident._short(text) from public;
 -- statistics, tablespaces, publications, storage settings of read models and not-null
 -- constraints (which only PostgreSQL 18 lists; the columns tell) are left aside.
 --
--- is_free: may come and go, as ordinary administration does. object is the relation; a
--- trigger's function where a foreign function hangs on a table of ours.
+-- is_free: may come and go, as ordinary administration does. object is the relation, an
+-- r and its oid; a trigger's function, an f and its oid, where a foreign function hangs
+-- on a table of ours.
 
 create or replace function evident._catalog_relations(p_relations oid[])
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -3516,6 +3517,7 @@ begin
     return query
     with relation as (
         select
+            'r' || c.oid as object,
             c.oid,
             c.relnamespace = 'evident'::regnamespace as is_ours,
             case
@@ -3538,7 +3540,7 @@ begin
     )
 
     select
-        r.oid,
+        r.object,
         case r.relkind
             when 'r' then 'table'
             when 'p' then 'table'
@@ -3606,7 +3608,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'column',
         r.relname || '.' || a.attname,
         concat_ws(
@@ -3617,6 +3619,10 @@ begin
                     then 'collate ' || a.attcollation::regcollation::text
             end,
             case when a.attnotnull then 'not null' end,
+            case
+                when a.attstorage <> t.typstorage
+                    then 'storage ' || a.attstorage::text
+            end,
             case a.attidentity
                 when 'a' then 'identity, always'
                 when 'd' then 'identity, by default'
@@ -3640,7 +3646,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         case when c.conrelid = r.oid then 'constraint' else 'reference' end,
         case
             when c.conrelid = r.oid then r.relname
@@ -3659,7 +3665,7 @@ begin
     -- What REINDEX CONCURRENTLY leaves behind when it is broken off is nothing to worry
     -- about, nor is one more index of a read model that calls and refuses nothing.
     select
-        r.oid,
+        r.object,
         'index',
         r.relname || '.' || n.relname,
         concat_ws(
@@ -3695,8 +3701,8 @@ begin
             -- Made for a projection, and named with its dot.
             when r.is_ours and not t.tgisinternal
                 and (f.pronamespace <> 'evident'::regnamespace or f.proname ~ '[.]')
-                then t.tgfoid
-            else r.oid
+                then 'f' || t.tgfoid
+            else r.object
         end,
         'trigger',
         r.relname || '.' || case
@@ -3722,7 +3728,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'rule',
         r.relname || '.' || w.rulename,
         'rewrites statements (' || w.ev_enabled::text || '): '
@@ -3735,7 +3741,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'policy',
         r.relname || '.' || p.polname,
         concat_ws(
@@ -3759,7 +3765,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'child',
         i.inhrelid::regclass::text,
         'inherits from ' || i.inhparent::regclass::text
@@ -3785,7 +3791,7 @@ revoke all on function evident._catalog_relations(oid[]) from public;
 -- The hash is over the whole definition: arguments, body, volatility, settings.
 
 create or replace function evident._catalog_routines(p_routines oid[])
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -3794,7 +3800,7 @@ as $function$
 begin
     return query
     select
-        p.oid,
+        'f' || p.oid,
         case p.prokind
             when 'a' then 'aggregate' when 'p' then 'procedure' else 'function'
         end,
@@ -3860,7 +3866,7 @@ create or replace function evident._catalog_grants(
     p_routines oid[],
     p_schemas oid[]
 )
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -3870,7 +3876,7 @@ begin
     return query
     with listed as (
         select
-            c.oid as object,
+            'r' || c.oid as object,
             c.relnamespace = 'evident'::regnamespace as is_ours,
             case
                 when c.relnamespace = 'evident'::regnamespace then c.relname::text
@@ -3891,7 +3897,7 @@ begin
         union all
 
         select
-            c.oid,
+            'r' || c.oid,
             c.relnamespace = 'evident'::regnamespace,
             case
                 when c.relnamespace = 'evident'::regnamespace then c.relname::text
@@ -3908,7 +3914,7 @@ begin
         union all
 
         select
-            p.oid,
+            'f' || p.oid,
             p.pronamespace = 'evident'::regnamespace or p.prosecdef,
             p.oid::regprocedure::text,
             p.proowner,
@@ -3922,7 +3928,7 @@ begin
         union all
 
         select
-            n.oid,
+            'n' || n.oid,
             n.nspname = 'evident',
             'schema ' || n.nspname,
             n.nspowner,
@@ -4000,7 +4006,7 @@ revoke all on function evident._catalog_grants(oid[], oid[], oid[]) from public;
 -- that one of them shows: operators, casts, collations, statistics, text search.
 
 create or replace function evident._catalog_others()
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -4011,7 +4017,6 @@ declare
 begin
     return query
     select
-        t.oid,
         'type',
         t.oid::regtype::text,
         concat_ws(
@@ -4066,7 +4071,6 @@ begin
     -- Row types only where somebody has let others name them, see _close_types. PUBLIC
     -- may where no right is stored, which is how a restore makes them.
     select
-        t.oid,
         'type',
         t.oid::regtype::text,
         'row type, may be used by ' || (
@@ -4097,7 +4101,6 @@ begin
     union all
 
     select
-        d.objid,
         i.type,
         evident._short(i.identity),
         'exists',
@@ -4116,7 +4119,6 @@ begin
 
     -- Dumps leave out what belongs to an extension, and it goes with it.
     select
-        d.objid,
         'extension member',
         evident._short(i.type || ' ' || i.identity),
         (
@@ -4137,7 +4139,6 @@ begin
     union all
 
     select
-        c.oid,
         'cast',
         format(
             '%s as %s',
@@ -4158,7 +4159,7 @@ end;
 $function$;
 
 comment on function evident._catalog_others() is
-'Describes what else is in schema evident: object, kind, name, state, is_free.';
+'Describes what else is in schema evident: kind, name, state, is_free.';
 
 revoke all on function evident._catalog_others() from public;
 -- [end sql/functions/_catalog_others.sql]
@@ -4170,7 +4171,7 @@ revoke all on function evident._catalog_others() from public;
 -- triggers. Logins that were given the other six roles come and go.
 
 create or replace function evident._catalog_roles()
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -4245,7 +4246,6 @@ begin
     )
 
     select
-        o.oid,
         'role',
         o.rolname::text,
         concat_ws(
@@ -4263,7 +4263,6 @@ begin
     union all
 
     select
-        d.oid,
         'database',
         'this database',
         'owner ' || pg_get_userbyid(d.datdba),
@@ -4274,7 +4273,6 @@ begin
     union all
 
     select
-        m.member,
         'member',
         pg_get_userbyid(m.top) || ': ' || pg_get_userbyid(m.member),
         string_agg(
@@ -4304,7 +4302,6 @@ begin
 
     -- Triggers that keep read models are silent for replicas.
     select
-        s.setrole,
         'setting',
         concat_ws(
             ' in ',
@@ -4333,7 +4330,6 @@ begin
     union all
 
     select
-        d.oid,
         'default grant',
         format(
             '%s, %s: %s', pg_get_userbyid(d.defaclrole),
@@ -4375,7 +4371,6 @@ begin
     union all
 
     select
-        e.oid,
         'event trigger',
         e.evtname::text,
         evident._short(
@@ -4392,7 +4387,7 @@ $function$;
 
 comment on function evident._catalog_roles() is
 'Describes the roles of the package, who can become them, and what else binds sessions:
-object, kind, name, state, is_free.';
+kind, name, state, is_free.';
 
 revoke all on function evident._catalog_roles() from public;
 -- [end sql/functions/_catalog_roles.sql]
@@ -4432,9 +4427,10 @@ declare
     v_relations oid [];
     v_routines oid [];
     v_schemas oid [];
-    -- Which object is whose: two arrays, side by side.
+    -- Which object is whose: two arrays, side by side. An oid alone names no object:
+    -- it is one of a relation, a function or a schema, and after pg_upgrade of several.
     v_projections text [];
-    v_objects oid [];
+    v_objects text [];
     v_running text [];
 begin
     select array_agg(c.oid)
@@ -4521,7 +4517,7 @@ begin
 
         select
             array_agg(l.name),
-            array_agg(l.object),
+            array_agg(l.class || l.object),
             v_relations || array_agg(distinct l.object) filter (
                 where l.class = 'r' and l.object <> all (v_relations)
             ),
@@ -4566,12 +4562,12 @@ begin
             v_relations, v_routines, v_schema || v_schemas
         ) as c
         union all
-        select c.* from evident._catalog_others() as c
+        select null, c.* from evident._catalog_others() as c
         union all
-        select c.* from evident._catalog_roles() as c
+        select null, c.* from evident._catalog_roles() as c
         union all
         select
-            n.oid,
+            'n' || n.oid,
             'schema',
             n.nspname::text,
             'owner ' || pg_get_userbyid(n.nspowner),

@@ -33,9 +33,10 @@ declare
     v_relations oid [];
     v_routines oid [];
     v_schemas oid [];
-    -- Which object is whose: two arrays, side by side.
+    -- Which object is whose: two arrays, side by side. An oid alone names no object:
+    -- it is one of a relation, a function or a schema, and after pg_upgrade of several.
     v_projections text [];
-    v_objects oid [];
+    v_objects text [];
     v_running text [];
 begin
     select array_agg(c.oid)
@@ -122,7 +123,7 @@ begin
 
         select
             array_agg(l.name),
-            array_agg(l.object),
+            array_agg(l.class || l.object),
             v_relations || array_agg(distinct l.object) filter (
                 where l.class = 'r' and l.object <> all (v_relations)
             ),
@@ -167,12 +168,12 @@ begin
             v_relations, v_routines, v_schema || v_schemas
         ) as c
         union all
-        select c.* from evident._catalog_others() as c
+        select null, c.* from evident._catalog_others() as c
         union all
-        select c.* from evident._catalog_roles() as c
+        select null, c.* from evident._catalog_roles() as c
         union all
         select
-            n.oid,
+            'n' || n.oid,
             'schema',
             n.nspname::text,
             'owner ' || pg_get_userbyid(n.nspowner),

@@ -9,7 +9,7 @@ create or replace function evident._catalog_grants(
     p_routines oid[],
     p_schemas oid[]
 )
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -19,7 +19,7 @@ begin
     return query
     with listed as (
         select
-            c.oid as object,
+            'r' || c.oid as object,
             c.relnamespace = 'evident'::regnamespace as is_ours,
             case
                 when c.relnamespace = 'evident'::regnamespace then c.relname::text
@@ -40,7 +40,7 @@ begin
         union all
 
         select
-            c.oid,
+            'r' || c.oid,
             c.relnamespace = 'evident'::regnamespace,
             case
                 when c.relnamespace = 'evident'::regnamespace then c.relname::text
@@ -57,7 +57,7 @@ begin
         union all
 
         select
-            p.oid,
+            'f' || p.oid,
             p.pronamespace = 'evident'::regnamespace or p.prosecdef,
             p.oid::regprocedure::text,
             p.proowner,
@@ -71,7 +71,7 @@ begin
         union all
 
         select
-            n.oid,
+            'n' || n.oid,
             n.nspname = 'evident',
             'schema ' || n.nspname,
             n.nspowner,

@@ -4,7 +4,7 @@
 -- that one of them shows: operators, casts, collations, statistics, text search.
 
 create or replace function evident._catalog_others()
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -15,7 +15,6 @@ declare
 begin
     return query
     select
-        t.oid,
         'type',
         t.oid::regtype::text,
         concat_ws(
@@ -70,7 +69,6 @@ begin
     -- Row types only where somebody has let others name them, see _close_types. PUBLIC
     -- may where no right is stored, which is how a restore makes them.
     select
-        t.oid,
         'type',
         t.oid::regtype::text,
         'row type, may be used by ' || (
@@ -101,7 +99,6 @@ begin
     union all
 
     select
-        d.objid,
         i.type,
         evident._short(i.identity),
         'exists',
@@ -120,7 +117,6 @@ begin
 
     -- Dumps leave out what belongs to an extension, and it goes with it.
     select
-        d.objid,
         'extension member',
         evident._short(i.type || ' ' || i.identity),
         (
@@ -141,7 +137,6 @@ begin
     union all
 
     select
-        c.oid,
         'cast',
         format(
             '%s as %s',
@@ -162,6 +157,6 @@ end;
 $function$;
 
 comment on function evident._catalog_others() is
-'Describes what else is in schema evident: object, kind, name, state, is_free.';
+'Describes what else is in schema evident: kind, name, state, is_free.';
 
 revoke all on function evident._catalog_others() from public;

@@ -5,11 +5,12 @@
 -- statistics, tablespaces, publications, storage settings of read models and not-null
 -- constraints (which only PostgreSQL 18 lists; the columns tell) are left aside.
 --
--- is_free: may come and go, as ordinary administration does. object is the relation; a
--- trigger's function where a foreign function hangs on a table of ours.
+-- is_free: may come and go, as ordinary administration does. object is the relation, an
+-- r and its oid; a trigger's function, an f and its oid, where a foreign function hangs
+-- on a table of ours.
 
 create or replace function evident._catalog_relations(p_relations oid[])
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -19,6 +20,7 @@ begin
     return query
     with relation as (
         select
+            'r' || c.oid as object,
             c.oid,
             c.relnamespace = 'evident'::regnamespace as is_ours,
             case
@@ -41,7 +43,7 @@ begin
     )
 
     select
-        r.oid,
+        r.object,
         case r.relkind
             when 'r' then 'table'
             when 'p' then 'table'
@@ -109,7 +111,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'column',
         r.relname || '.' || a.attname,
         concat_ws(
@@ -120,6 +122,10 @@ begin
                     then 'collate ' || a.attcollation::regcollation::text
             end,
             case when a.attnotnull then 'not null' end,
+            case
+                when a.attstorage <> t.typstorage
+                    then 'storage ' || a.attstorage::text
+            end,
             case a.attidentity
                 when 'a' then 'identity, always'
                 when 'd' then 'identity, by default'
@@ -143,7 +149,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         case when c.conrelid = r.oid then 'constraint' else 'reference' end,
         case
             when c.conrelid = r.oid then r.relname
@@ -162,7 +168,7 @@ begin
     -- What REINDEX CONCURRENTLY leaves behind when it is broken off is nothing to worry
     -- about, nor is one more index of a read model that calls and refuses nothing.
     select
-        r.oid,
+        r.object,
         'index',
         r.relname || '.' || n.relname,
         concat_ws(
@@ -198,8 +204,8 @@ begin
             -- Made for a projection, and named with its dot.
             when r.is_ours and not t.tgisinternal
                 and (f.pronamespace <> 'evident'::regnamespace or f.proname ~ '[.]')
-                then t.tgfoid
-            else r.oid
+                then 'f' || t.tgfoid
+            else r.object
         end,
         'trigger',
         r.relname || '.' || case
@@ -225,7 +231,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'rule',
         r.relname || '.' || w.rulename,
         'rewrites statements (' || w.ev_enabled::text || '): '
@@ -238,7 +244,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'policy',
         r.relname || '.' || p.polname,
         concat_ws(
@@ -262,7 +268,7 @@ begin
     union all
 
     select
-        r.oid,
+        r.object,
         'child',
         i.inhrelid::regclass::text,
         'inherits from ' || i.inhparent::regclass::text

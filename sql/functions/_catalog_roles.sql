@@ -5,7 +5,7 @@
 -- triggers. Logins that were given the other six roles come and go.
 
 create or replace function evident._catalog_roles()
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -80,7 +80,6 @@ begin
     )
 
     select
-        o.oid,
         'role',
         o.rolname::text,
         concat_ws(
@@ -98,7 +97,6 @@ begin
     union all
 
     select
-        d.oid,
         'database',
         'this database',
         'owner ' || pg_get_userbyid(d.datdba),
@@ -109,7 +107,6 @@ begin
     union all
 
     select
-        m.member,
         'member',
         pg_get_userbyid(m.top) || ': ' || pg_get_userbyid(m.member),
         string_agg(
@@ -139,7 +136,6 @@ begin
 
     -- Triggers that keep read models are silent for replicas.
     select
-        s.setrole,
         'setting',
         concat_ws(
             ' in ',
@@ -168,7 +164,6 @@ begin
     union all
 
     select
-        d.oid,
         'default grant',
         format(
             '%s, %s: %s', pg_get_userbyid(d.defaclrole),
@@ -210,7 +205,6 @@ begin
     union all
 
     select
-        e.oid,
         'event trigger',
         e.evtname::text,
         evident._short(
@@ -227,6 +221,6 @@ $function$;
 
 comment on function evident._catalog_roles() is
 'Describes the roles of the package, who can become them, and what else binds sessions:
-object, kind, name, state, is_free.';
+kind, name, state, is_free.';
 
 revoke all on function evident._catalog_roles() from public;

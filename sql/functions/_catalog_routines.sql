@@ -3,7 +3,7 @@
 -- The hash is over the whole definition: arguments, body, volatility, settings.
 
 create or replace function evident._catalog_routines(p_routines oid[])
-returns table (object oid, kind text, name text, state text, is_free boolean)
+returns table (object text, kind text, name text, state text, is_free boolean)
 language plpgsql
 stable
 parallel restricted
@@ -12,7 +12,7 @@ as $function$
 begin
     return query
     select
-        p.oid,
+        'f' || p.oid,
         case p.prokind
             when 'a' then 'aggregate' when 'p' then 'procedure' else 'function'
         end,

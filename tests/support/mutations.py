@@ -68,6 +68,7 @@ MUTATIONS = {
     "child": "create table public.forged () inherits (evident.event_store)",
     "parent": "create table public.forged (event_id uuid);"
     f" {STORE} inherit public.forged",
+    "storage of a column": f"{STORE} alter payload set storage external",
     # Rows that there must be
     "row of the stamp": "delete from evident.feed_stamp",
     "row of the sealer": "delete from evident.ledger_state",

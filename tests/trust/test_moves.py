@@ -241,8 +241,6 @@ def check_that_a_reader_is_told(
     assert refused.value.sqlstate == "PT400"
 
 
-# A false alarm that is known, and open: guard_status takes columns for added.
-@pytest.mark.xfail(reason="guard_status after an upgrade of the major", strict=False)
 @pytest.mark.parametrize("how", WAYS)
 def test_an_upgrade_to_a_newer_major_changes_nothing(
     db: Database,
