@@ -329,10 +329,14 @@ revoke all on function evident._drop_default_privileges() from public;
 -- evident._revoke_from_all: leave an object to its owner alone.
 --
 -- For what was just made: default privileges may have given rights to it to anybody.
--- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type. Called as
--- the owner.
+-- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type; p_kept keeps
+-- what it has. Called as the owner, who alone can revoke.
 
-create or replace function evident._revoke_from_all(p_catalog regclass, p_object oid)
+create or replace function evident._revoke_from_all(
+    p_catalog regclass,
+    p_object oid,
+    p_kept regrole default null
+)
 returns void
 language plpgsql
 volatile
@@ -369,7 +373,8 @@ begin
             from pg_namespace as n
             union all
             select
-                'pg_type'::regclass, t.oid, t.typowner, t.typacl,
+                'pg_type'::regclass, t.oid, t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner)),
                 t.oid::regtype::text, 'type'
             from pg_type as t
         ) as o
@@ -378,6 +383,7 @@ begin
             o.catalog = p_catalog
             and o.oid = p_object
             and a.grantee <> o.owner
+            and a.grantee is distinct from p_kept
     loop
         execute format(
             'revoke all on %s %s from %s cascade',
@@ -387,10 +393,12 @@ begin
 end;
 $function$;
 
-comment on function evident._revoke_from_all(regclass, oid) is
-'Takes all rights to a new object from everybody but its owner.';
+comment on function evident._revoke_from_all(regclass, oid, regrole) is
+'Takes all rights to an object from everybody but its owner and, if given, p_kept.';
 
-revoke all on function evident._revoke_from_all(regclass, oid) from public;
+revoke all on function evident._revoke_from_all(regclass, oid, regrole) from public;
+grant execute on function evident._revoke_from_all(regclass, oid, regrole) to
+evident_projector;
 -- [end sql/functions/_revoke_from_all.sql]
 -- [begin sql/functions/_close_types.sql]
 -- evident._close_types: only who needs the row types of the package may name them.
@@ -411,19 +419,13 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_type record;
 begin
-    for v_type in
-        select t.oid::regtype::text as name
-        from pg_type as t
-        where
-            t.typnamespace = 'evident'::regnamespace
-            and t.typtype = 'c'
-            and t.typowner = 'evident_owner'::regrole
-    loop
-        execute format('revoke all on type %s from public', v_type.name);
-    end loop;
+    perform evident._revoke_from_all('pg_type', t.oid)
+    from pg_type as t
+    where
+        t.typnamespace = 'evident'::regnamespace
+        and t.typtype = 'c'
+        and t.typowner = 'evident_owner'::regrole;
     grant usage on type evident.event_store to evident_projector;
 end;
 $function$;
@@ -443,7 +445,8 @@ begin
         'pg_proc', 'evident._drop_default_privileges()'::regprocedure
     );
     perform evident._revoke_from_all(
-        'pg_proc', 'evident._revoke_from_all(regclass, oid)'::regprocedure
+        'pg_proc', 'evident._revoke_from_all(regclass, oid, regrole)'::regprocedure,
+        'evident_projector'
     );
     perform evident._revoke_from_all(
         'pg_proc', 'evident._close_types()'::regprocedure

@@ -212,6 +212,7 @@ begin
         errcode = '55P03',
         message = 'the append cannot be announced to the feed: all the advisory'
             ' locks that were tried are held by other sessions',
+        detail = '{"reason": "advisory locks are held"}',
         hint = 'look in pg_locks for the session that holds advisory locks'
             ' exclusively, and end it';
 end;

@@ -679,50 +679,34 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = on
 set jit = off
 as $function$
-declare
-    v_right record;
 begin
-    for v_right in
-        select distinct
-            o.kind,
-            o.name,
-            case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
-                as grantee
-        from (
-            select
-                'routine' as kind,
-                p.oid::regprocedure::text as name,
-                p.proowner as owner,
-                p.proacl as acl
-            from pg_proc as p
-            where p.pronamespace = 'evident'::regnamespace
-            union all
-            select
-                'table',
-                c.oid::regclass::text,
-                c.relowner,
-                c.relacl
-            from pg_class as c
-            where c.relnamespace = 'evident'::regnamespace
-            union all
-            select
-                'type',
-                t.oid::regtype::text,
-                t.typowner,
-                coalesce(t.typacl, acldefault('T', t.typowner))
-            from pg_type as t
-            where t.typnamespace = 'evident'::regnamespace and t.typtype = 'c'
-        ) as o
-        cross join aclexplode(o.acl) as a
+    perform evident._revoke_from_all(o.catalog, o.oid, 'evident_owner')
+    from (
+        select
+            'pg_proc'::regclass as catalog,
+            p.oid
+        from pg_proc as p
         where
-            o.owner = 'evident_projector'::regrole
-            and a.grantee not in (o.owner, 'evident_owner'::regrole)
-    loop
-        execute format(
-            'revoke all on %s %s from %s cascade',
-            v_right.kind, v_right.name, v_right.grantee
-        );
-    end loop;
+            p.pronamespace = 'evident'::regnamespace
+            and p.proowner = 'evident_projector'::regrole
+        union all
+        select
+            'pg_class'::regclass,
+            c.oid
+        from pg_class as c
+        where
+            c.relnamespace = 'evident'::regnamespace
+            and c.relowner = 'evident_projector'::regrole
+        union all
+        select
+            'pg_type'::regclass,
+            t.oid
+        from pg_type as t
+        where
+            t.typnamespace = 'evident'::regnamespace
+            and t.typtype = 'c'
+            and t.typowner = 'evident_projector'::regrole
+    ) as o;
 end;
 $function$;
 

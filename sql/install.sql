@@ -363,10 +363,14 @@ revoke all on function evident._drop_default_privileges() from public;
 -- evident._revoke_from_all: leave an object to its owner alone.
 --
 -- For what was just made: default privileges may have given rights to it to anybody.
--- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type. Called as
--- the owner.
+-- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type; p_kept keeps
+-- what it has. Called as the owner, who alone can revoke.
 
-create or replace function evident._revoke_from_all(p_catalog regclass, p_object oid)
+create or replace function evident._revoke_from_all(
+    p_catalog regclass,
+    p_object oid,
+    p_kept regrole default null
+)
 returns void
 language plpgsql
 volatile
@@ -403,7 +407,8 @@ begin
             from pg_namespace as n
             union all
             select
-                'pg_type'::regclass, t.oid, t.typowner, t.typacl,
+                'pg_type'::regclass, t.oid, t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner)),
                 t.oid::regtype::text, 'type'
             from pg_type as t
         ) as o
@@ -412,6 +417,7 @@ begin
             o.catalog = p_catalog
             and o.oid = p_object
             and a.grantee <> o.owner
+            and a.grantee is distinct from p_kept
     loop
         execute format(
             'revoke all on %s %s from %s cascade',
@@ -421,10 +427,12 @@ begin
 end;
 $function$;
 
-comment on function evident._revoke_from_all(regclass, oid) is
-'Takes all rights to a new object from everybody but its owner.';
+comment on function evident._revoke_from_all(regclass, oid, regrole) is
+'Takes all rights to an object from everybody but its owner and, if given, p_kept.';
 
-revoke all on function evident._revoke_from_all(regclass, oid) from public;
+revoke all on function evident._revoke_from_all(regclass, oid, regrole) from public;
+grant execute on function evident._revoke_from_all(regclass, oid, regrole) to
+evident_projector;
 -- [end sql/functions/_revoke_from_all.sql]
 -- [begin sql/functions/_close_types.sql]
 -- evident._close_types: only who needs the row types of the package may name them.
@@ -445,19 +453,13 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_type record;
 begin
-    for v_type in
-        select t.oid::regtype::text as name
-        from pg_type as t
-        where
-            t.typnamespace = 'evident'::regnamespace
-            and t.typtype = 'c'
-            and t.typowner = 'evident_owner'::regrole
-    loop
-        execute format('revoke all on type %s from public', v_type.name);
-    end loop;
+    perform evident._revoke_from_all('pg_type', t.oid)
+    from pg_type as t
+    where
+        t.typnamespace = 'evident'::regnamespace
+        and t.typtype = 'c'
+        and t.typowner = 'evident_owner'::regrole;
     grant usage on type evident.event_store to evident_projector;
 end;
 $function$;
@@ -477,7 +479,8 @@ begin
         'pg_proc', 'evident._drop_default_privileges()'::regprocedure
     );
     perform evident._revoke_from_all(
-        'pg_proc', 'evident._revoke_from_all(regclass, oid)'::regprocedure
+        'pg_proc', 'evident._revoke_from_all(regclass, oid, regrole)'::regprocedure,
+        'evident_projector'
     );
     perform evident._revoke_from_all(
         'pg_proc', 'evident._close_types()'::regprocedure
@@ -952,6 +955,7 @@ begin
         errcode = '55P03',
         message = 'the append cannot be announced to the feed: all the advisory'
             ' locks that were tried are held by other sessions',
+        detail = '{"reason": "advisory locks are held"}',
         hint = 'look in pg_locks for the session that holds advisory locks'
             ' exclusively, and end it';
 end;
@@ -6602,50 +6606,34 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = on
 set jit = off
 as $function$
-declare
-    v_right record;
 begin
-    for v_right in
-        select distinct
-            o.kind,
-            o.name,
-            case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
-                as grantee
-        from (
-            select
-                'routine' as kind,
-                p.oid::regprocedure::text as name,
-                p.proowner as owner,
-                p.proacl as acl
-            from pg_proc as p
-            where p.pronamespace = 'evident'::regnamespace
-            union all
-            select
-                'table',
-                c.oid::regclass::text,
-                c.relowner,
-                c.relacl
-            from pg_class as c
-            where c.relnamespace = 'evident'::regnamespace
-            union all
-            select
-                'type',
-                t.oid::regtype::text,
-                t.typowner,
-                coalesce(t.typacl, acldefault('T', t.typowner))
-            from pg_type as t
-            where t.typnamespace = 'evident'::regnamespace and t.typtype = 'c'
-        ) as o
-        cross join aclexplode(o.acl) as a
+    perform evident._revoke_from_all(o.catalog, o.oid, 'evident_owner')
+    from (
+        select
+            'pg_proc'::regclass as catalog,
+            p.oid
+        from pg_proc as p
         where
-            o.owner = 'evident_projector'::regrole
-            and a.grantee not in (o.owner, 'evident_owner'::regrole)
-    loop
-        execute format(
-            'revoke all on %s %s from %s cascade',
-            v_right.kind, v_right.name, v_right.grantee
-        );
-    end loop;
+            p.pronamespace = 'evident'::regnamespace
+            and p.proowner = 'evident_projector'::regrole
+        union all
+        select
+            'pg_class'::regclass,
+            c.oid
+        from pg_class as c
+        where
+            c.relnamespace = 'evident'::regnamespace
+            and c.relowner = 'evident_projector'::regrole
+        union all
+        select
+            'pg_type'::regclass,
+            t.oid
+        from pg_type as t
+        where
+            t.typnamespace = 'evident'::regnamespace
+            and t.typtype = 'c'
+            and t.typowner = 'evident_projector'::regrole
+    ) as o;
 end;
 $function$;
 

@@ -1177,7 +1177,7 @@ set local role evident_owner;
 -- [begin generated rollback]
 drop function evident.version();
 drop function evident._close_types();
-drop function evident._revoke_from_all(regclass, oid);
+drop function evident._revoke_from_all(regclass, oid, regrole);
 drop function evident._drop_default_privileges();
 -- [end generated rollback]
 

@@ -85,8 +85,6 @@ _SAFER = """
 _COMPOSED = {
     "_as_projector": 1,
     "_ask_projector": 1,
-    "_close_made": 1,
-    "_close_types": 1,
     "_drop_default_privileges": 1,
     "_revoke_from_all": 1,
     "drop_projection": 1,

@@ -16,19 +16,13 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_type record;
 begin
-    for v_type in
-        select t.oid::regtype::text as name
-        from pg_type as t
-        where
-            t.typnamespace = 'evident'::regnamespace
-            and t.typtype = 'c'
-            and t.typowner = 'evident_owner'::regrole
-    loop
-        execute format('revoke all on type %s from public', v_type.name);
-    end loop;
+    perform evident._revoke_from_all('pg_type', t.oid)
+    from pg_type as t
+    where
+        t.typnamespace = 'evident'::regnamespace
+        and t.typtype = 'c'
+        and t.typowner = 'evident_owner'::regrole;
     grant usage on type evident.event_store to evident_projector;
 end;
 $function$;

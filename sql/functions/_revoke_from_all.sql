@@ -1,10 +1,14 @@
 -- evident._revoke_from_all: leave an object to its owner alone.
 --
 -- For what was just made: default privileges may have given rights to it to anybody.
--- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type. Called as
--- the owner.
+-- Grants follow. p_catalog is pg_class, pg_proc, pg_namespace or pg_type; p_kept keeps
+-- what it has. Called as the owner, who alone can revoke.
 
-create or replace function evident._revoke_from_all(p_catalog regclass, p_object oid)
+create or replace function evident._revoke_from_all(
+    p_catalog regclass,
+    p_object oid,
+    p_kept regrole default null
+)
 returns void
 language plpgsql
 volatile
@@ -41,7 +45,8 @@ begin
             from pg_namespace as n
             union all
             select
-                'pg_type'::regclass, t.oid, t.typowner, t.typacl,
+                'pg_type'::regclass, t.oid, t.typowner,
+                coalesce(t.typacl, acldefault('T', t.typowner)),
                 t.oid::regtype::text, 'type'
             from pg_type as t
         ) as o
@@ -50,6 +55,7 @@ begin
             o.catalog = p_catalog
             and o.oid = p_object
             and a.grantee <> o.owner
+            and a.grantee is distinct from p_kept
     loop
         execute format(
             'revoke all on %s %s from %s cascade',
@@ -59,7 +65,9 @@ begin
 end;
 $function$;
 
-comment on function evident._revoke_from_all(regclass, oid) is
-'Takes all rights to a new object from everybody but its owner.';
+comment on function evident._revoke_from_all(regclass, oid, regrole) is
+'Takes all rights to an object from everybody but its owner and, if given, p_kept.';
 
-revoke all on function evident._revoke_from_all(regclass, oid) from public;
+revoke all on function evident._revoke_from_all(regclass, oid, regrole) from public;
+grant execute on function evident._revoke_from_all(regclass, oid, regrole) to
+evident_projector;

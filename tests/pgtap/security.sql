@@ -173,6 +173,7 @@ select is_empty(
             ('_as_projector', 'evident_owner'),
             ('_ask_projector', 'evident_owner'),
             ('_close_made', 'evident_projector'),
+            ('_revoke_from_all', 'evident_projector'),
             ('_is_fold_error', 'evident_projector'),
             ('_lock_keys', 'evident_projector'),
             ('_refuse_argument', 'evident_projector'),
