@@ -96,11 +96,12 @@ begin
 
     union all
 
+    -- A restore may have another one, who can do nothing to the store but drop it.
     select
         'database',
         'this database',
         'owner ' || pg_get_userbyid(d.datdba),
-        false
+        true
     from pg_database as d
     where d.datname = current_database()
 

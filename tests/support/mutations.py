@@ -73,8 +73,6 @@ MUTATIONS = {
     "row of the stamp": "delete from evident.feed_stamp",
     "row of the sealer": "delete from evident.ledger_state",
     # What is around
-    "owner of the database": "do $do$ begin execute format('alter database %I owner to"
-    " evident_test_app', current_database()); end; $do$",
     "member of an extension": "alter extension plpgsql add function evident.version()",
     # Keys, checks, indexes
     "key dropped": f"{STORE} drop constraint event_store_event_id_key",
@@ -258,6 +256,8 @@ MUTATIONS = {
 
 # What an administrator does on any day.
 ORDINARY = {
+    "owner of the database": "do $do$ begin execute format('alter database %I owner to"
+    " evident_test_app', current_database()); end; $do$",
     "a login gets roles": "grant evident_writer, evident_operator to evident_test_app",
     "monitoring": "grant pg_monitor to evident_monitor",
     "a login reads a model": "grant select on shop.orders_summary to evident_test_app",
