@@ -14,8 +14,21 @@ _CONCURRENTLY = re.compile(
 )
 
 
-# Outside a transaction the first statement makes all later ones fail: 25006. Nothing
-# here is looked up under the session's own search path.
+# The first statement sets the number of its transaction, until that ends. Outside a
+# transaction the next statement has another number, and on another connection of a
+# pooler there is none. Nothing here is looked up under the session's own search path.
+_REFUSE = """\
+    if not coalesce(
+        pg_catalog.current_setting('evident.script_transaction', true)
+        operator(pg_catalog.=) pg_catalog.concat(pg_catalog.pg_current_xact_id()),
+        false
+    ) then
+        raise exception using
+            errcode = 'read_only_sql_transaction',
+            message = 'nothing is done: this script runs in one transaction',
+            hint = 'psql -1 -f, or begin first';
+    end if;
+"""
 _BEGIN = """
 do $do$
 begin
@@ -25,72 +38,103 @@ begin
         true
     )
     from (values
-        ('role'), ('search_path'), ('lock_timeout'), ('default_transaction_read_only')
+        ('role'), ('search_path'), ('lock_timeout'), ('statement_timeout')
     ) as s (name);
-    set default_transaction_read_only = on;
-end;
-$do$;
-
-do $do$
-begin
-    if pg_catalog.current_setting('transaction_read_only')::boolean then
-        raise exception using
-            errcode = 'read_only_sql_transaction',
-            message = 'nothing is done: this script runs in one transaction',
-            hint = 'psql -1 -f, or begin first; this session: '
-                'reset default_transaction_read_only';
-    end if;
+    perform pg_catalog.set_config(
+        'evident.script_transaction',
+        pg_catalog.concat(pg_catalog.pg_current_xact_id()),
+        true
+    );
+    set local search_path = pg_catalog, pg_temp;
+    -- A limit meant for one statement: the next one holds the whole script.
+    set local statement_timeout = 0;
 end;
 $do$;
 """
-_END = """
+# One statement, since an error undoes a whole statement: a client that continues after
+# it, as psql does under ON_ERROR_ROLLBACK even inside the transaction, has nothing to
+# commit.
+_ALL = f"""\
+do $evident$
+declare
+    v_part pg_catalog.text;
+    v_code pg_catalog.text;
+    v_message pg_catalog.text;
+    v_detail pg_catalog.text;
+    v_hint pg_catalog.text;
+    v_context pg_catalog.text;
+begin
+{_REFUSE}\
+begin
+"""
+# Raised again, or its context would repeat the whole script.
+_RAISE = """\
+exception
+    when others or query_canceled then
+        get stacked diagnostics
+            v_code = returned_sqlstate,
+            v_message = message_text,
+            v_detail = pg_exception_detail,
+            v_hint = pg_exception_hint,
+            v_context = pg_exception_context;
+        raise exception using
+            errcode = v_code,
+            message = v_message,
+            detail = coalesce(
+                nullif(v_detail, ''),
+                format('%s: %s', v_part, left(split_part(v_context, e'\\n', 1), 200))
+            ),
+            hint = coalesce(nullif(v_hint, ''), 'this script has changed nothing');
+end;
+end;
+$evident$;
+"""
+_END = f"""\
 -- What was set, as it was before.
 do $do$
 begin
-    if pg_catalog.current_setting('transaction_read_only')::boolean then
-        reset default_transaction_read_only;
-        return;
-    end if;
-    perform pg_catalog.set_config(
-        'default_transaction_read_only',
-        pg_catalog.current_setting('evident.before_default_transaction_read_only'),
-        false
-    );
+{_REFUSE}\
     perform pg_catalog.set_config(
         s.name,
         pg_catalog.current_setting(pg_catalog.concat('evident.before_', s.name)),
         true
     )
-    from (values ('lock_timeout'), ('search_path'), ('role')) as s (name);
+    from (values
+        ('statement_timeout'), ('lock_timeout'), ('search_path'), ('role')
+    ) as s (name);
 end;
 $do$;
 """
 _INSTALLS = """\
 Installs the engine into an empty database, in one transaction: refused outside one.
-Role, search_path and lock_timeout are afterwards what they were, so it also runs
-inside a migration of another tool, or by \\i after begin.
+All of it is one statement, so it is there as a whole or not at all, whatever the
+client does after an error. Role, search_path and the timeouts are afterwards what
+they were, so it also runs inside a migration of another tool, or by \\i after begin.
 """
 _UNINSTALLS = """\
 Removes the engine, in one transaction: refused outside one, and refused with PT403
-while there are events, seals or registered projections; the hint says what then.
+while there are events, seals or registered projections; the hint says what then. All
+of it is one statement: a refusal undoes the whole, whatever the client does after it.
 """
 
 
 def render_install(engine: Iterable[Migration]) -> str:
     """Join the forward migrations in order, for psql alone."""
-    parts = [_header(INSTALL, _INSTALLS), _BEGIN]
-    for each in engine:
-        parts.append(_section(each.path, each.text, each.is_transactional))
-    return "\n".join([*parts, _END])
+    parts = [_section(each.path, each.text, each.is_transactional) for each in engine]
+    return _script(INSTALL, _INSTALLS, parts)
 
 
 def render_uninstall(engine: Iterable[Migration], texts: Mapping[str, str]) -> str:
     """Join the rollbacks, keyed by path in `texts`, in reverse order."""
-    parts = [_header(UNINSTALL, _UNINSTALLS), _BEGIN]
-    for each in reversed(list(engine)):
-        path = each.rollback_path
-        parts.append(_section(path, texts[path], each.is_transactional))
-    return "\n".join([*parts, _END])
+    parts = [
+        _section(each.rollback_path, texts[each.rollback_path], each.is_transactional)
+        for each in reversed(list(engine))
+    ]
+    return _script(UNINSTALL, _UNINSTALLS, parts)
+
+
+def _script(path: str, purpose: str, parts: Iterable[str]) -> str:
+    return "\n".join([_header(path, purpose), _BEGIN, _ALL, *parts, _RAISE, _END])
 
 
 def _header(path: str, purpose: str) -> str:
@@ -102,9 +146,13 @@ def _header(path: str, purpose: str) -> str:
 
 
 def _section(path: str, text: str, is_transactional: bool) -> str:
+    for tag in ("$evident$", "$part$"):
+        if tag in text:
+            line = text[: text.index(tag)].count("\n") + 1
+            raise FreezeError(path, line, f"the scripts quote it by {tag}: use another")
     if not is_transactional:
         # The whole script is one transaction, where an index is built plainly.
         text, count = _CONCURRENTLY.subn(r"\1", text)
         if not count:
             raise FreezeError(path, 1, "this statement cannot run inside install.sql")
-    return f"-- {path}\n{text}"
+    return f"v_part := '{path}';\nexecute $part$-- {path}\n{text}$part$;\n"

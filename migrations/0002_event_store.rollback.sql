@@ -18,10 +18,11 @@ begin
             hint = 'history is not for a rollback to drop; when it really is to '
                 'go, back it up and run: drop schema evident cascade';
     end if;
+    -- In this statement, so that a client that continues after the refusal drops
+    -- nothing.
+    drop table evident.event_store;
 end;
 $do$;
-
-drop table evident.event_store;
 
 -- [begin generated rollback]
 drop function evident.require_utf8();

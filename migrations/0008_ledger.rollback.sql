@@ -346,11 +346,28 @@ evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
 -- [end generated rollback]
 
-drop table evident.ledger_publication;
-drop table evident.ledger_state;
-drop table evident.log_identity;
-drop table evident.tree_head;
-drop table evident.ledger_tile;
+do $do$
+begin
+    -- Looked at again, so that a client that continues after the refusal above drops
+    -- no table.
+    lock table evident.tree_head in access exclusive mode;
+    if exists (select from evident.tree_head as h where h.tree_size > 0) then
+        raise exception using
+            errcode = 'PT403',
+            message = 'rollback refused: events are sealed',
+            detail = jsonb_build_object(
+                'table', 'evident.tree_head',
+                'operation', 'ROLLBACK'
+            )::text,
+            hint = 'roll this transaction back';
+    end if;
+    drop table evident.ledger_publication;
+    drop table evident.ledger_state;
+    drop table evident.log_identity;
+    drop table evident.tree_head;
+    drop table evident.ledger_tile;
+end;
+$do$;
 
 do $do$
 begin

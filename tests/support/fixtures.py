@@ -1,4 +1,4 @@
-"""A login that appends, reads and consumes, and an observer beside it."""
+"""Logins of a store, an observer beside them, and a server without our roles."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Database
+from conftest import SETTINGS, Database
 
 from harness.database import connect
 from harness.postgres import Server
+from harness.server import ephemeral
+from support.dbas import run
 from support.seeds import random_source
 from support.store import LOGIN, LOGIN_SQL, Store
 from support.twins import install
@@ -54,3 +56,32 @@ def twin(
         request.node.user_properties.append(("broken", name))
 
     return spoil
+
+
+@pytest.fixture(scope="session")
+def cluster(major: int) -> Iterator[Server]:
+    """Give a server without our roles."""
+    with ephemeral(major, SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture
+def alone(cluster: Server) -> Iterator[Server]:
+    """Give a server without our roles, with two DBAs who are no superusers."""
+    run(
+        cluster.uri,
+        "create role dba1 login createrole; create role dba2 login createrole;"
+        " create role app login; create role mallory login",
+        "create database one",
+        "create database two",
+        "grant create on database one to dba1",
+        "grant create on database two to dba2",
+    )
+    yield cluster
+    run(cluster.uri, "drop database one (force)", "drop database two (force)")
+    roles = run(
+        cluster.uri,
+        "select string_agg(r.rolname, ', ') from pg_roles as r"
+        " where r.rolname <> 'postgres' and r.rolname !~ '^pg_'",
+    )
+    run(cluster.uri, f"drop role {roles[0][0]}")

@@ -9,11 +9,11 @@ from harness.postgres import Server
 
 
 def run_psql(
-    server: Server, dsn: str, path: Path, *words: str
+    server: Server, dsn: str, path: Path, *words: str, is_one: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run one file in one transaction, stopping at the first error."""
+    """Run one file, in one transaction and stopping at the first error by default."""
     command = [
-        str(server.bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1",
-        *words, "-d", dsn, "-f", str(path),
+        str(server.bindir / "psql"), "-X", "-q", *(["-1"] if is_one else []),
+        "-v", "ON_ERROR_STOP=1", *words, "-d", dsn, "-f", str(path),
     ]  # fmt: skip
     return subprocess.run(command, capture_output=True, text=True, check=False)
