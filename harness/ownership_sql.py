@@ -20,7 +20,9 @@ ROLE = """
         s.setdatabase in (
             0, (select d.oid from pg_database as d where d.datname = current_database())
         )
-        and s.setrole in (0, session_user::regrole)
+        and s.setrole in (
+            0, (select r.oid from pg_roles as r where r.rolname = session_user)
+        )
         and (
             c.entry ilike 'session\\_authorization=%%'
             or c.entry ilike 'role=%%' and current_user <> session_user

@@ -439,9 +439,12 @@ as $function$
 declare
     v_holder text;
 begin
-    select coalesce(
-        format('session %s of %I', l.pid, a.usename), 'a prepared transaction'
-    )
+    select case
+        when l.pid is null then 'a prepared transaction'
+        else format(
+            'session %s%s', l.pid, ' of ' || quote_ident(a.usename)
+        )
+    end
     into v_holder
     from pg_locks as l
     left join pg_stat_activity as a on l.pid = a.pid
@@ -838,12 +841,12 @@ revoke create on schema evident from evident_projector;
 -- evident._lock_making: be the only one to make functions in schema evident.
 --
 -- The right to create there is a row that two transactions cannot change at once
--- (_make_functions). It comes after the projection's lock, and before those of the view
--- of its events and of the event store: who waits for it holds nothing that appends
--- wait for.
+-- (_make_functions), and what was made is recorded (_record_baseline). So one lock
+-- stands for both; no login without rights can hold it. It comes after the projection's
+-- lock, and before those of the view of its events and of the event store: whoever
+-- waits for it holds nothing that appends wait for.
 --
--- Locks: an exclusive transaction-level advisory lock; key: 17752 in the upper 16 bits,
--- 0 below, which is no projection's number.
+-- Locks: SHARE ROW EXCLUSIVE on evident.baseline
 
 create or replace function evident._lock_making()
 returns void
@@ -853,7 +856,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
-    perform pg_advisory_xact_lock(17752::bigint << 48);
+    lock table evident.baseline in share row exclusive mode;
 end;
 $function$;
 
@@ -3479,7 +3482,7 @@ to evident_projector, evident_operator;
 -- The read model stays as it is, and so do the fold and the events. Works also when
 -- the read model is gone, which would otherwise stop appends for good.
 --
--- Locks: the registration's and the projection's; ACCESS EXCLUSIVE on
+-- Locks: the registration's, the projection's and that of making; ACCESS EXCLUSIVE on
 -- evident.event_store where there are triggers to drop; asked for briefly, since all
 -- wait behind it. 55P03: try again.
 -- Errors: PT400, PT404, 55P03
@@ -3503,7 +3506,10 @@ begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
     v_projection := evident._lock_projection(p_name);
+    perform evident._lock_making();
 
+    -- Before the event store, as everyone who reads it does.
+    execute format('drop view if exists evident.%I', 'events_of_' || p_name);
     foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
         continue when v_projection.mode <> 'sync';
         execute format(
@@ -3512,12 +3518,10 @@ begin
         );
     end loop;
     for v_made in
-        select
-            case m.kind when 'view' then 'view' else 'routine' end as kind,
-            m.name
+        select m.name
         from evident._projection_made(p_name) as m
     loop
-        execute format('drop %s evident.%I', v_made.kind, v_made.name);
+        execute format('drop routine evident.%I', v_made.name);
     end loop;
 
     delete from evident.projection as p

@@ -1,12 +1,12 @@
 -- evident._lock_making: be the only one to make functions in schema evident.
 --
 -- The right to create there is a row that two transactions cannot change at once
--- (_make_functions). It comes after the projection's lock, and before those of the view
--- of its events and of the event store: who waits for it holds nothing that appends
--- wait for.
+-- (_make_functions), and what was made is recorded (_record_baseline). So one lock
+-- stands for both; no login without rights can hold it. It comes after the projection's
+-- lock, and before those of the view of its events and of the event store: whoever
+-- waits for it holds nothing that appends wait for.
 --
--- Locks: an exclusive transaction-level advisory lock; key: 17752 in the upper 16 bits,
--- 0 below, which is no projection's number.
+-- Locks: SHARE ROW EXCLUSIVE on evident.baseline
 
 create or replace function evident._lock_making()
 returns void
@@ -16,7 +16,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
-    perform pg_advisory_xact_lock(17752::bigint << 48);
+    lock table evident.baseline in share row exclusive mode;
 end;
 $function$;
 

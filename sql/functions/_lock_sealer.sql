@@ -60,7 +60,10 @@ begin
                     select
                         case
                             when l.pid is not null
-                                then format('session %s of %I', l.pid, a.usename)
+                                then format(
+                                    'session %s%s',
+                                    l.pid, ' of ' || quote_ident(a.usename)
+                                )
                             when p.gid is not null
                                 then format('prepared transaction %L', p.gid)
                         end

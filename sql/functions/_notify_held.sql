@@ -13,9 +13,12 @@ as $function$
 declare
     v_holder text;
 begin
-    select coalesce(
-        format('session %s of %I', l.pid, a.usename), 'a prepared transaction'
-    )
+    select case
+        when l.pid is null then 'a prepared transaction'
+        else format(
+            'session %s%s', l.pid, ' of ' || quote_ident(a.usename)
+        )
+    end
     into v_holder
     from pg_locks as l
     left join pg_stat_activity as a on l.pid = a.pid

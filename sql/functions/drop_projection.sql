@@ -3,7 +3,7 @@
 -- The read model stays as it is, and so do the fold and the events. Works also when
 -- the read model is gone, which would otherwise stop appends for good.
 --
--- Locks: the registration's and the projection's; ACCESS EXCLUSIVE on
+-- Locks: the registration's, the projection's and that of making; ACCESS EXCLUSIVE on
 -- evident.event_store where there are triggers to drop; asked for briefly, since all
 -- wait behind it. 55P03: try again.
 -- Errors: PT400, PT404, 55P03
@@ -27,7 +27,10 @@ begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
     v_projection := evident._lock_projection(p_name);
+    perform evident._lock_making();
 
+    -- Before the event store, as everyone who reads it does.
+    execute format('drop view if exists evident.%I', 'events_of_' || p_name);
     foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
         continue when v_projection.mode <> 'sync';
         execute format(
@@ -36,12 +39,10 @@ begin
         );
     end loop;
     for v_made in
-        select
-            case m.kind when 'view' then 'view' else 'routine' end as kind,
-            m.name
+        select m.name
         from evident._projection_made(p_name) as m
     loop
-        execute format('drop %s evident.%I', v_made.kind, v_made.name);
+        execute format('drop routine evident.%I', v_made.name);
     end loop;
 
     delete from evident.projection as p
