@@ -20,8 +20,9 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
-# The report of what the tests show; a login, its store and broken twins.
-pytest_plugins = ["trust.plugin", "support.fixtures"]
+# The report of what the tests show; a login, its store and broken twins; what a second
+# major leaves out.
+pytest_plugins = ["trust.plugin", "support.fixtures", "support.second_major"]
 
 TEMPLATE = "evident_template"
 SETTINGS = {

@@ -22,7 +22,7 @@ from support.publishing import (
     rewrite,
 )
 
-pytestmark = pytest.mark.promise(19)
+pytestmark = [pytest.mark.promise(19), pytest.mark.faults]
 
 # Before and after each file is written, flushed, renamed, and the database is told.
 KILL = """

@@ -29,6 +29,8 @@ from support.store import LOGIN_SQL, Store
 from trust.clocks import MOVES, Clock, server_with_clock, template_of
 from trust.evidence import Figures
 
+pytestmark = pytest.mark.faults
+
 Observer = psycopg.Connection[Any]
 
 EVENTS = scaled(400, 6_000)

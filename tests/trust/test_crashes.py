@@ -21,7 +21,7 @@ from trust.evidence import Figures
 from trust.undecided import Undecided
 from trust.workload import Workload
 
-pytestmark = pytest.mark.promise(1)
+pytestmark = [pytest.mark.promise(1), pytest.mark.faults]
 
 ROUNDS = scaled(6, 200)
 # Rounds after which all of the history is checked.

@@ -19,7 +19,7 @@ from trust.failover import Moving, moving
 from trust.held import Held
 from trust.workload import Workload
 
-pytestmark = pytest.mark.promise(16)
+pytestmark = [pytest.mark.promise(16), pytest.mark.faults]
 
 PROMOTIONS = scaled(2, 20)
 EVENTS = scaled(100, 200)

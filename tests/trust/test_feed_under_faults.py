@@ -23,7 +23,7 @@ from trust.durable import Mortal, durable_store
 from trust.evidence import Figures
 from trust.feed_faults import run_under_faults
 
-pytestmark = pytest.mark.promise(6)
+pytestmark = [pytest.mark.promise(6), pytest.mark.faults]
 
 EVENTS = scaled(3000, 60_000)
 READERS = scaled(7, 17)

@@ -25,7 +25,7 @@ from trust.history import Fate
 from trust.small_disk import MEGABYTE, SmallDisk
 from trust.workload import MODELS, Workload
 
-pytestmark = pytest.mark.promise(20)
+pytestmark = [pytest.mark.promise(20), pytest.mark.faults]
 
 ROUNDS = scaled(1, 7)
 SECONDS = 60.0

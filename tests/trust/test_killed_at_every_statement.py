@@ -24,6 +24,8 @@ from trust.stepped_calls import FOLDS, STORY, Step, give
 from trust.stopping import Stopped, Stopper
 from trust.trap import Trap
 
+pytestmark = pytest.mark.faults
+
 Observer = psycopg.Connection[Any]
 
 # Every so many statements; 1 takes each of them.

@@ -30,7 +30,7 @@ from trust.lost import (
 )
 from trust.workload import Workload
 
-pytestmark = pytest.mark.promise(16)
+pytestmark = [pytest.mark.promise(16), pytest.mark.faults]
 
 EVENTS = scaled(60, 1_000)
 RELAY = ("relay", "--once", "--partitions", "1", "--out")

@@ -16,7 +16,7 @@ from support.waiting import Background, wait_for
 from trust.clusters import store_on_its_own
 from trust.failover import HUNG, Moving, moving
 
-pytestmark = pytest.mark.promise(16)
+pytestmark = [pytest.mark.promise(16), pytest.mark.faults]
 
 INTERRUPT = "select {}(a.pid) from pg_stat_activity as a where a.wait_event = 'SyncRep'"
 LOCAL_ONLY = (
