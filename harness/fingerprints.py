@@ -1,12 +1,14 @@
 """Keep the fingerprints that evident.fingerprint() has to give, one for each major.
 
 `python -m harness.fingerprints 15 18` installs the package on fresh servers and writes
-what they say; run it after every change of the SQL.
+what they say; run it after every change of the SQL. What they agree on stands for the
+majors between them too.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,13 +51,20 @@ def compared(connection: psycopg.Connection[Any]) -> str:
 
 
 def record(majors: Sequence[int]) -> None:
-    """Install the package on each major and write the fingerprints down."""
+    """Install the package on each of these sorted majors and write the fingerprints.
+
+    Between two neighbours that say the same, the majors say that too.
+    """
     known: dict[str, str] = {}
     for major in majors:
         with ephemeral(major, {"fsync": "off"}) as server:
             migrate(server.uri)
             with connect(server.uri) as connection:
                 known[str(major)] = installed(connection)
+    for low, high in itertools.pairwise(majors):
+        if known[str(low)] == known[str(high)]:
+            known |= {str(each): known[str(low)] for each in range(low + 1, high)}
+    known = dict(sorted(known.items()))
     FILE.write_text(f"{json.dumps(known, indent=2)}\n", encoding="ascii")
 
 

@@ -2697,10 +2697,10 @@ declare
     v_is_short boolean;
     v_base integer;
 begin
-    if pg_column_size(array[p_payload, p_metadata]) > 1000 then
-        v_is_short := evident._text_length(p_payload)
-            + evident._text_length(p_metadata) is not null;
-    elsif p_expected_version > 0 and p_event_id is null then
+    if p_expected_version > 0
+        and p_event_id is null
+        and pg_column_size(array[p_payload, p_metadata]) <= 1000
+    then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
@@ -2725,7 +2725,10 @@ begin
                     then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
-    elsif p_expected_version = 0 and p_event_id is null then
+    elsif p_expected_version = 0
+        and p_event_id is null
+        and pg_column_size(array[p_payload, p_metadata]) <= 1000
+    then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
@@ -2741,8 +2744,11 @@ begin
                     then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
-    else
+    elsif pg_column_size(array[p_payload, p_metadata]) <= 1000 then
         v_is_short := evident._is_short(p_payload, p_metadata);
+    else
+        v_is_short := evident._text_length(p_payload)
+            + evident._text_length(p_metadata) is not null;
     end if;
 
     if v_is_short then
@@ -11209,6 +11215,7 @@ listed as materialized (
             when c.relname = 'feed_stamp' then 'feed'
             when c.relname like 'consumer%' then 'consumers'
             when c.relname like 'projection%' then 'projections'
+            when c.relname = 'baseline' then 'projections'
             else 'seal'
         end as stops
     from pg_class as c

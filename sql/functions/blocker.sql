@@ -49,6 +49,7 @@ listed as materialized (
             when c.relname = 'feed_stamp' then 'feed'
             when c.relname like 'consumer%' then 'consumers'
             when c.relname like 'projection%' then 'projections'
+            when c.relname = 'baseline' then 'projections'
             else 'seal'
         end as stops
     from pg_class as c
