@@ -7,15 +7,19 @@ from typing import Any, NoReturn
 
 # What PostgreSQL's bigint can hold.
 LARGEST = 2**63 - 1
+# Values and names of one document, at most: each takes some microseconds.
+MOST_PARTS = 200_000
 
 
 def parse_object(data: bytes | str) -> dict[str, Any]:
     """Read one JSON object; ValueError for anything else.
 
     NaN, Infinity, integers beyond 64 bits, keys that stand twice, text that is not
-    UTF-8 and nesting beyond reason are refused.
+    UTF-8, nesting and numbers of parts beyond reason are refused.
     """
     text = data.decode() if isinstance(data, bytes) else data
+    if parts(text) > MOST_PARTS:
+        raise ValueError("too many parts")
     try:
         value = json.loads(
             text,
@@ -28,6 +32,11 @@ def parse_object(data: bytes | str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return value
+
+
+def parts(text: str) -> int:
+    """Count what may begin a value, in texts too: more than there are values."""
+    return text.count(",") + text.count("[") + text.count("{")
 
 
 def integer(value: object) -> int:

@@ -18,18 +18,25 @@ from .times import parse_exact
 EVENTS = "events.ndjson"
 # Bytes of a line: payload and metadata are 1 MiB each, before they are escaped.
 LONGEST_LINE = 8 * 2**20
+# A value in a value costs time: a line of more characters is looked at beforehand, and
+# any behind so many bytes of bad ones.
+_LONG, _MANY = 2**16, 2**20
+_MOST_STRINGS, _MOST_BETWEEN = 64, 100
 # Of lines that are no events so many, or so many bytes, are looked at.
-MOST_BAD, MOST_BAD_BYTES = 10_000, 64 * 2**20
+MOST_BAD, MOST_BAD_BYTES = 10_000, 16 * 2**20
 # The private data behind the commitment is in no line.
 KEYS = frozenset(FIELDS) - {"private"}
 _MOST_TEXTS = 1000
 # What the two bytes before a stored entry can count.
 MOST_TEXT_BYTES = 0xFFFF
 _TOO_LONG = f"longer than {LONGEST_LINE:,} bytes"
+_NOT_FLAT = "not an object of texts and numbers"
 _NO_HASH = bytes(32)
+_BRACE = ord("{")
 _decoder = json.JSONDecoder(object_pairs_hook=list)
 # The C scanner itself, without the search for blanks around the value.
 _scan = _decoder.scan_once  # type: ignore[attr-defined]
+_scan_text = json.decoder.scanstring  # type: ignore[attr-defined]
 
 
 class Row(NamedTuple):
@@ -83,6 +90,11 @@ def read_rows(
     for number, line in enumerate(islice(source, most), 1):
         try:
             text = str(line, "utf-8")
+            if line[0] != _BRACE:
+                # Pairs in an array would pass for an object.
+                raise ValueError("not an object")
+            if (len(text) > _LONG or bad_bytes > _MANY) and not _is_flat(text):
+                raise ValueError(_TOO_LONG if len(line) > LONGEST_LINE else _NOT_FLAT)
             pairs, end = scan(text, 0)
             if text[end:] != "\n":
                 if len(line) > LONGEST_LINE:
@@ -136,9 +148,8 @@ def read_rows(
             yield new(
                 Row, (entry, event["id"], raw, version, at, erased, number, "", True)
             )
-        except UnsupportedLine as error:
-            yield Row(None, line=number, note=str(error), supported=False)
         except (
+            UnsupportedLine,
             ValueError,
             TypeError,
             LookupError,
@@ -148,7 +159,9 @@ def read_rows(
             StopIteration,
         ) as error:
             is_long = len(line) > LONGEST_LINE
-            yield Row(None, line=number, note=_TOO_LONG if is_long else _reason(error))
+            note = _TOO_LONG if is_long else _reason(error)
+            is_known = is_long or not isinstance(error, UnsupportedLine)
+            yield Row(None, line=number, note=note, supported=is_known)
             bad, bad_bytes = bad + 1, bad_bytes + len(line)
             if is_long:
                 return
@@ -158,6 +171,20 @@ def read_rows(
     if most is not None and next(source, None) is not None:
         text = f"more than {most:,} lines, too many for the tree"
         yield Row(None, line=number + 1, note=text)
+
+
+def _is_flat(text: str) -> bool:
+    """Say whether an object has few names and values, and no value within a value."""
+    at = 1
+    for _ in range(_MOST_STRINGS):
+        start = text.find('"', at)
+        between = text[at : start if start >= 0 else len(text)]
+        if len(between) > _MOST_BETWEEN or "[" in between or "{" in between:
+            return False
+        if start < 0:
+            return True
+        _, at = _scan_text(text, start + 1)
+    return False
 
 
 class UnsupportedLine(Exception):
@@ -202,6 +229,6 @@ def _reason(error: Exception) -> str:
         return "nested too deeply"
     if isinstance(error, StructError):
         return "a number out of range"
-    if isinstance(error, ValueError):
+    if isinstance(error, (ValueError, UnsupportedLine)):
         return str(error)[:120]
     return "not an event"

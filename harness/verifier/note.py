@@ -19,6 +19,8 @@ from .files import MISSING, FileError, read_file
 ED25519 = b"\x01"
 DASH = "\u2014 "
 MAX_NOTE_BYTES = 1_000_000
+# As many as other readers of such notes take.
+MAX_SIGNATURES = 100
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
@@ -119,8 +121,11 @@ def parse_note(data: bytes) -> Note:
     text, gap, tail = content.rpartition("\n\n")
     if not gap or not tail.endswith("\n") or _CONTROL.search(content):
         raise NoteError("not a signed note, or cut off")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteError(f"more than {MAX_SIGNATURES} signatures")
     signatures = []
-    for line in tail[:-1].split("\n"):
+    for line in lines:
         name, space, encoded = line.removeprefix(DASH).rpartition(" ")
         if not line.startswith(DASH) or not space or not name or "+" in name:
             raise NoteError("a signature line of another form")
@@ -128,7 +133,8 @@ def parse_note(data: bytes) -> Note:
         if len(signature) < 5:
             raise NoteError("a signature that is too short")
         signatures.append((name, signature[:4], signature[4:]))
-    return Note(text + "\n", tuple(signatures))
+    # The same one again says nothing new.
+    return Note(text + "\n", tuple(dict.fromkeys(signatures)))
 
 
 def check_signature(note: Note, keys: Keys) -> tuple[str, tuple[str, ...]]:
@@ -149,6 +155,12 @@ def check_signature(note: Note, keys: Keys) -> tuple[str, tuple[str, ...]]:
             return BAD_SIGNATURE, (name,)
         names.append(name)
     return (TRUSTED, tuple(names)) if names else (UNKNOWN_KEY, ())
+
+
+def signing_keys(note: Note, keys: Keys) -> tuple[Key, ...]:
+    """Give the known keys that a note names, which have all signed a trusted one."""
+    named = ((name, key_id) for name, key_id, _ in note.signatures)
+    return tuple(keys[each] for each in named if each in keys)
 
 
 def parse_checkpoint(text: str) -> Checkpoint:

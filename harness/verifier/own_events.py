@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from .documents import parse_object
+from .documents import parse_object, parts
 from .text import plain
 from .times import show
 
@@ -17,6 +17,8 @@ GUARDS, INCARNATION = "GuardChanged", "IncarnationBegun"
 MOST_KEPT = 1000
 MOST_NOTES = 100
 _MOST_TEXT = 300
+# Parts of a payload that is always looked into, and of all larger ones together.
+SMALL, MOST_PARTS = 32, 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +42,23 @@ class OwnEvents:
 
     kept: dict[str, deque[OwnEvent]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    _parts: int = 0
 
     def see(
         self, line: int, event_type: str, by: str, moment: int, payload: str | None
     ) -> None:
         """Take one event as it stands in the export."""
-        given = _payload(payload)
+        size = parts(payload or "")
+        is_read = size <= SMALL or self._parts + size <= MOST_PARTS
+        self._parts += size if is_read and size > SMALL else 0
+        given = _payload(payload) if is_read else {}
         when = f"line {line:,}, {show(moment)}, by {plain(by, _MOST_TEXT)}"
         number: int | None = None
         says, is_empty = plain(event_type, _MOST_TEXT), False
         if event_type == GUARDS:
             counts = [_length(given.get(each)) for each in ("added", "removed")]
             says = f"guards changed: {counts[0]:,} added, {counts[1]:,} removed"
-            is_empty = counts == [0, 0]
+            is_empty = is_read and counts == [0, 0]
         elif event_type == INCARNATION:
             begun = given.get("incarnation")
             number = begun if isinstance(begun, int) else None
@@ -60,6 +66,8 @@ class OwnEvents:
             says = f"incarnation {number} began: {reason}"
         elif isinstance(given.get("reason"), str):
             says += f": {plain(given['reason'], _MOST_TEXT)}"
+        if not is_read:
+            says = f"{plain(event_type, _MOST_TEXT)}: too large to be looked into"
         kind = _kind(event_type, is_empty)
         self.counts[kind] = self.counts.get(kind, 0) + 1
         newest = self.kept.setdefault(kind, deque(maxlen=MOST_KEPT))
