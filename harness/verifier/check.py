@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from .note import Keys
 from .own_events import OwnEvents
 from .reading import entries_of, events_of
 from .report import Report
+from .stand_in import comparable, stand_in
 from .walk import Walk
 
 Progress = Callable[[int], None]
@@ -49,7 +51,7 @@ def verify_export(
     started = time.monotonic()
     found = Findings()
     report = Report(str(request.folder), found)
-    if not request.folder.is_dir():
+    if not os.path.isdir(request.folder):
         found.add(UNREADABLE, f"{request.folder}: no such folder")
         return report
     if not request.keys:
@@ -57,9 +59,9 @@ def verify_export(
     try:
         with Folder(request.folder) as folder:
             report.own = load_own(folder, request.keys, found)
-            report.kept = load_kept(request.checkpoints, request.keys, found)
-            if report.own is not None:
-                _verify(request, folder, report, report.own, progress)
+            places, notes = request.checkpoints, report.notes
+            report.kept = load_kept(places, request.keys, found, notes)
+            _verify(request, folder, report, progress)
     except FileError as error:
         found.add(UNREADABLE, f"{request.folder}: {error}")
     report.seconds = time.monotonic() - started
@@ -70,10 +72,9 @@ def _verify(
     request: Request,
     folder: Folder,
     report: Report,
-    own: Kept,
     progress: Callable[[int], Progress] | None,
 ) -> None:
-    found, size = report.found, own.checkpoint.size
+    found = report.found
 
     def unreadable(text: str) -> None:
         found.add(UNREADABLE, text)
@@ -81,9 +82,15 @@ def _verify(
     def missing(text: str) -> None:
         found.add(TAMPERED, text, fields=("number",))
 
-    report.incarnations = read_log(folder, own.checkpoint, unreadable)
     with contextlib.ExitStack() as after:
-        earlier = _open_earlier(request, report, own, after)
+        before = _open_earlier(request, report, after)
+        own = report.own or stand_in(folder, report.kept)
+        if own is None:
+            return
+        size = own.checkpoint.size
+        report.incarnations = read_log(folder, own.checkpoint, unreadable)
+        earlier = _earlier_of(own, before, found)
+        signed = [own, *report.kept] if report.own else report.kept
         own_events = OwnEvents()
         walk = Walk(
             found=found,
@@ -94,22 +101,23 @@ def _verify(
             heads=Heads(folder, size, unreadable, missing),
             targets=[
                 each
-                for each in [own, *report.kept]
+                for each in signed
                 if each.checkpoint.log_id == own.checkpoint.log_id
                 and 0 < each.checkpoint.size <= size
             ],
             earlier=earlier,
         )
-        for each in [own, *report.kept]:
+        for each in signed:
             if each.checkpoint.size == 0:
                 each.fits = each.checkpoint.root == EMPTY_ROOT
         walk.run(progress(size) if progress else lambda _: None)
         _count_unsealed(walk, report)
         walk.finish()
 
-        judge_kept(report.kept, own, found, as_of=request.as_of)
+        kept = report.kept if report.own else comparable(report.kept, own)
+        judge_kept(kept, own, found, as_of=request.as_of)
         accepted = request.accepted
-        excused = judge_lost(report.kept, own.checkpoint, accepted, found)
+        excused = judge_lost(kept, own.checkpoint, accepted, found)
         report.notes += describe_accepted(own.checkpoint, accepted)
         report.notes += describe_losses(excused, report.incarnations, own_events)
         if earlier is not None:
@@ -120,8 +128,8 @@ def _verify(
 
 
 def _open_earlier(
-    request: Request, report: Report, own: Kept, after: contextlib.ExitStack
-) -> Earlier | None:
+    request: Request, report: Report, after: contextlib.ExitStack
+) -> tuple[Folder, Kept] | None:
     """Open an earlier export; its checkpoint is one of those that were kept."""
     if request.earlier is None:
         return None
@@ -135,11 +143,21 @@ def _open_earlier(
     if kept is None:
         return None
     report.kept.append(kept)
-    if kept.checkpoint.log_id != own.checkpoint.log_id:
-        text = f"{request.earlier}: an export of another log, which was not compared"
-        report.found.add(UNSUPPORTED, text)
+    return folder, kept
+
+
+def _earlier_of(
+    own: Kept, before: tuple[Folder, Kept] | None, found: Findings
+) -> Earlier | None:
+    """Compare with an earlier export only if it is of the same log."""
+    if before is None:
         return None
-    return Earlier(folder, kept, report.found)
+    folder, kept = before
+    if kept.checkpoint.log_id != own.checkpoint.log_id:
+        text = f"{folder.path}: an export of another log, which was not compared"
+        found.add(UNSUPPORTED, text)
+        return None
+    return Earlier(folder, kept, found)
 
 
 def _count_unsealed(walk: Walk, report: Report) -> None:

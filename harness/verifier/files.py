@@ -11,7 +11,6 @@ import contextlib
 import io
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -80,13 +79,30 @@ class Folder:
             return False
         return True
 
-    def names(self, suffix: str) -> Iterator[str]:
-        """Give the names in the folder itself that end so, sorted."""
+    def names(self) -> list[str]:
+        """Give the names in the folder itself, sorted."""
         try:
-            found = os.listdir(self._root)
+            return sorted(os.listdir(self._root))
         except OSError as error:
             raise FileError(reason(error)) from error
-        yield from sorted(each for each in found if each.endswith(suffix))
+
+    def is_folder(self, name: str) -> bool:
+        """Say whether a name in the folder itself is a folder's, and no link."""
+        found = self._stat(name)
+        return found is not None and stat.S_ISDIR(found.st_mode)
+
+    def is_larger(self, name: str, most: int) -> bool:
+        """Say whether a name in the folder itself is a larger file's."""
+        found = self._stat(name)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return False
+        return found.st_size > most
+
+    def _stat(self, name: str) -> os.stat_result | None:
+        try:
+            return os.stat(name, dir_fd=self._root, follow_symlinks=False)
+        except (OSError, ValueError):
+            return None
 
     def _folder(self, name: str) -> int:
         if not name:

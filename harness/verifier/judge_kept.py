@@ -17,7 +17,7 @@ from .kept import (
     Kept,
     bracket,
 )
-from .note import BAD_SIGNATURE, TRUSTED, Checkpoint
+from .note import BAD_SIGNATURE, TRUSTED, Checkpoint, Key
 
 
 def judge_kept(kept: list[Kept], own: Kept, found: Findings, *, as_of: bool) -> None:
@@ -28,7 +28,7 @@ def judge_kept(kept: list[Kept], own: Kept, found: Findings, *, as_of: bool) -> 
     """
     for one in [own, *kept]:
         one.status = _status(one, own.checkpoint, as_of=as_of)
-    _report_other_logs(kept, own.checkpoint, found)
+    _report_other_logs(kept, own, found)
     _report_names(kept, own.checkpoint, found)
     _report_larger(kept, own.checkpoint, found)
     _report_differing([own, *kept], found)
@@ -57,19 +57,41 @@ def _status(one: Kept, own: Checkpoint, *, as_of: bool) -> str:
     return AGREES if one.trust == TRUSTED else UNTRUSTED
 
 
-def _report_other_logs(kept: list[Kept], own: Checkpoint, found: Findings) -> None:
+def _report_other_logs(kept: list[Kept], own: Kept, found: Findings) -> None:
+    """Report other logs that this one may stand in the place of.
+
+    A history that begins anew takes a new identity, and perhaps a new name; who signs
+    it keeps the key. Else it would pass for clean.
+    """
     others = [each for each in kept if each.status == OTHER_LOG]
     if not others:
         return
     if len(others) == len(kept):
         found.add(UNSUPPORTED, "all checkpoints that were given are of another log")
-    namesakes = [each for each in others if each.checkpoint.name == own.name]
-    if namesakes:
-        # Else a history that begins anew under a new identity would pass for clean.
-        text = f"{namesakes[0].file}: another log of the same name, {own.name}"
-        if len(namesakes) > 1:
-            text += f", as are {len(namesakes) - 1:,} other checkpoints"
-        found.add(UNSUPPORTED, f"{text}: which of the two is the log, nobody can tell")
+    ours = [own, *(each for each in kept if each.status != OTHER_LOG)]
+    known = {name for each in ours for key in each.keys for name in _names(key)}
+    groups: dict[str, list[tuple[Kept, str]]] = {}
+    for each in others:
+        mine = each.checkpoint
+        text = f"of the same name, {mine.name}"
+        if mine.name != own.checkpoint.name:
+            signer = next((x for x in each.keys if known & _names(x)), None)
+            if signer is None:
+                continue
+            text = f"{mine.name}, signed by {signer.name} as this one is"
+        groups.setdefault(mine.log_id, []).append((each, text))
+    for group in groups.values():
+        first, text = group[0]
+        where = first.file
+        if (more := len(group) - 1) > 0:
+            where += f", and in {more:,} other checkpoint{'s' * (more > 1)}"
+        text = f"{where}: another log {text}: which of the two is the log, nobody can"
+        found.add(UNSUPPORTED, f"{text} tell")
+
+
+def _names(key: Key) -> set[str | bytes]:
+    """Give what makes a key the same for us: its name, or its bytes."""
+    return {key.name, key.public}
 
 
 def _report_names(kept: Iterable[Kept], own: Checkpoint, found: Findings) -> None:

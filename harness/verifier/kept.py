@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,16 @@ from .findings import TAMPERED, UNREADABLE, UNSUPPORTED, Findings
 from .note import (
     BAD_SIGNATURE,
     MAX_NOTE_BYTES,
+    TRUSTED,
     UNKNOWN_KEY,
     Checkpoint,
+    Key,
     Keys,
     NoteError,
     check_signature,
     parse_checkpoint,
     parse_note,
+    signing_keys,
 )
 
 AGREES = "agrees"
@@ -31,6 +35,8 @@ UNTRUSTED = "no trusted signature"
 REFUSED = "bad signature"
 
 CHECKPOINT, KEPT = "checkpoint", ".checkpoint"
+# What a publisher and Git put beside checkpoints.
+BESIDE = {".lock", ".git"}
 
 
 @dataclass(slots=True)
@@ -39,7 +45,8 @@ class Kept:
 
     `sealed_at`, in microseconds since 2000, comes from the tree heads where known;
     `fits` says whether its root is the one that was recomputed at its size. Of one that
-    is not reproduced, `base` leaves are those of an earlier one that is.
+    is not reproduced, `base` leaves are those of an earlier one that is. `keys` are
+    those of the signers.
     """
 
     file: str
@@ -51,6 +58,7 @@ class Kept:
     status: str = ""
     sealed_at: int | None = None
     base: int = 0
+    keys: tuple[Key, ...] = ()
 
 
 def load_own(folder: Folder, keys: Keys, found: Findings) -> Kept | None:
@@ -61,12 +69,17 @@ def load_own(folder: Folder, keys: Keys, found: Findings) -> Kept | None:
     return own
 
 
-def load_kept(places: Iterable[Path], keys: Keys, found: Findings) -> list[Kept]:
-    """Read checkpoints of folders and files, each once however often it was kept."""
-    kept: dict[tuple[Checkpoint, str], Kept] = {}
+def load_kept(
+    places: Iterable[Path], keys: Keys, found: Findings, notes: list[str]
+) -> list[Kept]:
+    """Read checkpoints of folders and files, each once however often it was kept.
+
+    What else a folder holds is added to `notes`.
+    """
+    kept: dict[tuple[Checkpoint, str, tuple[Key, ...]], Kept] = {}
     for place in places:
-        for one in _load_place(place, keys, found):
-            kept.setdefault((one.checkpoint, one.trust), one)
+        for one in _load_place(place, keys, found, notes):
+            kept.setdefault((one.checkpoint, one.trust, one.keys), one)
     return list(kept.values())
 
 
@@ -75,8 +88,10 @@ def load_earlier(folder: Folder, keys: Keys, found: Findings) -> Kept | None:
     return _load(folder, CHECKPOINT, str(folder.path / CHECKPOINT), keys, found)
 
 
-def _load_place(place: Path, keys: Keys, found: Findings) -> Iterator[Kept]:
-    if not place.is_dir():
+def _load_place(
+    place: Path, keys: Keys, found: Findings, notes: list[str]
+) -> Iterator[Kept]:
+    if not os.path.isdir(place):
         try:
             data = read_file(place, MAX_NOTE_BYTES)
         except FileError as error:
@@ -87,8 +102,7 @@ def _load_place(place: Path, keys: Keys, found: Findings) -> Iterator[Kept]:
         return
     try:
         with Folder(place) as folder:
-            names = list(folder.names(KEPT))
-            names += [CHECKPOINT] if folder.exists(CHECKPOINT) else []
+            names = _names(folder, found, notes)
             if not names:
                 found.add(UNREADABLE, f"{place}: holds no checkpoint")
             for name in names:
@@ -97,6 +111,47 @@ def _load_place(place: Path, keys: Keys, found: Findings) -> Iterator[Kept]:
                     yield one
     except FileError as error:
         found.add(UNREADABLE, f"{place}: {error}")
+
+
+def _names(folder: Folder, found: Findings, notes: list[str]) -> list[str]:
+    """Name the checkpoints of a folder, and tell what else is in it.
+
+    Under another name a file is one by its content.
+    """
+    names: list[str] = []
+    others: list[str] = []
+    folders: list[str] = []
+    for each in folder.names():
+        if each.endswith(KEPT) or each == CHECKPOINT:
+            names.append(each)
+        elif each in BESIDE:
+            continue
+        elif folder.is_folder(each):
+            folders.append(each)
+        else:
+            (names if _is_note(folder, each, found) else others).append(each)
+    for what, left in (("files without a checkpoint", others), ("folders", folders)):
+        if left:
+            shown = ", ".join(left[:3]) + (", …" if len(left) > 3 else "")
+            notes.append(f"{folder.path}: {len(left):,} {what} left out: {shown}")
+    return names
+
+
+def _is_note(folder: Folder, name: str, found: Findings) -> bool:
+    """Say whether a file of any name is a signed checkpoint; report what cannot be had.
+
+    None is as large as what is left out unread.
+    """
+    if folder.is_larger(name, MAX_NOTE_BYTES):
+        return False
+    try:
+        parse_checkpoint(parse_note(folder.read(name, MAX_NOTE_BYTES)).text)
+    except NoteError:
+        return False
+    except FileError as error:
+        found.add(UNREADABLE, f"{folder.path / name}: {error}")
+        return False
+    return True
 
 
 def _load(
@@ -125,7 +180,8 @@ def _parse(data: bytes, name: str, keys: Keys, found: Findings) -> Kept | None:
         names = ", ".join(each for each, _, _ in note.signatures)
         text = f"{name}: signed by {names}, and by no key that was given"
         found.add(UNSUPPORTED, text)
-    return Kept(name, checkpoint, trust, signers)
+    by = signing_keys(note, keys) if trust == TRUSTED else ()
+    return Kept(name, checkpoint, trust, signers, keys=by)
 
 
 def bracket(kept: list[Kept]) -> tuple[int, int] | None:

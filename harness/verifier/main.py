@@ -77,7 +77,7 @@ def _say(text: str) -> None:
 def _verify(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Report:
     keys = load_keys(given.key)
     target: Path = given.target
-    if target.is_file():
+    if os.path.isfile(target):
         if (
             given.checkpoints
             or given.earlier

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .findings import TAMPERED, Findings
@@ -27,6 +27,8 @@ class Seals:
     differing: int = 0
     first: int = 0
     last: int = 0
+    odd_ends: int = 0
+    _odd_end: str = ""
     _stride: int = 1
     _roots: Mapping[int, set[bytes]] = field(default_factory=lambda: {0: {EMPTY_ROOT}})
 
@@ -53,8 +55,27 @@ class Seals:
         elif not self.differing:
             self.agreed = head.size
 
+    def see_ids(
+        self, start: int, ids: Sequence[int | None], heads: Iterable[Head]
+    ) -> None:
+        """Compare the last event that heads name with the id of their last leaf."""
+        for head in heads:
+            last = ids[head.size - 1 - start] if head.size > start else None
+            if last in (None, head.last_event_id):
+                continue
+            self.odd_ends += 1
+            self._odd_end = self._odd_end or (
+                f"tree-heads.ndjson: head {head.number:,} ends with the event of id"
+                f" {head.last_event_id}, and leaf {head.size - 1:,} has id {last}"
+            )
+
     def report(self, found: Findings) -> None:
         """Report the heads that differ, and what they bracket."""
+        if self.odd_ends:
+            text = self._odd_end
+            if self.odd_ends > 1:
+                text += f"; {self.odd_ends - 1:,} more heads end otherwise"
+            found.add(TAMPERED, text, fields=("last_event_id",))
         if not self.differing:
             return
         text = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from .align import Source
 from .compare import Displaced, Stored, compare, equal_hashes
@@ -85,8 +85,9 @@ class Walk:
             self.entries.take(count)
             columns = list(zip(*rows, strict=True))
             data, dates = list(columns[0]), list(columns[4])
+            ids: Sequence[int | None] = columns[1]
             self.order.see_many(start, columns[0], *columns[1:4])
-            known: list[bytes | None] = list(same)
+            known: list[bytes | None] = [*same]
             leaves = [same, same, same]
         else:
             bundle = compare(
@@ -102,14 +103,17 @@ class Walk:
             self._say_ends(bundle.ends)
             data = bundle.data
             dates = [each.occurred_at if each else None for each in bundle.entries]
+            ids = [each.id if each else None for each in bundle.entries]
             for at, entry in enumerate(bundle.entries):
                 self.order.see(start + at, entry)
             known = bundle.hashes[0]
-            if None in known:
-                self._say_hole(start + known.index(None))
-            leaves = [[each for each in hashes if each] for hashes in bundle.hashes]
+            leaves = [_until_hole(hashes) for hashes in bundle.hashes]
         if self._hole is None:
-            self._grow(start, count, leaves, heads)
+            # Up to a hole, where there is one, all that was claimed is judged.
+            self._grow(start, leaves, heads)
+        if None in known:
+            self._say_hole(start + known.index(None))
+        self.seals.see_ids(start, ids, heads)
         event_ids = [each[25:41] if each else None for each in data]
         self.order.see_dates(start, dates, heads, self.heads.next, event_ids)
         if self.earlier is not None:
@@ -131,10 +135,11 @@ class Walk:
             self.found.add(UNREADABLE, text, leaf=leaf)
 
     def _grow(
-        self, start: int, count: int, leaves: list[list[bytes]], heads: list[Head]
+        self, start: int, leaves: Sequence[list[bytes]], heads: list[Head]
     ) -> None:
         """Grow the trees, and compare their roots on the way."""
-        end = start + count
+        end = start + len(leaves[0])
+        heads = [each for each in heads if each.size <= end]
         targets = []
         while self._targets and self._targets[-1].checkpoint.size <= end:
             targets.append(self._targets.pop())
@@ -147,3 +152,13 @@ class Walk:
                 self.root = target.checkpoint.root if target.fits else min(found)
         for head in heads:
             self.seals.see(head, roots)
+
+
+def _until_hole(hashes: Sequence[bytes | None]) -> list[bytes]:
+    """Give the hashes before the first leaf of which nothing is known."""
+    found: list[bytes] = []
+    for each in hashes:
+        if each is None:
+            break
+        found.append(each)
+    return found

@@ -164,6 +164,15 @@ ATTACKS = (
         verifier=True,
     ),
     Attack(
+        "an owner changes with which event a tree head ends",
+        (
+            "update evident.tree_head set last_event_id = last_event_id - 1"
+            " where number = 3",
+        ),
+        ledger=True,
+        verifier=True,
+    ),
+    Attack(
         "verify_ledger is replaced, then an event edited",
         (_BLIND, EDIT),
         guards=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from support import exports
 from support.exports import Export, Log
 from support.judging import counts, flip, is_clean, judge, texts
 
+from harness.verifier import judge_kept
 from harness.verifier.findings import TAMPERED, UNREADABLE, UNSUPPORTED
 from harness.verifier.report import Report
 
@@ -125,19 +127,65 @@ def test_a_later_incarnation_is_like_a_larger_tree(
     assert is_clean(judge(folder, outside, as_of=True))
 
 
+OTHER_ID = "0a1b2c3d-0000-4000-8000-00000000eeee"
+BANK = Log("example.com/bank", log_id=OTHER_ID, seed=7, key_name="example.com/bank")
+
+
 def test_checkpoints_of_another_log_are_left_out(folder: Path, outside: Path) -> None:
-    other = Log("example.com/bank", log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
-    exports.write_checkpoint(outside, other, [exports.leaf(b"x")] * 5)
-    report = judge(folder, outside)
+    exports.write_checkpoint(outside, BANK, [exports.leaf(b"x")] * 5)
+    report = judge(folder, outside, keys=[Log().vkey, BANK.vkey])
     assert is_clean(report)
     assert report.notes == ["1 checkpoints are of another log and were left out"]
+
+
+# The same key, its bytes under another name, and another key of its name.
+SIGNERS = [
+    replace(BANK, seed=1, key_name="example.com/shop"),
+    replace(BANK, seed=1),
+    replace(BANK, key_name="example.com/shop"),
+]
+
+
+@pytest.mark.promise(22)
+@pytest.mark.parametrize("other", SIGNERS, ids=["key", "bytes", "name"])
+def test_another_log_of_the_same_signer_leaves_it_open_which_is_the_log(
+    other: Log, folder: Path, outside: Path
+) -> None:
+    """An owner who begins anew can take a new identity and a new name as well."""
+    exports.write_checkpoint(outside, other, [exports.leaf(b"x")] * 5)
+    report = judge(folder, outside, keys=[Log().vkey, other.vkey])
+    assert report.verdict == "cannot tell"
+    assert "another log example.com/bank, signed by" in texts(report, UNSUPPORTED)[0]
+
+
+@pytest.mark.promise(22)
+def test_the_signer_of_a_kept_checkpoint_is_the_same_as_that_of_the_export(
+    folder: Path, outside: Path, sealed: Export
+) -> None:
+    """The key was changed on the way; the one before signed another log as well."""
+    old = Log(seed=7, key_name="example.com/bank")
+    exports.write_checkpoint(outside, old, sealed.leaves[:300])
+    exports.write_checkpoint(outside, BANK, [exports.leaf(b"x")] * 5)
+    report = judge(folder, outside, keys=[Log().vkey, BANK.vkey])
+    assert report.verdict == "cannot tell"
+
+
+@pytest.mark.twin_of(22)
+def test_a_verifier_that_leaves_out_another_log_of_its_signer_is_caught(
+    folder: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge_kept, "_names", lambda _: set())
+    with pytest.raises(AssertionError):
+        test_another_log_of_the_same_signer_leaves_it_open_which_is_the_log(
+            SIGNERS[0], folder, outside
+        )
 
 
 def test_another_log_of_the_same_name_leaves_it_open_which_is_the_log(
     folder: Path, outside: Path
 ) -> None:
     # An owner who begins anew under a new identity keeps the name and the key.
-    other = Log(log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
+    other = Log(log_id=OTHER_ID)
     exports.write_checkpoint(outside, other, [exports.leaf(b"x")] * 5)
     report = judge(folder, outside)
     assert report.exit_code == 2
@@ -156,6 +204,6 @@ def test_checkpoints_that_are_all_of_another_log_vouch_for_nothing(
     folder: Path, tmp_path: Path
 ) -> None:
     # Else a history that begins anew under a new identity would pass for clean.
-    other = Log(log_id="0a1b2c3d-0000-4000-8000-00000000eeee")
+    other = Log(log_id=OTHER_ID)
     exports.write_checkpoint(tmp_path / "kept", other, [exports.leaf(b"x")] * 5)
     assert judge(folder, tmp_path / "kept").exit_code == 2

@@ -340,3 +340,45 @@ def test_a_tree_head_that_was_deleted_is_told_by_its_number(
     report = judge(folder)
     assert report.exit_code == 1
     assert texts(report) == [f"tree-heads.ndjson: {said}"]
+
+
+@pytest.mark.parametrize("places", [[0], [5], [11], [2, 7]])
+def test_a_tree_head_that_ends_with_another_event_is_found(
+    places: list[int], folder: Path, sealed: Export
+) -> None:
+    heads = [dict(each) for each in sealed.heads]
+    for place in places:
+        heads[place]["last_event_id"] += 1
+    exports.write_lines(folder / "tree-heads.ndjson", heads)
+    report = judge(folder)
+    assert report.exit_code == 1
+    (said,) = texts(report)
+    first = heads[places[0]]
+    assert said.startswith(
+        f"tree-heads.ndjson: head {first['number']} ends with the event of id"
+        f" {first['last_event_id']}, and leaf {first['tree_size'] - 1} has id"
+        f" {first['last_event_id'] - 1}"
+    )
+    assert ("; 1 more heads end otherwise" in said) is (len(places) == 2)
+
+
+def test_heartbeats_end_with_the_same_event(tmp_path: Path) -> None:
+    export = exports.make_export(exports.make_events(300), step=256)
+    export.heads = [
+        {**each, "number": 2 * place + twice + 1}
+        for place, each in enumerate(export.heads)
+        for twice in (0, 1)
+    ]
+    folder = exports.write_export(export, tmp_path)
+    assert judge(folder).exit_code == 0
+    export.heads[1]["last_event_id"] = 0
+    exports.write_lines(folder / "tree-heads.ndjson", export.heads)
+    assert "head 2 ends with the event of id 0" in texts(judge(folder))[0]
+
+
+def test_what_is_not_known_of_a_leaf_accuses_no_tree_head(folder: Path) -> None:
+    for name in ("tile/entries/000", "tile/0/000"):
+        (folder / name).unlink()
+    edit_lines(folder, lambda lines: lines[99].update(id="?"))
+    report = judge(folder)
+    assert report.exit_code == 2 and not report.found.counts[TAMPERED]
