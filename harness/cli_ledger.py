@@ -84,6 +84,15 @@ def publish(
             " leaves may be gone.",
         ),
     ] = None,
+    new_directory: Annotated[
+        bool,
+        typer.Option(
+            "--new-directory",
+            help="Sign the first checkpoint in this directory once, although some"
+            " were published: they are lost, and nothing is compared. In incarnation 1"
+            " only.",
+        ),
+    ] = False,
     dsn: Dsn = None,
 ) -> None:
     """Sign the newest tree head and write the checkpoint; print its file.
@@ -92,18 +101,24 @@ def publish(
     restore or a failover that lost history, evident.begin_incarnation() begins another
     incarnation, and a person accepts it by its number: it may lack the newest leaves
     that were published, and is refused when it changed older ones. The directory is
-    append-only; keep it in git if you like.
+    append-only; keep it in git if you like. One without checkpoints is refused for a
+    log that was published before, unless a person says --new-directory.
     """
     from harness import keys, marks
     from harness import publish as publishing
 
     if every is not None and accept_incarnation is not None:
-        raise typer.BadParameter(publishing.NO_PERSON)
+        raise typer.BadParameter(publishing.NO_PERSON.format("--accept-incarnation"))
+    if every is not None and new_directory:
+        raise typer.BadParameter(publishing.NO_PERSON.format("--new-directory"))
     publisher = publishing.Publisher(keys.load_key(key), out, say, earlier_key or [])
     target = resolve_dsn(dsn)
     marks.require_installed(target)
     if every is None:
-        _published(publishing.publish(target, publisher, accept_incarnation))
+        path = publishing.publish(
+            target, publisher, accept_incarnation, new_directory=new_directory
+        )
+        _published(path)
         return
     publishing.publish_every(target, publisher, every, _published_or_silent)
 

@@ -109,7 +109,8 @@ def _publish(console: Console, dsn: str, folder: Path) -> str:
     """Publish with a new key, and give the verifier key's file."""
     key = keys.make_key(NAME, folder / "demo.key")
     publisher = publish.Publisher(key, folder / "checkpoints", lambda _: None)
-    path = publish.publish(dsn, publisher)
+    # The folder is new each time, and the database may be of an earlier tour.
+    path = publish.publish(dsn, publisher, new_directory=True)
     assert path is not None
     for line in path.read_text(encoding="utf-8").splitlines():
         console.print(f"   [dim]│[/dim] {escape(line)}")

@@ -27,7 +27,7 @@ from harness.verifier import note
 
 Report = Callable[[str], None]
 
-NO_PERSON = "--accept-incarnation is a person's word, which no loop may give"
+NO_PERSON = "{} is a person's word, which no loop may give"
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,20 @@ class Publisher:
     earlier_keys: Sequence[str] = ()
 
 
-def publish(dsn: str, publisher: Publisher, accepted: int | None = None) -> Path | None:
+def publish(
+    dsn: str,
+    publisher: Publisher,
+    accepted: int | None = None,
+    *,
+    new_directory: bool = False,
+) -> Path | None:
     """Publish the newest tree head; return its file, None when nothing is new.
 
     A tree of a new incarnation is signed only where `accepted` is its number: what a
-    person gives, who knows why published leaves are gone. Raises Failure, with nothing
-    signed or written, when the tree must not follow the checkpoints in the directory;
+    person gives, who knows why published leaves are gone. A directory without
+    checkpoints takes the first one of a log that was published before only with
+    `new_directory`, a person's word as well. Raises Failure, with nothing signed or
+    written, when the tree must not follow the checkpoints in the directory;
     psycopg.Error.
     """
     with (
@@ -59,7 +67,14 @@ def publish(dsn: str, publisher: Publisher, accepted: int | None = None) -> Path
         last = checkpoints.newest(publisher.directory, keys)
         with ledger.flushed(connection, publisher.report):
             tree = ledger.read_tree(connection)
-            lines = _compare(connection, tree, last, publisher, keys, accepted)
+            succession.require_accepted_number(tree.head, accepted)
+            if last is None:
+                place, known = publisher.directory, tree.published
+                lines = succession.require_beginning(
+                    tree.head, known, place, accepted, new_directory=new_directory
+                )
+            else:
+                lines = _compare(connection, tree, last, publisher, keys, accepted)
         if last and (tree.head.origin, tree.head.size) == (
             last.head.origin,
             last.head.size,
@@ -110,16 +125,13 @@ def _keys(publisher: Publisher) -> note.Keys:
 def _compare(
     connection: Connection,
     tree: Tree,
-    last: Signed | None,
+    last: Signed,
     publisher: Publisher,
     keys: note.Keys,
     accepted: int | None,
 ) -> list[str]:
     """Refuse a tree that must not follow; give what to say about one that may."""
     directory, head = publisher.directory, tree.head
-    succession.require_accepted_number(head, accepted)
-    if last is None:
-        return succession.require_beginning(head, tree.published, directory, accepted)
     extends = functools.partial(ledger.extends, connection, head)
     succession.require_successor(head, last.head, directory, extends)
     if head.incarnation == last.head.incarnation:

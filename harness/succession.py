@@ -77,24 +77,41 @@ def require_accepted_number(tree: Checkpoint, accepted: int | None) -> None:
 
 
 def require_beginning(
-    tree: Checkpoint, published: int | None, directory: Path, accepted: int | None
+    tree: Checkpoint,
+    published: int | None,
+    directory: Path,
+    accepted: int | None,
+    *,
+    new_directory: bool,
 ) -> list[str]:
     """Raise Failure unless a tree may be the first one in a directory.
 
     There is nothing to compare it with. `published` is the size of the newest
-    checkpoint that the database knows. Gives what to say.
+    checkpoint that the database knows; `new_directory` is a person's word that it
+    cannot be had any more, which counts in the first incarnation: later ones have to
+    begin with what was published. Gives what to say.
     """
-    if tree.incarnation > 1:
-        if published is not None:
-            raise Failure(
-                f"{directory} has no checkpoint, and incarnation {tree.incarnation} of"
-                f" a log of which {leaves(published)} were published",
-                "nothing was signed; bring back the directory with the checkpoints of"
-                " before, of which each keeper of checkpoints has a copy",
-            )
-        _require_acceptance(tree, accepted, "no checkpoint of it was published before")
     if published is None:
+        if tree.incarnation > 1:
+            _require_acceptance(
+                tree, accepted, "no checkpoint of it was published before"
+            )
         return []
+    if tree.incarnation > 1 or not new_directory:
+        hint = (
+            "nothing was signed; bring back the directory with the checkpoints of"
+            " before, of which each keeper of checkpoints has a copy"
+        )
+        if tree.incarnation == 1:
+            hint += (
+                ". Where all of them are lost, a person publishes once with"
+                " --new-directory: nothing is compared then"
+            )
+        raise Failure(
+            f"{directory} has no checkpoint, and of this log, now in incarnation"
+            f" {tree.incarnation}, {leaves(published)} were published",
+            hint,
+        )
     return [
         f"the first checkpoint in {directory}, although"
         f" {leaves(published)} were published before: not compared"

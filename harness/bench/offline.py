@@ -33,9 +33,8 @@ def offline_workload(bench: Bench) -> Iterator[Workload]:
         folder = Path(name)
         dsn = bench.server.uri_for(TEMPLATE)
         key = keys.make_key("example.com/bench", folder / "key")
-        publish.publish(
-            dsn, publish.Publisher(key, folder / "checkpoints", lambda _: None)
-        )
+        publisher = publish.Publisher(key, folder / "checkpoints", lambda _: None)
+        publish.publish(dsn, publisher, new_directory=True)
         log = folder / "log"
         export.run(dsn, log, None, begin=lambda *_: None, advance=lambda _: None)
         request = Request(log, load_keys([key.vkey]))

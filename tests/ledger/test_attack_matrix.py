@@ -6,13 +6,22 @@ nothing is, that too: a promise that is too large is as wrong as one that is bro
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import psycopg
 import pytest
 from conftest import fresh_database
-from support.ledger_attacks import ATTACKS, VICTIM, Attack
-from support.ledger_lab import OPEN, PUBLISHED, Lab, an_event, as_owner, done
+from support.ledger_attacks import ATTACKS, EDIT, REBUILD, VICTIM, Attack
+from support.ledger_lab import (
+    OPEN,
+    PUBLISHED,
+    Lab,
+    an_event,
+    as_owner,
+    done,
+    evident,
+)
 from trust.evidence import Figures
 
 from harness.postgres import Server
@@ -180,6 +189,54 @@ def test_two_histories_show_only_to_those_who_compare(
         assert code == 1, said
 
 
+NEW_IDENTITY = (
+    "alter table evident.log_identity disable trigger all",
+    "update evident.log_identity set log_id = gen_random_uuid(), name = 'else.example'",
+    "delete from evident.ledger_publication",
+)
+
+
+def test_a_log_that_begins_anew_leaves_open_which_is_the_log(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """Under another identity and name, signed by the same key in a new directory."""
+    kept = shutil.copytree(lab.checkpoints, tmp_path / "kept")
+    with lab.connect() as connection:
+        connection.execute("alter table evident.ledger_publication disable trigger all")
+        as_owner(connection, (EDIT, *NEW_IDENTITY, *REBUILD))
+    assert not lab.ledger_finds()
+    code, said = lab.publish()
+    assert code == 1, said
+    shutil.rmtree(lab.checkpoints)
+    done(lab.publish())
+    done(lab.export(tmp_path / "export"))
+    for file in lab.kept:
+        shutil.copy(file, kept)
+    code, said = evident(
+        *("verify", tmp_path / "export", "--key", lab.vkey, "--checkpoints", kept)
+    )
+    assert code == 2 and "another log evident, signed by example.com/lab as" in said, (
+        said
+    )
+
+
+def test_a_directory_that_is_gone_takes_a_person(lab: Lab, tmp_path: Path) -> None:
+    """What was published is known to the database; a rewrite is not signed unseen."""
+    kept = shutil.copytree(lab.checkpoints, tmp_path / "kept")
+    with lab.connect() as connection:
+        as_owner(connection, (EDIT, *REBUILD))
+    shutil.rmtree(lab.checkpoints)
+    code, said = lab.publish()
+    assert code == 1 and "--new-directory" in said, said
+    done(lab.publish("--new-directory"))
+    done(lab.export(tmp_path / "export"))
+    done(lab.verify(tmp_path / "export"))
+    for file in kept.iterdir():
+        shutil.copy(file, lab.checkpoints / f"kept {file.name}")
+    code, said = lab.verify(tmp_path / "export")
+    assert code == 1, said
+
+
 def test_an_edited_read_model_is_for_the_drift_check(lab: Lab, tmp_path: Path) -> None:
     with lab.connect() as connection:
         connection.execute(
@@ -252,6 +309,6 @@ def test_nothing_detects_collusion_of_owner_key_holder_and_every_keeper(
         as_owner(connection, rebuilt.statements)
     for file in (*lab.kept, lab.checkpoints / "checkpoint"):
         file.unlink()
-    done(lab.publish())
+    done(lab.publish("--new-directory"))
     done(lab.export(tmp_path / "export"))
     done(lab.verify(tmp_path / "export"))

@@ -26,7 +26,7 @@ from support.publishing import (
 )
 from support.waiting import together
 
-from harness import checkpoints, keys, ledger
+from harness import checkpoints, keys, ledger, succession
 from harness import publish as publishing
 from harness.database import Failure
 from harness.publish import Publisher
@@ -333,13 +333,60 @@ def test_an_earlier_key_that_is_none_is_refused(
         publishing.publish(auditor_dsn(db), given)
 
 
+def lose_the_directory(kept: Outside) -> None:
+    """Let another one be in its place: new, or with things of other names."""
+    shutil.rmtree(kept.directory)
+    kept.directory.mkdir()
+    (kept.directory / "README").touch()
+
+
+def refuse_a_new_directory(db: Database, owner: Connection, kept: Outside) -> None:
+    """Rewrite what was published, and have it signed where nothing is remembered."""
+    assert grow(owner, 5) == 5
+    kept.publish(db)
+    lose_the_directory(kept)
+    rewrite(owner)
+    found = refusal(kept, db)
+    assert "has no checkpoint, and of this log" in found.message
+    assert "5 leaves were published" in found.message
+    assert "--new-directory" in (found.hint or "")
+    assert published(owner) == [(1, 5)]
+
+
+@pytest.mark.promise(22)
+def test_a_log_that_was_published_begins_in_no_new_directory(
+    db: Database, owner: Connection, kept: Outside
+) -> None:
+    refuse_a_new_directory(db, owner, kept)
+
+
+@pytest.mark.twin_of(22)
+def test_a_publisher_that_begins_in_any_directory_is_caught(
+    db: Database, owner: Connection, kept: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(succession, "require_beginning", lambda *_, **__: [])
+    with pytest.raises(pytest.fail.Exception):
+        refuse_a_new_directory(db, owner, kept)
+
+
+def test_no_loop_begins_in_a_new_directory(
+    db: Database, owner: Connection, kept: Outside
+) -> None:
+    grow(owner, 5)
+    kept.publish(db)
+    lose_the_directory(kept)
+    with pytest.raises(Failure, match="has no checkpoint"):
+        publishing.publish_every(auditor_dsn(db), kept.publisher, 1, lambda _: None)
+
+
 def test_a_lost_directory_is_said(
     db: Database, owner: Connection, kept: Outside
 ) -> None:
     assert grow(owner, 5) == 5
     kept.publish(db)
-    shutil.rmtree(kept.directory)
-    assert kept.publish(db) == "000001-000000000005.checkpoint"
+    lose_the_directory(kept)
+    name = kept.publish(db, new_directory=True)
+    assert name == "000001-000000000005.checkpoint"
     assert kept.said == [
         f"the first checkpoint in {kept.directory}, although 5 leaves were published"
         " before: not compared"
@@ -352,8 +399,9 @@ def test_a_lost_directory_ends_with_its_incarnation(
     publish_some(db, owner, kept)
     shutil.rmtree(kept.directory)
     for accepted in (None, 2):
-        with pytest.raises(Failure, match="has no checkpoint, and incarnation 2"):
-            kept.publish(db, accepted)
+        for new in (False, True):
+            with pytest.raises(Failure, match=r"no checkpoint, .* in incarnation 2"):
+                kept.publish(db, accepted, new_directory=new)
     assert kept.files() == {}
 
 

@@ -205,8 +205,11 @@ def test_one_that_goes_on_takes_nobodys_word_and_signs_when_a_person_has(
     assert code == 0, err
 
 
-def test_no_loop_is_given_a_persons_word(db: Database, kept: Outside) -> None:
-    with running(kept, db, "--every", "1", "--accept-incarnation", "2") as process:
+@pytest.mark.parametrize("word", [["--accept-incarnation", "2"], ["--new-directory"]])
+def test_no_loop_is_given_a_persons_word(
+    word: list[str], db: Database, kept: Outside
+) -> None:
+    with running(kept, db, "--every", "1", *word) as process:
         code, out, err = finish(process)
     assert (code, out) == (2, "")
     assert "a person's word, which no loop may give" in " ".join(err.split())

@@ -37,13 +37,25 @@ class Outside:
     def directory(self) -> Path:
         return self.publisher.directory
 
-    def publish(self, database: Connectable, accepted: int | None = None) -> str | None:
+    def publish(
+        self,
+        database: Connectable,
+        accepted: int | None = None,
+        *,
+        new_directory: bool = False,
+    ) -> str | None:
         """Publish as the auditor; give the name of the new file, if there is one.
 
-        `accepted` is the incarnation that a person accepts.
+        `accepted` is the incarnation that a person accepts, and `new_directory` what
+        he says of a directory without checkpoints.
         """
         self.said.clear()
-        path = publish(auditor_dsn(database), self.publisher, accepted)
+        path = publish(
+            auditor_dsn(database),
+            self.publisher,
+            accepted,
+            new_directory=new_directory,
+        )
         return path.name if path else None
 
     def files(self) -> dict[str, str]:
