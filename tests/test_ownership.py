@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Database
+from conftest import Database, fresh_database
 from support.waiting import Background, wait_for
 
 from harness import marks, migrate, ownership, status
 from harness.cli import main
 from harness.database import Failure, connect
+from harness.postgres import Server
 
 # What mallory wants to have run by a superuser; it fails in silence for all others.
 RUN = """
@@ -79,19 +81,55 @@ PLANTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def mallory(server: Server) -> Iterator[Server]:
+    """Give a server with a login that is nobody's friend."""
+    with connect(server.uri, autocommit=True) as connection:
+        connection.execute("create role mallory login; create role owner1")
+        connection.execute("grant owner1 to mallory")
+    yield server
+    with connect(server.uri, autocommit=True) as connection:
+        connection.execute("drop role mallory, owner1")
+
+
+@contextlib.contextmanager
+def planted_from(server: Server, template: str) -> Iterator[Database]:
+    """Make a database in which mallory may make schemas, and has her function."""
+    with fresh_database(server, template) as database:
+        as_dba(database, f"grant create on database {database.name} to mallory")
+        as_mallory(database, RUN)
+        yield database
+
+
 @pytest.fixture
-def planted(empty_db: Database) -> Iterator[Database]:
-    """Give a database in which mallory may make schemas, and has her function."""
-    with connect(empty_db.server.uri, autocommit=True) as connection:
-        connection.execute("create role mallory login")
-        connection.execute(f"grant create on database {empty_db.name} to mallory")
-    as_mallory(empty_db, RUN)
-    yield empty_db
-    with connect(empty_db.dsn, autocommit=True) as connection:
-        connection.execute("drop owned by mallory cascade")
-        connection.execute(f"alter database {empty_db.name} owner to postgres")
-        connection.execute("drop owned by mallory cascade")
-        connection.execute("drop role mallory")
+def planted(mallory: Server) -> Iterator[Database]:
+    """Give an empty database in which mallory may make schemas."""
+    with planted_from(mallory, "template0") as database:
+        yield database
+
+
+@pytest.fixture
+def planted_store(mallory: Server, template: str) -> Iterator[Database]:
+    """Give a migrated database in which mallory may make schemas."""
+    with planted_from(mallory, template) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def ground(mallory: Server) -> Iterator[Database]:
+    """Give a database for many plants, one after the other."""
+    with planted_from(mallory, "template0") as database:
+        yield database
+
+
+@pytest.fixture
+def cleared(ground: Database) -> Database:
+    """Give that database with mallory's function, and with no schema for marks."""
+    as_dba(
+        ground, "drop schema if exists evident_yoyo cascade; drop schema plant cascade"
+    )
+    as_mallory(ground, RUN)
+    return ground
 
 
 def as_mallory(db: Database, text: str) -> None:
@@ -132,50 +170,51 @@ def require_refused(db: Database, name: str = "mallory", count: int = 4) -> None
 
 @pytest.mark.promise(24)
 @pytest.mark.parametrize("plant", PLANTS)
-def test_a_planted_schema_for_marks_is_refused(planted: Database, plant: str) -> None:
-    as_mallory(planted, "create schema evident_yoyo; " + PLANTS[plant])
-    require_refused(planted)
+def test_a_planted_schema_for_marks_is_refused(cleared: Database, plant: str) -> None:
+    as_mallory(cleared, "create schema evident_yoyo; " + PLANTS[plant])
+    require_refused(cleared)
 
 
 @pytest.mark.promise(24)
 @pytest.mark.parametrize("plant", PLANTS)
 def test_what_is_planted_in_our_schema_for_marks_is_refused(
-    planted: Database, plant: str
+    cleared: Database, plant: str
 ) -> None:
     as_dba(
-        planted,
+        cleared,
         "create schema evident_yoyo; grant all on schema evident_yoyo to mallory",
     )
-    as_mallory(planted, PLANTS[plant])
-    as_dba(planted, "revoke all on schema evident_yoyo from mallory")
-    require_refused(planted)
+    as_mallory(cleared, PLANTS[plant])
+    as_dba(cleared, "revoke all on schema evident_yoyo from mallory")
+    require_refused(cleared)
 
 
 @pytest.mark.promise(24)
-@pytest.mark.parametrize("right", ["trigger", "references", "insert", "delete"])
 def test_a_right_to_the_marks_is_refused_before_it_is_used(
-    planted: Database, right: str
+    planted_store: Database,
 ) -> None:
-    migrate.migrate(planted.dsn)
-    as_dba(planted, f"grant {right} on evident_yoyo.yoyo_lock to mallory")
-    require_refused(planted)
+    for right in ("trigger", "references", "insert", "delete"):
+        as_dba(planted_store, f"grant {right} on evident_yoyo.yoyo_lock to mallory")
+        require_refused(planted_store)
+        as_dba(planted_store, "revoke all on evident_yoyo.yoyo_lock from mallory")
 
 
 @pytest.mark.promise(24)
-def test_a_trigger_of_anothers_on_our_own_table_is_refused(planted: Database) -> None:
-    migrate.migrate(planted.dsn)
+def test_a_trigger_of_anothers_on_our_own_table_is_refused(
+    planted_store: Database,
+) -> None:
     as_dba(
-        planted,
+        planted_store,
         "grant usage on schema evident_yoyo to mallory;"
         " grant trigger on evident_yoyo.yoyo_lock to mallory",
     )
     as_mallory(
-        planted,
+        planted_store,
         "create trigger t before insert on evident_yoyo.yoyo_lock"
         " for each row execute function plant.run_trigger()",
     )
-    as_dba(planted, "revoke trigger on evident_yoyo.yoyo_lock from mallory")
-    require_refused(planted, "trigger")
+    as_dba(planted_store, "revoke trigger on evident_yoyo.yoyo_lock from mallory")
+    require_refused(planted_store, "trigger")
 
 
 @pytest.mark.promise(24)
@@ -227,17 +266,18 @@ COMMANDS = [
 
 
 @pytest.mark.promise(24)
-def test_a_function_of_anothers_in_our_schema_is_refused(planted: Database) -> None:
-    migrate.migrate(planted.dsn)
-    as_dba(planted, "grant all on schema evident to mallory")
-    require_refused(planted)
+def test_a_function_of_anothers_in_our_schema_is_refused(
+    planted_store: Database,
+) -> None:
+    as_dba(planted_store, "grant all on schema evident to mallory")
+    require_refused(planted_store)
     as_mallory(
-        planted,
+        planted_store,
         "create function evident.seal(bigint) returns bigint language sql as"
         " 'select plant.run()::integer::bigint'",
     )
-    as_dba(planted, "revoke all on schema evident from mallory")
-    require_refused(planted)
+    as_dba(planted_store, "revoke all on schema evident from mallory")
+    require_refused(planted_store)
 
 
 @pytest.mark.promise(24)
@@ -265,30 +305,18 @@ grant select on evident.feed_status to public;
 """
 
 
-@pytest.fixture
-def others(planted: Database) -> Iterator[Database]:
-    """Give the planted database with one more role, whose objects go with it."""
-    as_dba(planted, "create role owner1; grant owner1 to mallory")
-    yield planted
-    # From another database: in this one a session begins as the role that was set.
-    with connect(planted.server.uri, autocommit=True) as connection:
-        connection.execute(f"alter database {planted.name} reset all")
-        connection.execute(f"alter database {planted.name} owner to postgres")
-    as_dba(planted, "drop owned by owner1 cascade; drop role owner1")
-
-
 @pytest.mark.promise(24)
 @pytest.mark.parametrize("setting", ["role", "session_authorization"])
 def test_a_role_that_the_database_chose_is_not_trusted(
-    others: Database, setting: str
+    planted: Database, setting: str
 ) -> None:
-    as_dba(others, f"alter database {others.name} owner to owner1")
-    as_mallory(others, f"set role owner1; {PLANTED_STATUS}")
-    as_dba(others, f"alter database {others.name} set {setting} = owner1")
-    require_refused(others, "owner1")
+    as_dba(planted, f"alter database {planted.name} owner to owner1")
+    as_mallory(planted, f"set role owner1; {PLANTED_STATUS}")
+    as_dba(planted, f"alter database {planted.name} set {setting} = owner1")
+    require_refused(planted, "owner1")
     with pytest.raises(Failure, match="under a setting of the database"):
-        status.show(others.dsn)
-    require_that_nothing_ran(others)
+        status.show(planted.dsn)
+    require_that_nothing_ran(planted)
 
 
 @pytest.mark.promise(24)
@@ -382,17 +410,17 @@ def test_the_marks_are_made_with_rights_for_nobody_else(planted: Database) -> No
 @pytest.mark.twin_of(24)
 @pytest.mark.parametrize("plant", ["a view", "a trigger"])
 def test_a_look_up_by_name_alone_runs_what_was_planted(
-    planted: Database, monkeypatch: pytest.MonkeyPatch, plant: str
+    cleared: Database, monkeypatch: pytest.MonkeyPatch, plant: str
 ) -> None:
-    as_mallory(planted, "create schema evident_yoyo; " + PLANTS[plant])
+    as_mallory(cleared, "create schema evident_yoyo; " + PLANTS[plant])
     monkeypatch.setattr(ownership, "_refuse", lambda *_words: None)
     try:
         for command in (migrate.status, migrate.migrate):
             try:
-                command(planted.dsn)
+                command(cleared.dsn)
             except (Failure, psycopg.Error):
                 continue
         with pytest.raises(AssertionError, match="ran as a superuser"):
-            require_that_nothing_ran(planted)
+            require_that_nothing_ran(cleared)
     finally:
-        as_dba(planted, "alter role mallory nosuperuser")
+        as_dba(cleared, "alter role mallory nosuperuser")

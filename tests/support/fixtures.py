@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
+import sqlparse
 from conftest import SETTINGS, Database
 
 from harness.database import connect
@@ -67,21 +69,44 @@ def cluster(major: int) -> Iterator[Server]:
 
 @pytest.fixture
 def alone(cluster: Server) -> Iterator[Server]:
-    """Give a server without our roles, with two DBAs who are no superusers."""
+    """Give a server without our roles, with two DBAs who are no superusers.
+
+    Database one is for dba1; two, for dba2, is there when a test asks for `second`.
+    """
     run(
         cluster.uri,
         "create role dba1 login createrole; create role dba2 login createrole;"
         " create role app login; create role mallory login",
         "create database one",
-        "create database two",
         "grant create on database one to dba1",
-        "grant create on database two to dba2",
     )
     yield cluster
-    run(cluster.uri, "drop database one (force)", "drop database two (force)")
+    run(
+        cluster.uri,
+        "drop database one (force)",
+        "drop database if exists two (force)",
+    )
     roles = run(
         cluster.uri,
         "select string_agg(r.rolname, ', ') from pg_roles as r"
         " where r.rolname <> 'postgres' and r.rolname !~ '^pg_'",
     )
     run(cluster.uri, f"drop role {roles[0][0]}")
+
+
+@pytest.fixture
+def second(alone: Server) -> Server:
+    """Give the server of `alone` with the second database."""
+    run(alone.uri, "create database two", "grant create on database two to dba2")
+    return alone
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _split_once() -> Iterator[None]:
+    """Have yoyo split each text once: it does so, for a second, in every command."""
+    split = functools.cache(sqlparse.split)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sqlparse, "split", lambda text, **kwargs: [*split(text, **kwargs)]
+        )
+        yield
