@@ -485,11 +485,16 @@ def test_the_newest_migration_takes_no_version_but_its_own(tmp_path: Path) -> No
         freeze(tmp_path)
 
 
+def executed(root: Path, path: str) -> str:
+    """Give the lines by which a script runs a file inside its one statement."""
+    text = f"-- {path}\n{read(root, path)}"
+    return f"\nv_part := '{path}';\nexecute $part${text}$part$;\n"
+
+
 def test_install_joins_the_engine_and_no_example(tmp_path: Path) -> None:
     frozen_tree(tmp_path)
     text = read(tmp_path, "sql/install.sql")
-    parts = [f"-- {path}\n{read(tmp_path, path)}" for path in (BASE, MORE)]
-    assert "\n" + "\n".join(parts) in text
+    assert "".join(executed(tmp_path, path) for path in (BASE, MORE)) in text
     assert "psql -X -v ON_ERROR_STOP=1 -1 -f sql/install.sql" in text
     assert "shop" not in text
 
@@ -498,8 +503,7 @@ def test_uninstall_joins_the_rollbacks_backwards(tmp_path: Path) -> None:
     frozen_tree(tmp_path)
     text = read(tmp_path, "sql/uninstall.sql")
     paths = (MORE_ROLLBACK, BASE_ROLLBACK)
-    parts = [f"-- {path}\n{read(tmp_path, path)}" for path in paths]
-    assert "\n" + "\n".join(parts) in text
+    assert "".join(executed(tmp_path, path) for path in paths) in text
 
 
 def test_install_builds_a_concurrent_index_plainly(tmp_path: Path) -> None:
@@ -522,6 +526,18 @@ def test_install_refuses_what_cannot_run_in_a_transaction(tmp_path: Path) -> Non
     write(tmp_path, "migrations/0002_vacuum.sql", text)
     with pytest.raises(FreezeError, match=r"cannot run inside install\.sql"):
         freeze(tmp_path)
+
+
+@pytest.mark.parametrize("tag", ["$part$", "$evident$"])
+def test_install_refuses_the_quotes_of_its_one_statement(
+    tmp_path: Path, tag: str
+) -> None:
+    start_tree(tmp_path)
+    text = f"-- depends: 0001_base\n-- A quote.\n\nselect {tag}a{tag};\n"
+    write(tmp_path, "migrations/0002_quote.sql", text)
+    with pytest.raises(FreezeError, match=r"use another") as refused:
+        freeze(tmp_path)
+    assert "0002_quote.sql:4" in str(refused.value)
 
 
 @pytest.mark.parametrize(
