@@ -39,7 +39,12 @@ BreakLock = Annotated[
 ]
 
 
-_DSN = re.compile(r"^\W*postgres\w*(\+\w+)?:|\bpassword\s*=", re.IGNORECASE)
+# A URI, maybe the value of an option behind its =; a login and password before a host;
+# keywords.
+_DSN = re.compile(
+    r"(^|=)\W*postgres\w*(\+\w+)?:|//[^/\s]*@|(^|=)[^\s/:@=]+:[^\s@]*@|password\s*=",
+    re.IGNORECASE,
+)
 
 
 def main() -> None:

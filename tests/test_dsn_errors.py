@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from harness import dsn_errors
+from harness import cli, dsn_errors
 from harness.cli import main
 
 CANARY = "kanarienvogel"
@@ -106,13 +106,86 @@ def test_no_command_repeats_it(said: object, words: list[str]) -> None:
         require_hidden(said(*words, "--dsn", dsn))
 
 
-@pytest.mark.promise(27)
-def test_a_string_in_the_wrong_place_is_not_repeated(said: object) -> None:
+# As they are typed by mistake: with the scheme of a driver, of another tool, or none.
+STRAY = [
+    f"postgresql://u:{CANARY}@127.0.0.1:1/ev",
+    f"postgres://u:{CANARY}@127.0.0.1/ev",
+    f"postgresql+asyncpg://u:{CANARY}@127.0.0.1/ev",
+    f"POSTGRESQL://u:{CANARY}%zz@127.0.0.1/ev",
+    f"'postgresql://u:{CANARY}@127.0.0.1/ev'",
+    f"jdbc:postgresql://u:{CANARY}@127.0.0.1/ev",
+    f"jdbc:postgresql://127.0.0.1/ev?user=u&password={CANARY}",
+    f"pg://u:{CANARY}@127.0.0.1/ev",
+    f"//u:{CANARY}@127.0.0.1/ev",
+    f"u:{CANARY}@127.0.0.1/ev",
+    f"host=127.0.0.1 password={CANARY}",
+    f"host=127.0.0.1 password = '{CANARY}'",
+    f"PGPASSWORD={CANARY}",
+]
+PLACES = [
+    ["{dsn}"],
+    ["status", "{dsn}"],
+    ["status", "--{dsn}"],
+    ["relay", "mail", "{dsn}"],
+    ["relay", "{dsn}", "--out"],
+    ["import", "{dsn}"],
+    ["export", "log", "--key={dsn}"],
+    ["export", "log", "--checkpoint", "{dsn}"],
+    ["prove", "{dsn}"],
+    ["keygen", "--show", "{dsn}"],
+    ["publish", "--key", "{dsn}", "--out", "kept"],
+    ["publish", "--every", "{dsn}"],
+    ["verify", "{dsn}"],
+    ["verify", "log", "--key", "{dsn}"],
+    ["verify", "log", "--checkpoints={dsn}"],
+    ["verify", "log", "--dsn", "{dsn}"],
+    ["verify", "log", "--dsn={dsn}"],
+    ["verify", "log", "--accept-incarnation", "{dsn}"],
+    ["bench", "seal", "{dsn}"],
+    ["nothing", "--dsn", "x", "{dsn}"],
+]
+
+
+def misplace(said: object, words: list[str]) -> None:
     assert callable(said)
-    dsn = f"postgresql://u:{CANARY}@127.0.0.1:1/ev"
-    require_hidden(said("status", dsn))
-    require_hidden(said("relay", "mail", dsn))
-    require_hidden(said(dsn))
+    for dsn in STRAY:
+        require_hidden(said(*(each.replace("{dsn}", dsn) for each in words)))
+
+
+@pytest.mark.promise(27)
+@pytest.mark.parametrize("words", PLACES, ids=" ".join)
+def test_a_string_in_the_wrong_place_is_not_repeated(
+    said: object, words: list[str]
+) -> None:
+    misplace(said, words)
+
+
+@pytest.mark.twin_of(27)
+@pytest.mark.parametrize("words", [PLACES[0], PLACES[1], PLACES[12], PLACES[15]])
+def test_a_command_that_repeats_what_it_was_given_is_caught(
+    said: object, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_refuse_stray_dsn", lambda _: None)
+    with pytest.raises(AssertionError):
+        misplace(said, words)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "mail",
+        "example.com/orders",
+        "--name=example.com/orders",
+        "shop.orders_summary",
+        "/srv/log:1/a@b",
+        "a@b",
+        "postgresql.ndjson",
+        "01900000-0000-7000-8000-000000000001",
+        "example.com/shop+04f5ca84+Ac0D+93KqicDwlFlbVzN2Z9WNbHgZTwGNrlRo6PbIdrU",
+    ],
+)
+def test_a_word_that_is_no_connection_string_is_taken(word: str) -> None:
+    cli._refuse_stray_dsn(["status", word])
 
 
 @pytest.mark.promise(27)

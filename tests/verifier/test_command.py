@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support import exports
+from support.check_plain import unplain
 from support.exports import Export, Log
 from support.judging import edit_lines
 
@@ -117,6 +120,49 @@ def test_no_control_character_reaches_the_terminal(
     code, out = run(capsys, *given, "--accept-incarnation", "2")
     assert code == 0 and "\\x1b[2J\\u202eevil" in out
     assert "\x1b" not in out and "\u202e" not in out
+
+
+ESCAPES = "\x1b[2J\x9b31m\u202e\r\nclean: all is well"
+OPTION = f"--{ESCAPES.replace(' ', '')}"
+MISUSES = [
+    [OPTION],
+    ["{folder}", ESCAPES],
+    ["{folder}", "--as-of", OPTION],
+    ["{folder}", "--accept-incarnation", ESCAPES],
+    ["{folder}", f"--as-of={ESCAPES}"],
+    ["{folder}", "--event", ESCAPES],
+]
+
+
+def misuse(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([each.replace("{folder}", str(folder)) for each in words])
+    captured = capsys.readouterr()
+    assert (ended.value.code, captured.out) == (2, "")
+    assert captured.err.startswith("usage: verify ")
+    assert list(unplain(captured.err)) == []
+    assert not re.search("^clean", captured.err, re.MULTILINE)
+
+
+@pytest.mark.promise(27)
+@pytest.mark.parametrize("words", MISUSES, ids=range(len(MISUSES)))
+def test_a_misuse_is_told_without_what_a_terminal_would_obey(
+    words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    misuse(words, folder, capsys)
+
+
+@pytest.mark.twin_of(27)
+@pytest.mark.parametrize("words", MISUSES[1:3], ids=["word", "option"])
+def test_a_parser_that_repeats_a_misuse_as_it_came_is_caught(
+    words: list[str],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command._Parser, "error", argparse.ArgumentParser.error)
+    with pytest.raises(AssertionError):
+        misuse(words, folder, capsys)
 
 
 def test_options_of_exports_are_refused_for_proofs(
