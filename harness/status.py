@@ -10,7 +10,7 @@ from rich.table import Table
 from harness import fingerprints, showing
 from harness.marks import installed_version
 from harness.migrate import status
-from harness.ownership import connect
+from harness.ownership import connect, pinned
 
 
 def show(dsn: str) -> None:
@@ -32,6 +32,11 @@ def show(dsn: str) -> None:
             facts.add_row("ledger", _attempt(_ledger, connection))
         if _exists(connection, "evident.baseline"):
             facts.add_row("catalog", _attempt(fingerprints.compared, connection))
+        if _is_open(connection):
+            facts.add_row(
+                "row types",
+                "open to PUBLIC: as evident_owner, select evident._close_types()",
+            )
     console.print(facts)
 
     migrations = Table("migration", "applied (UTC)", box=None, padding=(0, 2, 0, 0))
@@ -68,6 +73,18 @@ def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
         " and c.relname = %s)",
         relation.split("."),
     ).fetchone()
+    return bool(row and row[0])
+
+
+def _is_open(connection: psycopg.Connection[Any]) -> bool:
+    """Say whether PUBLIC may name row types of ours: no dump has the rights to them."""
+    with pinned(connection):
+        row = connection.execute(
+            "select exists (select from pg_type as t"
+            " where t.typnamespace = to_regnamespace('evident') and t.typtype = 'c'"
+            " and t.typowner = to_regrole('evident_owner')"
+            " and has_type_privilege('public', t.oid, 'usage'))"
+        ).fetchone()
     return bool(row and row[0])
 
 

@@ -15,7 +15,7 @@ from support.psql import run_psql
 from support.seeds import scaled
 from support.store import Connection, Store
 
-from harness import fingerprints
+from harness import fingerprints, status
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -101,6 +101,20 @@ def test_a_restored_database_is_intact(db: Database, empty_db: Database) -> None
     with empty_db.connect() as restored:
         assert restored.execute(BROKEN.encode()).fetchall() == []
         assert fingerprints.installed(restored) == fingerprints.installed(db.connect())
+
+
+def test_status_tells_of_the_rights_that_no_dump_has(
+    db: Database, empty_db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restore(dump(db), empty_db)
+    status.show(empty_db.dsn)
+    assert "select evident._close_types()" in capsys.readouterr().out
+    with empty_db.connect(autocommit=True) as restored:
+        restored.execute("set role evident_owner")
+        restored.execute("select evident._close_types()")
+    for each in (empty_db, db):
+        status.show(each.dsn)
+        assert "row types" not in capsys.readouterr().out
 
 
 @pytest.mark.promise(25)
