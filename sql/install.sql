@@ -14,7 +14,8 @@ begin
         true
     )
     from (values
-        ('role'), ('search_path'), ('lock_timeout'), ('statement_timeout')
+        ('role'), ('search_path'), ('row_security'), ('lock_timeout'),
+        ('statement_timeout')
     ) as s (name);
     perform pg_catalog.set_config(
         'evident.script_transaction',
@@ -14139,7 +14140,8 @@ begin
         true
     )
     from (values
-        ('statement_timeout'), ('lock_timeout'), ('search_path'), ('role')
+        ('statement_timeout'), ('lock_timeout'), ('row_security'), ('search_path'),
+        ('role')
     ) as s (name);
 end;
 $do$;

@@ -13,7 +13,8 @@ begin
         true
     )
     from (values
-        ('role'), ('search_path'), ('lock_timeout'), ('statement_timeout')
+        ('role'), ('search_path'), ('row_security'), ('lock_timeout'),
+        ('statement_timeout')
     ) as s (name);
     perform pg_catalog.set_config(
         'evident.script_transaction',
@@ -54,9 +55,13 @@ execute $part$-- migrations/0008_ledger.rollback.sql
 set local role evident_owner;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
+-- A policy that is forced on the owner too hides nothing: the question is refused.
+set local row_security = off;
 
 do $do$
 begin
+    -- It would not see what was committed while it waited for the lock.
+    perform evident._refuse_one_snapshot();
     lock table evident.tree_head in access exclusive mode;
     if exists (select from evident.tree_head as h where h.tree_size > 0) then
         raise exception using
@@ -441,9 +446,13 @@ execute $part$-- migrations/0007_projections.rollback.sql
 set local role evident_owner;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
+-- A policy that is forced on the owner too hides nothing: the question is refused.
+set local row_security = off;
 
 do $do$
 begin
+    -- It would not see what was committed while it waited for the lock.
+    perform evident._refuse_one_snapshot();
     lock table evident.projection in access exclusive mode;
     if exists (select from evident.projection) then
         raise exception using
@@ -1163,9 +1172,23 @@ execute $part$-- migrations/0002_event_store.rollback.sql
 set local role evident_owner;
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '5s';
+-- A policy that is forced on the owner too hides nothing: the question is refused.
+set local row_security = off;
 
 do $do$
 begin
+    -- It would not see what was committed while it waited for the lock.
+    if current_setting('transaction_isolation')
+        in ('repeatable read', 'serializable')
+    then
+        raise exception using
+            errcode = 'PT400',
+            message = format(
+                'rollback refused: %s has one snapshot for all statements',
+                current_setting('transaction_isolation')
+            ),
+            hint = 'run it at READ COMMITTED';
+    end if;
     lock table evident.event_store in access exclusive mode;
     if exists (select from evident.event_store) then
         raise exception using
@@ -1300,7 +1323,8 @@ begin
         true
     )
     from (values
-        ('statement_timeout'), ('lock_timeout'), ('search_path'), ('role')
+        ('statement_timeout'), ('lock_timeout'), ('row_security'), ('search_path'),
+        ('role')
     ) as s (name);
 end;
 $do$;

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pglast
 import psycopg
@@ -15,6 +16,7 @@ from support.dbas import run, uri
 from support.fingerprint import fingerprint
 from support.poolers import pooler_for
 from support.psql import run_psql
+from support.waiting import Background, wait_for
 
 from harness import fingerprints, marks
 from harness.database import connect
@@ -31,7 +33,7 @@ SEALED = (
     "select evident.append_event(gen_random_uuid(), 'Kept', '{}', 0)",
     "select evident.seal()",
 )
-SETTINGS = ("role", "search_path", "lock_timeout", "statement_timeout")
+SETTINGS = ("role", "search_path", "row_security", "lock_timeout", "statement_timeout")
 SHOWS = "select " + ", ".join(
     f"current_setting('{name}') as {name}" for name in SETTINGS
 )
@@ -389,3 +391,74 @@ def test_a_rollback_by_hand_whose_refusal_is_passed_over_drops_no_event(
         done = run_psql(alone, dsn, path, *SAVES, is_one=is_one)
         assert "rollback refused" in done.stderr
     assert everything(dsn)[1] == rows
+
+
+def uninstall_beside_an_append(server: Server, script: Path, level: str) -> str:
+    """Commit an event while the script waits for a lock, and return its errors."""
+    dsn = uri(server, "one")
+    words = quote(f"-c default_transaction_isolation={level}")
+    with connect(dsn, autocommit=True) as watcher, connect(dsn) as writer:
+        writer.execute(SEALED[0].encode())
+        task = Background(
+            lambda: run_psql(server, f"{dsn}&options={words}", script, *SAVES)
+        )
+        wait_for(watcher, "exists (select from pg_locks as l where not l.granted)")
+        writer.commit()
+        return task.result().stderr
+
+
+@pytest.mark.promise(24)
+def test_an_event_committed_while_uninstall_waits_is_kept(alone: Server) -> None:
+    dsn = uri(alone, "one")
+    install(alone, dsn)
+    error = uninstall_beside_an_append(alone, UNINSTALL, "read\\ committed")
+    assert "holds events" in error
+    assert run(dsn, "select count(*) from evident.event_store") == [(1,)]
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("level", ["repeatable\\ read", "serializable"])
+def test_uninstall_is_refused_where_it_would_not_see_such_an_event(
+    alone: Server, level: str
+) -> None:
+    dsn = uri(alone, "one")
+    install(alone, dsn)
+    options = quote(f"-c default_transaction_isolation={level}")
+    require_nothing_changed(
+        dsn,
+        "has one snapshot for all statements",
+        lambda: run_psql(alone, f"{dsn}&options={options}", UNINSTALL, *SAVES).stderr,
+    )
+
+
+@pytest.mark.twin_of(24)
+def test_an_uninstall_that_asks_an_old_snapshot_is_told_apart(
+    alone: Server, tmp_path: Path
+) -> None:
+    dsn = uri(alone, "one")
+    install(alone, dsn)
+    script = tmp_path / "uninstall.sql"
+    text = UNINSTALL.read_text()
+    looks = ("perform evident._refuse_one_snapshot();", "in ('repeatable read', 's")
+    assert [text.count(each) for each in looks] == [2, 2]
+    script.write_text(text.replace(looks[0], "").replace(looks[1], "in ('x', 's"))
+    assert uninstall_beside_an_append(alone, script, "repeatable\\ read") == ""
+    assert run(dsn, "select to_regnamespace('evident')") == [(None,)]
+
+
+@pytest.mark.promise(24)
+def test_a_policy_hides_no_event_from_uninstall(alone: Server) -> None:
+    dsn = uri(alone, "one")
+    install(alone, dsn)
+    run(
+        dsn,
+        SEALED[0],
+        "set role evident_owner;"
+        " alter table evident.event_store enable row level security;"
+        " alter table evident.event_store force row level security",
+    )
+    require_nothing_changed(
+        dsn,
+        "row-level security",
+        lambda: run_psql(alone, dsn, UNINSTALL, *SAVES).stderr,
+    )

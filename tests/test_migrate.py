@@ -86,6 +86,16 @@ def test_each_migration_rolls_back_and_applies_again(empty_db: Database) -> None
     assert version(empty_db) is None
 
 
+def test_a_rollback_asks_at_read_committed(empty_db: Database) -> None:
+    with empty_db.connect(autocommit=True) as connection:
+        connection.execute(
+            f"alter database {empty_db.name}"
+            " set default_transaction_isolation = serializable"
+        )
+    assert migrate.migrate(empty_db.dsn)
+    assert migrate.rollback(empty_db.dsn, everything=True)
+
+
 def test_rolling_back_to_an_id_keeps_it(empty_db: Database) -> None:
     migrate.migrate(empty_db.dsn)
     assert migrate.rollback(empty_db.dsn, to=ENGINE[0]) == ENGINE[:0:-1]
