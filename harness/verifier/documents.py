@@ -11,14 +11,14 @@ LARGEST = 2**63 - 1
 MOST_PARTS = 200_000
 
 
-def parse_object(data: bytes | str) -> dict[str, Any]:
+def parse_object(data: bytes | str, most: int = MOST_PARTS) -> dict[str, Any]:
     """Read one JSON object; ValueError for anything else.
 
     NaN, Infinity, integers beyond 64 bits, keys that stand twice, text that is not
-    UTF-8, nesting and numbers of parts beyond reason are refused.
+    UTF-8, nesting beyond reason and more than `most` parts are refused.
     """
     text = data.decode() if isinstance(data, bytes) else data
-    if parts(text) > MOST_PARTS:
+    if parts(text) > most:
         raise ValueError("too many parts")
     try:
         value = json.loads(

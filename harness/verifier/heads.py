@@ -17,7 +17,7 @@ LOG, HEADS = "log.json", "tree-heads.ndjson"
 
 # Bytes; a line of a tree head has about 200.
 LARGEST_LOG = 4 * 2**20
-LONGEST_HEAD = 2**12
+LONGEST_HEAD, MOST_PARTS = 2**12, 32
 # Tree heads that a log may have beside one for each leaf: the daily ones.
 IDLE_HEADS = 100_000
 
@@ -147,7 +147,7 @@ def _heads(
 
 
 def _head(line: bytes) -> Head:
-    given = parse_object(line)
+    given = parse_object(line, MOST_PARTS)
     size, root = integer(given["tree_size"]), from_base64(given["root_hash"])
     number, last = integer(given["number"]), integer(given["last_event_id"])
     if not line.endswith(b"\n") or min(size, number) < 0 or len(root) != 32:

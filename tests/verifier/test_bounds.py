@@ -69,6 +69,18 @@ def test_a_log_json_of_any_filling_is_read_soon(filling: str, folder: Path) -> N
     assert texts(soon(folder), UNREADABLE) == ["log.json: not of its form"]
 
 
+def test_tree_heads_of_any_filling_are_read_soon(folder: Path) -> None:
+    """A key that is not known means nothing, and may hold anything."""
+    lines = (folder / "tree-heads.ndjson").read_bytes().splitlines()
+    newest = json.loads(lines[-1])
+    with (folder / "tree-heads.ndjson").open("ab") as file:
+        for number in range(13, 20_000):
+            head = json.dumps({**newest, "number": number})[:-1]
+            file.write(f'{head}, "x": {fill("lists in an object", 3000)}}}\n'.encode())
+    report = soon(folder)
+    assert texts(report, UNREADABLE) == ["tree-heads.ndjson: line 13 is no tree head"]
+
+
 def test_a_document_of_too_many_parts_is_none() -> None:
     with pytest.raises(ValueError, match="too many parts"):
         parse_object(fill("objects", 8 * MOST_PARTS))
