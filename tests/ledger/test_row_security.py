@@ -96,7 +96,7 @@ def test_a_publisher_that_reads_what_policies_let_through_is_caught(
     db: Database, owner: Connection, kept: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "WHOLE", "select")
-    with pytest.raises(pytest.fail.Exception):
+    with pytest.raises(AssertionError):
         hide_what_was_published(db, owner, kept)
 
 
