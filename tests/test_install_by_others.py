@@ -6,20 +6,14 @@ from collections.abc import Callable
 
 import pytest
 from support.dbas import run, uri
+from support.install_scripts import INSTALL, UNINSTALL, install
 from support.psql import run_psql
 
-from harness import marks, migrate, status
+from harness import migrate, status
 from harness.database import Failure
 from harness.postgres import Server
 
-INSTALL = marks.ROOT / "sql/install.sql"
 APPEND = "select evident.append_event(gen_random_uuid(), 'Made', '{}', 0)"
-
-
-def install(server: Server, dsn: str) -> None:
-    """Install with psql, in a fraction of the time of eight migrations."""
-    done = run_psql(server, dsn, INSTALL)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.promise(24)
@@ -42,7 +36,7 @@ def test_another_dba_in_a_second_database_is_told_the_grant_that_is_missing(
     assert "role evident_owner exists already, with members: dba1" in done.stderr
     run(uri(alone, "one", "dba1"), "grant evident_writer to app")
     run(uri(alone, "two", "app"), APPEND)
-    done = run_psql(alone, dsn, marks.ROOT / "sql/uninstall.sql")
+    done = run_psql(alone, dsn, UNINSTALL)
     assert "holds events" in done.stderr
     run(uri(alone, "one", "app"), APPEND)
 

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 import pglast
 import psycopg
 import pytest
 from support.dbas import run, uri
-from support.fingerprint import fingerprint
+from support.install_scripts import (
+    INSTALL,
+    NOT_ONE,
+    SAVES,
+    SCRIPTS,
+    SEALED,
+    UNINSTALL,
+    WAYS,
+    as_psql_says,
+    everything,
+    in_parts,
+    install,
+    require_nothing_changed,
+)
 from support.poolers import pooler_for
 from support.psql import run_psql
-from support.waiting import Background, wait_for
 
-from harness import fingerprints, marks
+from harness import fingerprints
 from harness.database import connect
 from harness.postgres import Server
 
-INSTALL = marks.ROOT / "sql/install.sql"
-UNINSTALL = marks.ROOT / "sql/uninstall.sql"
-SCRIPTS = {"install": INSTALL, "uninstall": UNINSTALL}
-GOES_ON = ("-v", "ON_ERROR_STOP=0")
-# psql makes a savepoint before each statement, and commits what did not fail.
-SAVES = (*GOES_ON, "-v", "ON_ERROR_ROLLBACK=on")
-NOT_ONE = "nothing is done: this script runs in one transaction"
-SEALED = (
-    "select evident.append_event(gen_random_uuid(), 'Kept', '{}', 0)",
-    "select evident.seal()",
-)
 SETTINGS = ("role", "search_path", "row_security", "lock_timeout", "statement_timeout")
 SHOWS = "select " + ", ".join(
     f"current_setting('{name}') as {name}" for name in SETTINGS
@@ -65,98 +64,6 @@ execute function public.look()
         "no seals here",
     ),
 }
-
-
-def by_i_after_begin(server: Server, dsn: str, script: Path, tmp_path: Path) -> str:
-    """Run the script in a transaction that others' statements begin and end."""
-    around = tmp_path / "around.sql"
-    around.write_text(
-        f"begin;\n\\i {script}\ncreate temporary table made ();\ncommit;\n"
-    )
-    return run_psql(server, dsn, around, *SAVES, is_one=False).stderr
-
-
-def as_one_message(_server: Server, dsn: str, script: Path, _tmp_path: Path) -> str:
-    try:
-        run(dsn, script.read_text())
-    except psycopg.Error as error:
-        return as_psql_says(error)
-    return ""
-
-
-def by_statements(_server: Server, dsn: str, script: Path, _tmp_path: Path) -> str:
-    """Do as migration tools and drivers with autosave do, and commit in any case."""
-    said = []
-    with connect(dsn, autocommit=True) as connection, connection.transaction():
-        for statement in pglast.split(script.read_text()):
-            try:
-                with connection.transaction():
-                    connection.execute(statement.encode())
-            except psycopg.Error as error:
-                said.append(as_psql_says(error))
-    return "\n".join(said)
-
-
-def as_psql_says(error: psycopg.Error) -> str:
-    return f"{error.diag.message_primary}\nHINT: {error.diag.message_hint}"
-
-
-# Each runs a script in one transaction, and returns what was refused.
-WAYS: dict[str, Callable[[Server, str, Path, Path], str]] = {
-    "psql -1": lambda server, dsn, script, _: run_psql(server, dsn, script).stderr,
-    "psql -1 that goes on": lambda server, dsn, script, _: (
-        run_psql(server, dsn, script, *GOES_ON).stderr
-    ),
-    "psql -1 with savepoints": lambda server, dsn, script, _: (
-        run_psql(server, dsn, script, *SAVES).stderr
-    ),
-    "psql by \\i": by_i_after_begin,
-    "one message": as_one_message,
-    "single statements with savepoints": by_statements,
-}
-
-
-def install(server: Server, dsn: str) -> None:
-    done = run_psql(server, dsn, INSTALL)
-    assert done.returncode == 0, done.stderr
-
-
-def everything(dsn: str) -> tuple[object, ...]:
-    """Give what a script could change: the catalog, and what is stored."""
-    with connect(dsn, autocommit=True) as connection:
-        counts = connection.execute(
-            "select (select count(*) from pg_proc), (select count(*) from pg_class),"
-            " (select count(*) from pg_roles), (select count(*) from pg_auth_members)"
-        ).fetchone()
-        catalog = (fingerprint(connection), counts)
-        row = connection.execute("select to_regclass('evident.tree_head')").fetchone()
-        if row == (None,):
-            return (catalog,)
-        rows = connection.execute(
-            "select array(select e::text from evident.event_store as e order by e.id),"
-            " array(select h::text from evident.tree_head as h order by h),"
-            " array(select t::text from evident.ledger_tile as t order by t)"
-        ).fetchone()
-        return (catalog, rows)
-
-
-def require_nothing_changed(dsn: str, said: str, *actions: Callable[[], str]) -> None:
-    """Run a script that is to be refused, in few words, and compare what there is."""
-    before = everything(dsn)
-    for action in actions:
-        error = action()
-        assert said in error, error
-        assert "HINT" in error
-        assert len(error.splitlines()) < 12, error
-        assert everything(dsn) == before, "a part of the script was done"
-
-
-def in_parts(path: Path, to: Path) -> Path:
-    """Write the script as it would be without its one statement and without marks."""
-    text = "".join(re.findall(r"\$part\$(.*?)\$part\$", path.read_text(), re.S))
-    assert "drop table" in text or "create table" in text
-    to.write_text(text)
-    return to
 
 
 @pytest.mark.promise(24)
@@ -260,11 +167,10 @@ def test_an_install_that_fails_makes_nothing_whatever_the_client_does_then(
 
 
 @pytest.mark.promise(24)
-@pytest.mark.parametrize("user", ["postgres", "dba1"])
 def test_a_refused_uninstall_takes_nothing_whatever_the_client_does_then(
-    alone: Server, tmp_path: Path, user: str
+    alone: Server, tmp_path: Path
 ) -> None:
-    dsn = uri(alone, "one", user)
+    dsn = uri(alone, "one", "dba1")
     install(alone, dsn)
     run(uri(alone, "one"), *SEALED)
     require_nothing_changed(
@@ -287,12 +193,15 @@ def test_in_one_transaction_a_script_is_done_whole(
     alone: Server, tmp_path: Path, major: int
 ) -> None:
     before = everything(uri(alone, "one"))
-    for number, way in enumerate([*WAYS.values()][2:]):
-        dsn = uri(alone, "one", ("postgres", "dba1")[number % 2])
-        assert way(alone, dsn, INSTALL, tmp_path) == ""
+    for user, way in (
+        ("dba1", "one message"),
+        ("postgres", "single statements with savepoints"),
+    ):
+        dsn = uri(alone, "one", user)
+        assert WAYS[way](alone, dsn, INSTALL, tmp_path) == ""
         with connect(uri(alone, "one")) as connection:
             assert fingerprints.installed(connection) == fingerprints.expected(major)
-        assert way(alone, dsn, UNINSTALL, tmp_path) == ""
+        assert WAYS[way](alone, dsn, UNINSTALL, tmp_path) == ""
         assert everything(uri(alone, "one")) == before
 
 
@@ -307,7 +216,7 @@ def test_by_i_inside_a_transaction_other_statements_follow(
         "grant evident_writer to app;\ncommit;\n"
     )
     dsn = uri(alone, "one", "dba1")
-    done = run_psql(alone, dsn, around, *GOES_ON, is_one=False)
+    done = run_psql(alone, dsn, around, *SAVES, is_one=False)
     assert not done.stderr
     run(uri(alone, "one", "app"), SEALED[0])
     assert run(
@@ -346,8 +255,9 @@ def test_through_a_pooler_a_script_is_done_in_one_transaction_or_not_at_all(
 
 
 @pytest.mark.twin_of(24)
-@pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("is_one", [True, False])
+@pytest.mark.parametrize(
+    ("script", "is_one"), [("install", True), ("install", False), ("uninstall", True)]
+)
 def test_a_script_of_many_statements_is_told_apart(
     alone: Server, tmp_path: Path, script: str, is_one: bool
 ) -> None:
@@ -375,90 +285,3 @@ def test_a_script_of_many_statements_is_told_apart(
     with pytest.raises(AssertionError, match="a part of the script was done"):
         require_nothing_changed(dsn, said, run_parts)
     run(dsn, undone)
-
-
-@pytest.mark.promise(24)
-@pytest.mark.parametrize("is_one", [True, False])
-def test_a_rollback_by_hand_whose_refusal_is_passed_over_drops_no_event(
-    alone: Server, is_one: bool
-) -> None:
-    dsn = uri(alone, "one")
-    install(alone, dsn)
-    run(dsn, *SEALED)
-    _, rows = everything(dsn)
-    for name in ("0008_ledger", "0002_event_store"):
-        path = marks.ROOT / f"migrations/{name}.rollback.sql"
-        done = run_psql(alone, dsn, path, *SAVES, is_one=is_one)
-        assert "rollback refused" in done.stderr
-    assert everything(dsn)[1] == rows
-
-
-def uninstall_beside_an_append(server: Server, script: Path, level: str) -> str:
-    """Commit an event while the script waits for a lock, and return its errors."""
-    dsn = uri(server, "one")
-    words = quote(f"-c default_transaction_isolation={level}")
-    with connect(dsn, autocommit=True) as watcher, connect(dsn) as writer:
-        writer.execute(SEALED[0].encode())
-        task = Background(
-            lambda: run_psql(server, f"{dsn}&options={words}", script, *SAVES)
-        )
-        wait_for(watcher, "exists (select from pg_locks as l where not l.granted)")
-        writer.commit()
-        return task.result().stderr
-
-
-@pytest.mark.promise(24)
-def test_an_event_committed_while_uninstall_waits_is_kept(alone: Server) -> None:
-    dsn = uri(alone, "one")
-    install(alone, dsn)
-    error = uninstall_beside_an_append(alone, UNINSTALL, "read\\ committed")
-    assert "holds events" in error
-    assert run(dsn, "select count(*) from evident.event_store") == [(1,)]
-
-
-@pytest.mark.promise(24)
-@pytest.mark.parametrize("level", ["repeatable\\ read", "serializable"])
-def test_uninstall_is_refused_where_it_would_not_see_such_an_event(
-    alone: Server, level: str
-) -> None:
-    dsn = uri(alone, "one")
-    install(alone, dsn)
-    options = quote(f"-c default_transaction_isolation={level}")
-    require_nothing_changed(
-        dsn,
-        "has one snapshot for all statements",
-        lambda: run_psql(alone, f"{dsn}&options={options}", UNINSTALL, *SAVES).stderr,
-    )
-
-
-@pytest.mark.twin_of(24)
-def test_an_uninstall_that_asks_an_old_snapshot_is_told_apart(
-    alone: Server, tmp_path: Path
-) -> None:
-    dsn = uri(alone, "one")
-    install(alone, dsn)
-    script = tmp_path / "uninstall.sql"
-    text = UNINSTALL.read_text()
-    looks = ("perform evident._refuse_one_snapshot();", "in ('repeatable read', 's")
-    assert [text.count(each) for each in looks] == [2, 2]
-    script.write_text(text.replace(looks[0], "").replace(looks[1], "in ('x', 's"))
-    assert uninstall_beside_an_append(alone, script, "repeatable\\ read") == ""
-    assert run(dsn, "select to_regnamespace('evident')") == [(None,)]
-
-
-@pytest.mark.promise(24)
-def test_a_policy_hides_no_event_from_uninstall(alone: Server) -> None:
-    dsn = uri(alone, "one")
-    install(alone, dsn)
-    run(
-        dsn,
-        SEALED[0],
-        "set role evident_owner;"
-        " alter table evident.event_store enable row level security;"
-        " alter table evident.event_store force row level security",
-    )
-    require_nothing_changed(
-        dsn,
-        "row-level security",
-        lambda: run_psql(alone, dsn, UNINSTALL, *SAVES).stderr,
-    )

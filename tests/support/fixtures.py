@@ -10,12 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 import sqlparse
-from conftest import SETTINGS, Database
+from conftest import SETTINGS, Database, create_database, fresh_database
 
 from harness.database import connect
 from harness.postgres import Server
 from harness.server import ephemeral
 from support.dbas import run
+from support.install_scripts import install as install_engine
 from support.seeds import random_source
 from support.store import LOGIN, LOGIN_SQL, Store
 from support.twins import install
@@ -39,6 +40,22 @@ def store(db: Database, login: str) -> Store:
 def observer(db: Database) -> psycopg.Connection[Any]:
     """Give a superuser's connection for what an ordinary login may not see."""
     return db.connect(autocommit=True)
+
+
+@pytest.fixture(scope="session")
+def engine_template(server: Server) -> str:
+    """Name a database with the engine alone."""
+    name = "evident_engine"
+    create_database(server, name, "template0")
+    install_engine(server, server.uri_for(name))
+    return name
+
+
+@pytest.fixture
+def engine_db(server: Server, engine_template: str) -> Iterator[Database]:
+    """Give a database with the engine, and without marks and read models."""
+    with fresh_database(server, engine_template) as database:
+        yield database
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""What a rollback is to refuse: it sees all that there is, and drops what it saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from conftest import Database
+from support.dbas import run
+from support.install_scripts import (
+    SAVES,
+    SEALED,
+    UNINSTALL,
+    everything,
+    require_nothing_changed,
+)
+from support.psql import run_psql
+from support.waiting import Background, wait_for
+
+from harness import marks
+from harness.database import connect
+
+
+def uninstall(db: Database, level: str, script: Path = UNINSTALL) -> str:
+    """Run a script at an isolation level, and return its errors."""
+    options = quote(f"-c default_transaction_isolation={level}")
+    return run_psql(db.server, f"{db.dsn}&options={options}", script, *SAVES).stderr
+
+
+def uninstall_beside_an_append(db: Database, *words: str | Path) -> str:
+    """Commit an event while the script waits for a lock, and return its errors."""
+    with connect(db.dsn, autocommit=True) as watcher, connect(db.dsn) as writer:
+        writer.execute(SEALED[0].encode())
+        task = Background(lambda: uninstall(db, *words))
+        wait_for(watcher, "exists (select from pg_locks as l where not l.granted)")
+        writer.commit()
+        return task.result()
+
+
+@pytest.mark.promise(24)
+def test_an_event_committed_while_uninstall_waits_is_kept(engine_db: Database) -> None:
+    error = uninstall_beside_an_append(engine_db, "read\\ committed")
+    assert "holds events" in error
+    assert run(engine_db.dsn, "select count(*) from evident.event_store") == [(1,)]
+
+
+@pytest.mark.promise(24)
+def test_uninstall_is_refused_where_it_would_not_see_such_an_event(
+    engine_db: Database,
+) -> None:
+    require_nothing_changed(
+        engine_db.dsn,
+        "has one snapshot for all statements",
+        lambda: uninstall(engine_db, "repeatable\\ read"),
+        lambda: uninstall(engine_db, "serializable"),
+    )
+
+
+@pytest.mark.twin_of(24)
+def test_an_uninstall_that_asks_an_old_snapshot_is_told_apart(
+    engine_db: Database, tmp_path: Path
+) -> None:
+    script = tmp_path / "uninstall.sql"
+    text = UNINSTALL.read_text()
+    looks = ("perform evident._refuse_one_snapshot();", "in ('repeatable read', 's")
+    assert [text.count(each) for each in looks] == [2, 2]
+    script.write_text(text.replace(looks[0], "").replace(looks[1], "in ('x', 's"))
+    error = uninstall_beside_an_append(engine_db, "repeatable\\ read", script)
+    assert "ERROR" not in error
+    assert run(engine_db.dsn, "select to_regnamespace('evident')") == [(None,)]
+
+
+@pytest.mark.promise(24)
+def test_a_policy_hides_no_event_from_uninstall(engine_db: Database) -> None:
+    run(
+        engine_db.dsn,
+        SEALED[0],
+        "set role evident_owner;"
+        " alter table evident.event_store enable row level security;"
+        " alter table evident.event_store force row level security",
+    )
+    require_nothing_changed(
+        engine_db.dsn,
+        "row-level security",
+        lambda: uninstall(engine_db, "read\\ committed"),
+    )
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("is_one", [True, False])
+def test_a_rollback_by_hand_whose_refusal_is_passed_over_drops_no_event(
+    engine_db: Database, is_one: bool
+) -> None:
+    run(engine_db.dsn, *SEALED)
+    _, rows = everything(engine_db.dsn)
+    for name in ("0008_ledger", "0002_event_store"):
+        path = marks.ROOT / f"migrations/{name}.rollback.sql"
+        done = run_psql(engine_db.server, engine_db.dsn, path, *SAVES, is_one=is_one)
+        assert "rollback refused" in done.stderr
+    assert everything(engine_db.dsn)[1] == rows
