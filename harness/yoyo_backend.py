@@ -38,8 +38,6 @@ def locked_backend(
     with opened as backend:
         if report is not None:
             _pass_on(backend, report)
-        # What a rollback asks must see what was committed while it waited for a lock.
-        backend.execute("set default_transaction_isolation = 'read committed'")
         if break_lock:
             backend.break_lock()
         try:
