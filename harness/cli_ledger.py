@@ -88,9 +88,9 @@ def publish(
         bool,
         typer.Option(
             "--new-directory",
-            help="Sign the first checkpoint in this directory once, although some"
-            " were published: they are lost, and nothing is compared. In incarnation 1"
-            " only.",
+            help="Sign once, although the directory lacks checkpoints that were"
+            " published: they are lost, and not compared. A directory without any is"
+            " taken in incarnation 1 only.",
         ),
     ] = False,
     dsn: Dsn = None,
@@ -101,8 +101,8 @@ def publish(
     restore or a failover that lost history, evident.begin_incarnation() begins another
     incarnation, and a person accepts it by its number: it may lack the newest leaves
     that were published, and is refused when it changed older ones. The directory is
-    append-only; keep it in git if you like. One without checkpoints is refused for a
-    log that was published before, unless a person says --new-directory.
+    append-only; keep it in git if you like. One that lacks what was published is
+    refused, unless a person says --new-directory.
     """
     from harness import keys, marks
     from harness import publish as publishing

@@ -12,6 +12,7 @@ import psycopg
 
 from harness.database import Failure
 from harness.notes import checkpoint_body
+from harness.verifier import note
 from harness.verifier.merkle import proves_consistency
 from harness.verifier.note import Checkpoint, NoteError, parse_checkpoint
 
@@ -50,6 +51,14 @@ select exists (
     ) as p
     where p.checkpoint = %s
 )
+"""
+# Whoever may record publications may record any number that nobody signed.
+KNOWN = """
+select p.checkpoint
+from evident.ledger_publication as p
+where pg_catalog.octet_length(p.checkpoint) <= %s
+order by p.number desc
+limit 100
 """
 # Waits at the commit for the disk and for every synchronous standby, and tells when
 # it stopped waiting.
@@ -105,6 +114,20 @@ def read_tree(connection: Connection) -> Tree:
     raise Failure(f"{origin!r} cannot be the origin of a checkpoint")
 
 
+def newest_known(
+    connection: Connection, log_id: str, keys: note.Keys
+) -> Checkpoint | None:
+    """Read the newest publication that the database knows and the keys have signed."""
+    for (text,) in connection.execute(KNOWN, [note.MAX_NOTE_BYTES]).fetchall():
+        with contextlib.suppress(NoteError):
+            signed = note.parse_note(text.encode())
+            known = parse_checkpoint(signed.text)
+            is_ours = note.check_signature(signed, keys)[0] == note.TRUSTED
+            if is_ours and known.log_id == log_id:
+                return known
+    return None
+
+
 def extends(connection: Connection, tree: Checkpoint, earlier: Checkpoint) -> bool:
     """Say whether a tree begins with an earlier one, by a proof checked here."""
     proof: list[bytes] = []
@@ -149,9 +172,9 @@ def flushed(connection: Connection, report: Callable[[str], None]) -> Iterator[N
         )
 
 
-def record(connection: Connection, note: str) -> None:
+def record(connection: Connection, text: str) -> None:
     """Let the database know a published checkpoint, unless it does."""
     with connection.transaction():
         connection.execute(WHOLE)
-        if connection.execute(IS_RECORDED, [note]).fetchone() != (True,):
-            connection.execute("select evident.record_publication(%s)", [note])
+        if connection.execute(IS_RECORDED, [text]).fetchone() != (True,):
+            connection.execute("select evident.record_publication(%s)", [text])

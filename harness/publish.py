@@ -53,11 +53,11 @@ def publish(
     """Publish the newest tree head; return its file, None when nothing is new.
 
     A tree of a new incarnation is signed only where `accepted` is its number: what a
-    person gives, who knows why published leaves are gone. A directory without
-    checkpoints takes the first one of a log that was published before only with
-    `new_directory`, a person's word as well. Raises Failure, with nothing signed or
-    written, when the tree must not follow the checkpoints in the directory;
-    psycopg.Error.
+    person gives, who knows why published leaves are gone. A directory that has no
+    checkpoints of a log that was published before, or lacks the newest ones, takes
+    another only with `new_directory`, a person's word as well. Raises Failure, with
+    nothing signed or written, when the tree must not follow the checkpoints in the
+    directory; psycopg.Error.
     """
     with (
         checkpoints.locked(publisher.directory),
@@ -69,11 +69,17 @@ def publish(
             tree = ledger.read_tree(connection)
             succession.require_accepted_number(tree.head, accepted)
             if last is None:
-                place, known = publisher.directory, tree.published
                 lines = succession.require_beginning(
-                    tree.head, known, place, accepted, new_directory=new_directory
+                    tree.head,
+                    tree.published,
+                    publisher.directory,
+                    accepted,
+                    new_directory=new_directory,
                 )
             else:
+                if not new_directory:
+                    known = ledger.newest_known(connection, tree.head.log_id, keys)
+                    succession.require_memory(known, last.head, publisher.directory)
                 lines = _compare(connection, tree, last, publisher, keys, accepted)
         if last and (tree.head.origin, tree.head.size) == (
             last.head.origin,

@@ -22,6 +22,11 @@ AFTER_A_RESTORE = (
     " evident.begin_incarnation('why'), seal, and publish with --accept-incarnation"
 )
 
+_BRING_BACK = (
+    "bring back the directory with the checkpoints of before, of which each keeper of"
+    " checkpoints has a copy"
+)
+
 
 def require_successor(
     tree: Checkpoint, last: Checkpoint, directory: Path, extends: Extends
@@ -98,10 +103,7 @@ def require_beginning(
             )
         return []
     if tree.incarnation > 1 or not new_directory:
-        hint = (
-            "nothing was signed; bring back the directory with the checkpoints of"
-            " before, of which each keeper of checkpoints has a copy"
-        )
+        hint = f"nothing was signed; {_BRING_BACK}"
         if tree.incarnation == 1:
             hint += (
                 ". Where all of them are lost, a person publishes once with"
@@ -116,6 +118,24 @@ def require_beginning(
         f"the first checkpoint in {directory}, although"
         f" {leaves(published)} were published before: not compared"
     ]
+
+
+def require_memory(known: Checkpoint | None, last: Checkpoint, directory: Path) -> None:
+    """Raise Failure where a directory lacks the newest checkpoint that is known.
+
+    That is one which the publisher's keys have signed and the database knows. Signing
+    comes first, so the directory was set back, or is another one.
+    """
+    if known is None:
+        return
+    if (known.incarnation, known.size) <= (last.incarnation, last.size):
+        return
+    raise Failure(
+        f"{directory} lacks the checkpoint of {leaves(known.size)} of incarnation"
+        f" {known.incarnation} that was published; its newest has {leaves(last.size)}",
+        f"nothing was signed; {_BRING_BACK}. Where they are lost, a person publishes"
+        " once with --new-directory: only what is there is compared then",
+    )
 
 
 def require_end_of_history(

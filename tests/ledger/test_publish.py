@@ -369,6 +369,54 @@ def test_a_publisher_that_begins_in_any_directory_is_caught(
         refuse_a_new_directory(db, owner, kept)
 
 
+def set_the_directory_back(db: Database, owner: Connection, kept: Outside) -> None:
+    """Bring back an older copy, and rewrite what was published since."""
+    grow(owner, 5)
+    kept.publish(db)
+    copy = kept.directory.with_name("copy")
+    shutil.copytree(kept.directory, copy)
+    size = grow(owner, 5)
+    kept.publish(db)
+    body, _, _ = kept.files()["checkpoint"].rpartition(" ")
+    for junk in (f"{body} AAAAAAA=\n", "x\n"):
+        owner.execute(
+            "insert into evident.ledger_publication"
+            " (incarnation, tree_size, checkpoint) values (1, 3, %s)",
+            [junk],
+        )
+    shutil.rmtree(kept.directory)
+    copy.rename(kept.directory)
+    owner.execute(DISARM)
+    owner.execute(
+        "update evident.event_store as e set recorded_by = 'somebody'"
+        " where e.id = (select max(f.id) from evident.event_store as f)"
+    )
+    owner.execute("delete from evident.tree_head as h where h.number > 2")
+    owner.execute("update evident.ledger_state set head_number = 2")
+    owner.execute("select evident.seal()")
+    assert tree_size(owner) == size
+    found = refusal(kept, db)
+    assert f"lacks the checkpoint of {size} leaves of incarnation 1" in found.message
+
+
+@pytest.mark.promise(22)
+def test_a_directory_that_was_set_back_is_refused(
+    db: Database, owner: Connection, kept: Outside
+) -> None:
+    set_the_directory_back(db, owner, kept)
+    assert kept.publish(db, new_directory=True) is not None
+    assert kept.publish(db) is None
+
+
+@pytest.mark.twin_of(22)
+def test_a_publisher_that_asks_only_its_directory_is_caught(
+    db: Database, owner: Connection, kept: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "newest_known", lambda *_: None)
+    with pytest.raises(pytest.fail.Exception):
+        set_the_directory_back(db, owner, kept)
+
+
 def test_no_loop_begins_in_a_new_directory(
     db: Database, owner: Connection, kept: Outside
 ) -> None:
