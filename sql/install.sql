@@ -6809,11 +6809,13 @@ revoke create on schema evident from evident_projector;
 -- (_make_functions), and what was made is recorded (_record_baseline). So one lock
 -- stands for both; no login without rights can hold it. It comes after the projection's
 -- lock, and before those of the view of its events and of the event store: whoever
--- waits for it holds nothing that appends wait for.
+-- waits for it holds nothing that appends wait for. A transaction that has looked at
+-- events may not wait: the holder may want the event store for himself.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.baseline
+-- Errors: 55P03, at once, when another has it and p_may_wait is false
 
-create or replace function evident._lock_making()
+create or replace function evident._lock_making(p_may_wait boolean default true)
 returns void
 language plpgsql
 volatile
@@ -6821,14 +6823,18 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
-    lock table evident.baseline in share row exclusive mode;
+    if p_may_wait then
+        lock table evident.baseline in share row exclusive mode;
+    else
+        lock table evident.baseline in share row exclusive mode nowait;
+    end if;
 end;
 $function$;
 
-comment on function evident._lock_making() is
-'Waits for and takes the lock of making functions until the transaction ends.';
+comment on function evident._lock_making(boolean) is
+'Takes the lock of making functions until the transaction ends.';
 
-revoke all on function evident._lock_making() from public;
+revoke all on function evident._lock_making(boolean) from public;
 -- [end sql/functions/_lock_making.sql]
 -- [begin sql/functions/_make_functions.sql]
 -- evident._make_functions: make functions of a projection in schema evident.
@@ -9226,7 +9232,7 @@ begin
     end if;
 
     begin
-        perform evident._lock_making();
+        perform evident._lock_making(p_may_wait => false);
         lock table evident.event_store in share row exclusive mode;
         v_head := coalesce(
             pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
@@ -10254,7 +10260,7 @@ begin
     -- 3.
     v_now := evident._lock_projection(p_name);
     if v_is_live and v_projection.definition is distinct from v_definition then
-        perform evident._lock_making();
+        perform evident._lock_making(p_may_wait => false);
     end if;
     v_locked_at := case
         when v_is_live then evident._lock_read_model(

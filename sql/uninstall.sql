@@ -524,7 +524,7 @@ drop function evident._refuse_fold(text, text, text, text);
 drop function evident._is_fold_error(text);
 drop function evident._share_projection(text);
 drop function evident._make_functions(text);
-drop function evident._lock_making();
+drop function evident._lock_making(boolean);
 drop function evident._ask_projector(text);
 drop function evident._as_projector(text);
 drop function evident._close_made();

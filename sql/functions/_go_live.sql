@@ -31,7 +31,7 @@ begin
     end if;
 
     begin
-        perform evident._lock_making();
+        perform evident._lock_making(p_may_wait => false);
         lock table evident.event_store in share row exclusive mode;
         v_head := coalesce(
             pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0

@@ -149,7 +149,7 @@ begin
     -- 3.
     v_now := evident._lock_projection(p_name);
     if v_is_live and v_projection.definition is distinct from v_definition then
-        perform evident._lock_making();
+        perform evident._lock_making(p_may_wait => false);
     end if;
     v_locked_at := case
         when v_is_live then evident._lock_read_model(

@@ -110,6 +110,8 @@ def repeat(
                 connection = None
             else:
                 outcomes[str(error.sqlstate)] += 1
+                if error.sqlstate == "40P01":
+                    print(error.diag.message_detail, error.diag.context, sep="\n")
         over.wait(rng.random() * 0.02)
     if connection is not None:
         connection.close()
