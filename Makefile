@@ -2,6 +2,7 @@
 # make test   every check and test, on the system's PostgreSQL and on 18
 # make trust  every promise at full size, into trust-report.md and .html; ROUNDS=10 for a night
 # make bench  every measurement beside plain SQL and beside others: an hour or two
+# make bench-test every command of `evident bench`, as short as can be
 # make coverage   which statements of the functions in PL/pgSQL the tests run
 # make lint   the checks that need no server
 # make fingerprints  which catalog the package installs, on each major; after freeze
@@ -30,7 +31,7 @@ COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust bench lint pgtap pytest coverage freeze fingerprints system-packages clean
+.PHONY: help demo test trust bench bench-test lint pgtap pytest coverage freeze fingerprints system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -84,16 +85,21 @@ lint: $(VENV)/.installed-dev
 pgtap: $(VENV)/.installed-dev
 	$(BIN)/python -m harness.pgtap $(MAJORS)
 
-# All of it on the last of the majors; of the others see tests/support/second_major.py.
+# All of it on the last of the majors; of the others see tests/support/selection.py.
 pytest: $(VENV)/.installed-dev
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
 	    [ $$major = $(lastword $(MAJORS)) ] && second=0 || second=1; \
 	    EVIDENT_SECOND=$$second $(BIN)/pytest -q -n $(JOBS) --dist worksteal --pg $$major \
-	        --ignore tests/verifier --trust-report=$(BOUNDED)/$$major.json; \
+	        --ignore tests/verifier --durations=10 \
+	        --trust-report=$(BOUNDED)/$$major.json; \
 	done
 	@echo "pytest without a server"
 	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report=$(BOUNDED)/verifier.json
+
+bench-test: system-packages
+	EVIDENT_MEASURE=1 $(BIN)/pytest -q -n $(JOBS) --dist worksteal \
+	    --pg $(lastword $(MAJORS)) tests/test_bench*.py
 
 bench: $(VENV)/.installed-dev
 	@mkdir -p $(dir $(BENCH))

@@ -22,7 +22,7 @@ from harness.server import ephemeral
 
 # The report of what the tests show; a login, its store and broken twins; what a second
 # major leaves out.
-pytest_plugins = ["trust.plugin", "support.fixtures", "support.second_major"]
+pytest_plugins = ["trust.plugin", "support.fixtures", "support.selection"]
 
 TEMPLATE = "evident_template"
 SETTINGS = {

@@ -47,6 +47,7 @@ def names(load: dict[str, Any]) -> list[str]:
     return [each["name"] for each in load["candidates"]]
 
 
+@pytest.mark.measurement
 def test_growth_compares_stores_of_several_sizes(major: int, tmp_path: Path) -> None:
     loads = measure("growth", major, tmp_path, "--sizes=1200,400", "--clients=4")
 
@@ -90,6 +91,7 @@ def test_a_payload_has_the_size_that_was_asked_for(size: int) -> None:
     assert isinstance(json.loads(text)["lines"], list)
 
 
+@pytest.mark.measurement
 def test_a_large_payload_is_counted_with_its_toast(major: int, tmp_path: Path) -> None:
     words = ["--payload=20000", "--clients=4", "--match=payloads"]
     (load,) = measure("append", major, tmp_path, *words)
@@ -98,6 +100,7 @@ def test_a_large_payload_is_counted_with_its_toast(major: int, tmp_path: Path) -
         assert each["footprint"]["table"] > 4000
 
 
+@pytest.mark.measurement
 def test_a_single_event_is_no_batch_of_several_aggregates(
     major: int, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ def test_a_single_event_is_no_batch_of_several_aggregates(
     ]
 
 
+@pytest.mark.measurement
 def test_mixed_ends_with_all_events_followed(major: int, tmp_path: Path) -> None:
     mixture, purchases = measure(
         "mixed", major, tmp_path, "--events=1000", "--clients=4"
@@ -140,6 +144,7 @@ def test_mixed_ends_with_all_events_followed(major: int, tmp_path: Path) -> None
         assert each["is_right"]
 
 
+@pytest.mark.measurement
 def test_settings_are_compared_with_the_defaults(major: int, tmp_path: Path) -> None:
     words = ["--events=1000", "--clients=4", "--match=events before"]
     words.append("--set=work_mem=5MB,jit=off")

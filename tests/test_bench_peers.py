@@ -16,6 +16,9 @@ OURS = ["raw INSERT", "the article's function", "evident.append_event"]
 PEERS = ["message-db", "Emmett", "eventsourcing", "eventsourcing DCB"]
 CANDIDATES = [*OURS, *PEERS]
 
+# They fetch the packages of the other stores.
+pytestmark = pytest.mark.measurement
+
 
 def bench_peers(
     *words: str, environment: Mapping[str, str] | None = None
@@ -27,12 +30,6 @@ def bench_peers(
         text=True,
         timeout=300,
     )
-
-
-@pytest.fixture(autouse=True)
-def once(major: int) -> None:
-    if major != 18:
-        pytest.skip("the packages are fetched once, for PostgreSQL 18")
 
 
 def test_every_store_is_measured_and_leaves_the_right_events(tmp_path: Path) -> None:

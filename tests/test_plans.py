@@ -72,12 +72,16 @@ def whole_scans(connection: Connection, append: str, expected: int | None) -> in
     return int(after[0]) - int(before[0])
 
 
-def plans_made(connection: Connection, append: str, expected: int | None) -> int:
-    """Count the plans made for five pairs of appends, after twelve other pairs."""
+def grow(connection: Connection) -> None:
+    """Make a store that has grown to eight times its size since it was analyzed."""
     connection.execute("alter table evident.event_store set (autovacuum_enabled = off)")
     connection.execute(GROW, [0, 10_000])
     connection.execute("analyze evident.event_store")
     connection.execute(GROW, [10_000, 80_000])
+
+
+def plans_made(connection: Connection, append: str, expected: int | None) -> int:
+    """Count the plans made for five pairs of appends, after twelve other pairs."""
     append_times(connection, append, 12, expected)
     plans: list[str] = []
 
@@ -109,16 +113,19 @@ def test_plans_without_the_setting_are_caught_reading_the_whole_table(
     assert whole_scans(connection, APPEND, 1) > 0
 
 
-@pytest.mark.parametrize("append", APPENDS.values(), ids=APPENDS.keys())
-@pytest.mark.parametrize("expected", EXPECTED.values(), ids=EXPECTED.keys())
-def test_no_append_is_planned_anew_because_statistics_are_old(
-    db: Database, append: str, expected: int | None
-) -> None:
-    assert plans_made(db.connect(autocommit=True), append, expected) == 0
+def test_no_append_is_planned_anew_because_statistics_are_old(db: Database) -> None:
+    grow(db.connect(autocommit=True))
+    made = {
+        (kind, version): plans_made(db.connect(autocommit=True), append, expected)
+        for kind, append in APPENDS.items()
+        for version, expected in EXPECTED.items()
+    }
+    assert {each: count for each, count in made.items() if count > 0} == {}
 
 
 def test_a_probe_without_a_limit_is_caught_planning_each_call(db: Database) -> None:
     connection = db.connect(autocommit=True)
+    grow(connection)
     install(connection, "unlimited_probe")
     assert plans_made(connection, APPEND, 1) >= 5
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from support.check_projections import drift
 from support.check_streams import stream_violations
 from support.read_models import make_read_models
-from support.seeds import SEED, random_source
+from support.seeds import SEED, random_source, scaled
 from support.store import Store
 from support.ugly_calls import ARGUMENTS, input_violations, listed_calls
 
@@ -45,7 +45,7 @@ def test_any_combination_is_answered_or_refused(
 
         @seed(SEED)
         @settings(
-            max_examples=150,
+            max_examples=scaled(60, 150),
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )

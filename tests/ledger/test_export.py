@@ -38,7 +38,7 @@ Owner = psycopg.Connection[Any]
 
 pytestmark = pytest.mark.usefixtures("auditor")
 
-KILLS = scaled(10, 60)
+KILLS = scaled(6, 60)
 EVENTS = """
     select
         e.id, e.event_id::text, e.aggregate_id::text, e.version, e.event_type,

@@ -9,7 +9,7 @@ import secrets
 # In the environment, so that the processes of one run share it.
 SEED = int(os.environ.setdefault("EVIDENT_SEED", str(secrets.randbits(32))))
 FULL = os.environ.get("EVIDENT_FULL") == "1"
-# A run on a major that is not the newest, see support.second_major.
+# A run on a major that is not the newest, see support.selection.
 IS_SECOND = os.environ.get("EVIDENT_SECOND") == "1"
 ROUNDS = int(os.environ.get("EVIDENT_ROUNDS") or 1)
 

@@ -1,0 +1,51 @@
+"""What the daily run leaves out.
+
+Of the measurements, `make test` takes one verb; `make bench-test` takes all, and
+fetches the stores that they compare with.
+
+Everything else runs on the newest major. On another one each deterministic test shows
+that the product works there too, and each concurrency test does at a quarter of its
+size. Broken twins show something of the checks, Hypothesis of the rules, and faults of
+the server of the protocol: those are for `make trust TRUSTED="15 18"`. A test that asks
+for no server of the major shows nothing of it at all.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from support.seeds import IS_SECOND
+
+MARKERS = (
+    "faults: stops, kills or starves servers",
+    "measurement: measures, which takes long",
+)
+MEASURES = os.environ.get("EVIDENT_MEASURE") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for each in MARKERS:
+        config.addinivalue_line("markers", each)
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    left = [each for each in items if is_left_out(each)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [each for each in items if not is_left_out(each)]
+
+
+def is_left_out(item: pytest.Item) -> bool:
+    """Tell a test that this run leaves to another command."""
+    if item.get_closest_marker("measurement") is not None and not MEASURES:
+        return True
+    return IS_SECOND and (
+        item.get_closest_marker("twin_of") is not None
+        or item.get_closest_marker("faults") is not None
+        or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        or not {"server", "major"}.intersection(getattr(item, "fixturenames", ()))
+    )
