@@ -87,7 +87,6 @@ _COMPOSED = {
     "_ask_projector": 1,
     "_drop_default_privileges": 1,
     "_revoke_from_all": 1,
-    "drop_projection": 1,
 }
 # What the checker cannot see: columns that `return query execute` sets, an error that
 # is always raised, a count that SQL gives and nobody needs, and functions that must

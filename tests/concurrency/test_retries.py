@@ -36,7 +36,7 @@ def socket_of(db: Database) -> str:
 def test_a_lost_reply_never_makes_a_second_event(
     store: Store, db: Database, rng: random.Random, is_exact: bool, figures: Figures
 ) -> None:
-    clients, requests = 6, scaled(40, 300)
+    clients, requests = 6, scaled(40, 300, least=40)
     done = run_retries(
         store, socket_of(db), rng, clients=clients, requests=requests, is_exact=is_exact
     )

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.promise(12)
 Observer = psycopg.Connection[Any]
 
 EVENTS = scaled(4_000, 40_000)
-ROUNDS = scaled(40, 250)
+ROUNDS = scaled(40, 250, least=40)
 CRASHES = scaled(3, 20)
 # Whether somebody has the lock of sealers.
 LOCKED = """

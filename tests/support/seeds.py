@@ -14,11 +14,14 @@ IS_SECOND = os.environ.get("EVIDENT_SECOND") == "1"
 ROUNDS = int(os.environ.get("EVIDENT_ROUNDS") or 1)
 
 
-def scaled(bounded: int, full: int) -> int:
-    """Choose how often: in `make test`, or in `make trust`, there times ROUNDS."""
+def scaled(bounded: int, full: int, *, least: int = 1) -> int:
+    """Choose how often: in `make test`, or in `make trust`, there times ROUNDS.
+
+    On a second major a quarter of it, but at least so often.
+    """
     if FULL:
         return full * ROUNDS
-    return max(bounded // 4, 1) if IS_SECOND else bounded
+    return max(bounded // 4, least) if IS_SECOND else bounded
 
 
 def random_source(name: str) -> random.Random:
