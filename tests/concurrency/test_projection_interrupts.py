@@ -158,6 +158,7 @@ def crash_and_check(
     return found
 
 
+@pytest.mark.faults
 def test_projections_are_what_their_events_say_after_each_crash(
     mortal: Server, rng: random.Random
 ) -> None:

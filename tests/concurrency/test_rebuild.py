@@ -154,6 +154,7 @@ def test_a_rebuild_that_does_not_stop_appends_for_its_last_step_is_caught(
     assert [each for each in drift(observer) if each.startswith(LIVE)] != []
 
 
+@pytest.mark.faults
 def test_a_rebuild_whose_client_is_killed_can_be_run_again(
     spoiled: Store, observer: Observer, rng: random.Random
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_rebuild_whose_client_is_killed_can_be_run_again(
     assert drift(observer) == []
 
 
+@pytest.mark.faults
 def test_a_rebuild_whose_server_process_is_killed_can_be_run_again(
     mortal: Store, rng: random.Random
 ) -> None:

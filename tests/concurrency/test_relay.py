@@ -71,6 +71,7 @@ def relay_under_kills(
     return [*refusal, *file_violations(path, store.log())]
 
 
+@pytest.mark.faults
 def test_each_position_stands_once_after_any_kill(
     store: Store,
     observer: Observer,

@@ -186,6 +186,7 @@ def mortal(major: int) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.faults
 @pytest.mark.promise(19)
 def test_a_sealer_killed_by_the_system_leaves_nothing_half_sealed(
     mortal: Server, rng: random.Random

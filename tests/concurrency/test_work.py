@@ -215,6 +215,7 @@ def test_a_worker_goes_on_after_a_restart_and_ends_while_there_is_no_server(
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.faults
 def test_workers_that_are_killed_fold_everything_once(
     store: Store, observer: Observer, rng: random.Random
 ) -> None:

@@ -132,6 +132,7 @@ def test_once_waits_for_what_another_one_is_sealing(
     assert is_sealed_and_clean(observer)
 
 
+@pytest.mark.faults
 def test_workers_that_are_killed_leave_one_unbroken_ledger(
     store: Store, observer: Observer, rng: random.Random
 ) -> None:

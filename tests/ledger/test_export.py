@@ -249,6 +249,7 @@ def test_an_older_checkpoint_gives_the_log_as_it_was_then(
     assert content(tmp_path / "now") == then
 
 
+@pytest.mark.faults
 def test_a_run_that_is_killed_at_any_step_is_completed_by_the_next_one(
     db: Database, owner: Owner, tmp_path: Path
 ) -> None:
@@ -277,6 +278,7 @@ def test_a_run_that_is_killed_at_any_step_is_completed_by_the_next_one(
         assert content(log) == whole, step
 
 
+@pytest.mark.faults
 def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next_one(
     db: Database, owner: Owner, tmp_path: Path
 ) -> None:

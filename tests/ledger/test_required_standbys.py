@@ -35,7 +35,7 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
-pytestmark = pytest.mark.promise(16)
+pytestmark = [pytest.mark.promise(16), pytest.mark.faults]
 
 # Whoever runs the tests in the background of a shell has it ignored.
 CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"

@@ -18,7 +18,7 @@ from harness.migrate import migrate
 from harness.postgres import Server
 from harness.server import ephemeral
 
-pytestmark = pytest.mark.promise(17, 22)
+pytestmark = [pytest.mark.promise(17, 22), pytest.mark.faults]
 
 BEGIN = "select evident.begin_incarnation('restored the backup of Monday')"
 

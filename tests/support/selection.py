@@ -6,8 +6,9 @@ fetches the stores that they compare with.
 Everything else runs on the newest major. On another one each deterministic test shows
 that the product works there too, and each concurrency test does at a quarter of its
 size. Broken twins show something of the checks, Hypothesis of the rules, and faults of
-the server of the protocol: those are for `make trust TRUSTED="15 18"`. A test that asks
-for no server of the major shows nothing of it at all.
+servers, workers and commands of the protocol: those are for
+`make trust TRUSTED="15 18"`. A test that asks for no server of the major shows nothing
+of it at all.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 from support.seeds import IS_SECOND
 
 MARKERS = (
-    "faults: stops, kills or starves servers",
+    "faults: stops, kills or starves servers, workers or commands",
     "measurement: measures, which takes long",
 )
 MEASURES = os.environ.get("EVIDENT_MEASURE") == "1"
