@@ -264,7 +264,7 @@ def folded_under_kills(
             workers.append(cleanup.enter_context(running(store, *words)))
         print(f"{progress.committed} events")
         assert progress.committed > 100
-    code, _, err = run(store, "work", "--once")
+    code, _, err = run(store, "work", "--once", "--no-seal")
     assert code == 0, err
     assert is_true(observer, IS_FOLDED)
     return drift(observer)
