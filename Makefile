@@ -64,7 +64,7 @@ trust: system-packages
 	-for major in $(TRUSTED); do \
 	    EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
 	        --dist worksteal --pg $$major -m 'promise or twin_of' \
-	        --trust-report=$(RUNS)/$$major.json; \
+	        --durations=20 --trust-report=$(RUNS)/$$major.json; \
 	done
 	-$(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py \
 	    --trust-report=$(RUNS)/system.json

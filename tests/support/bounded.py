@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 def first_violations(check: Callable[[], Sequence[str]]) -> list[str]:

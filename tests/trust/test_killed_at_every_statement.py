@@ -29,7 +29,7 @@ pytestmark = pytest.mark.faults
 Observer = psycopg.Connection[Any]
 
 # Every so many statements; 1 takes each of them.
-EVERY = 1 if FULL else 25
+EVERY = 1 if FULL else 40
 BESIDE = 3 if FULL else 15
 
 
