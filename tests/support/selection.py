@@ -34,10 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    left = [each for each in items if is_left_out(each)]
+    left: list[pytest.Item] = []
+    kept: list[pytest.Item] = []
+    for each in items:
+        (left if is_left_out(each) else kept).append(each)
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = [each for each in items if not is_left_out(each)]
+        items[:] = kept
 
 
 def is_left_out(item: pytest.Item) -> bool:
