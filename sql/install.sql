@@ -2698,10 +2698,10 @@ declare
     v_is_short boolean;
     v_base integer;
 begin
-    if p_expected_version > 0
-        and p_event_id is null
-        and pg_column_size(array[p_payload, p_metadata]) <= 1000
-    then
+    if pg_column_size(array[p_payload, p_metadata]) > 1000 then
+        v_is_short := evident._text_length(p_payload)
+            + evident._text_length(p_metadata) is not null;
+    elsif p_expected_version > 0 and p_event_id is null then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
@@ -2726,10 +2726,7 @@ begin
                     then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
-    elsif p_expected_version = 0
-        and p_event_id is null
-        and pg_column_size(array[p_payload, p_metadata]) <= 1000
-    then
+    elsif p_expected_version = 0 and p_event_id is null then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
@@ -2745,11 +2742,8 @@ begin
                     then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
-    elsif pg_column_size(array[p_payload, p_metadata]) <= 1000 then
-        v_is_short := evident._is_short(p_payload, p_metadata);
     else
-        v_is_short := evident._text_length(p_payload)
-            + evident._text_length(p_metadata) is not null;
+        v_is_short := evident._is_short(p_payload, p_metadata);
     end if;
 
     if v_is_short then
