@@ -798,12 +798,34 @@ comment on function evident._is_event(uuid, text, jsonb, jsonb) is
 
 revoke all on function evident._is_event(uuid, text, jsonb, jsonb) from public;
 -- [end sql/functions/_is_event.sql]
+-- [begin sql/functions/_is_bounded.sql]
+-- evident._is_bounded: true when neither of two documents is too long as text.
+
+create or replace function evident._is_bounded(p_payload jsonb, p_metadata jsonb)
+returns boolean
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    return evident._text_length(p_payload)
+        + evident._text_length(p_metadata) is not null;
+end;
+$function$;
+
+comment on function evident._is_bounded(jsonb, jsonb) is
+'True when each of two documents takes at most 1048576 bytes as text.';
+
+revoke all on function evident._is_bounded(jsonb, jsonb) from public;
+-- [end sql/functions/_is_bounded.sql]
 -- [begin sql/functions/_is_short.sql]
--- evident._is_short: true when two small documents are short enough as text.
+-- evident._is_short: true when two documents are short enough as text.
 --
--- The quick look of the hot path, which has made sure that they are small. It is
--- concat, which is not immutable, that makes the text: the planner evaluates what is
--- immutable when it plans for known values. Inlined by the planner.
+-- Documents of up to 1,000 bytes together are at most 9 MB as text, so they are simply
+-- made into one; larger ones are measured (_is_bounded). An array holds its elements
+-- uncompressed: what comes from a table may be short only because it is compressed.
+-- Inlined by the planner.
 
 create or replace function evident._is_short(p_payload jsonb, p_metadata jsonb)
 returns boolean
@@ -811,11 +833,16 @@ language sql
 stable
 parallel safe
 begin atomic
-    select octet_length(concat(p_payload, p_metadata)) <= 1048576;
+    select case
+        when pg_column_size(array[p_payload, p_metadata]) <= 1000
+            then octet_length(concat(p_payload, p_metadata)) <= 1048576
+        else evident._is_bounded(p_payload, p_metadata)
+    end;
 end;
 
 comment on function evident._is_short(jsonb, jsonb) is
-'True when two small documents take at most 1048576 bytes as text together.';
+'True when two documents may be stored: neither takes more than 1048576 bytes as text.
+Small ones may be refused when they take more together; then the long path measures.';
 
 revoke all on function evident._is_short(jsonb, jsonb) from public;
 -- [end sql/functions/_is_short.sql]
@@ -1887,17 +1914,13 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- general statement watches all keys, which costs more. Whatever is unusual ends
 -- in _append_event_fully, which finds out what it was.
 --
--- Documents of up to 1,000 bytes together are at most 9 MB as text, so they are simply
--- made into one. An array holds its elements uncompressed: what comes from a table may
--- be short only because it is compressed. Larger ones are measured (_text_length)
--- before a statement is planned for them, since the first plans of a session are made
--- for known values, and copy them.
---
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
--- would be one. And it is limited to the one row there can be: statistics
--- that are older than the table's growth let the planner expect many, think a plan for
--- known values cheaper, and plan each call anew, which halved the throughput.
+-- would be one. It is limited to the one row there can be. And plans are made once,
+-- for any values: statistics that are older than the table's growth let the planner
+-- think a plan for known values cheaper, and plan each call anew, which halved the
+-- throughput. Such a plan also holds copies of the values, and what is refused for
+-- its length is then in memory several times.
 --
 -- With no expected version, or -1, callers queue on the aggregate's lock, and
 -- announce themselves only once they have it.
@@ -1927,14 +1950,30 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
-    v_is_short boolean;
     v_base integer;
 begin
-    if pg_column_size(array[p_payload, p_metadata]) > 1000 then
-        v_is_short := evident._text_length(p_payload)
-            + evident._text_length(p_metadata) is not null;
+    if p_expected_version = 0 and p_event_id is null then
+        insert into evident.event_store as e (
+            aggregate_id, version, event_type, payload, metadata
+        )
+        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        where
+            case
+                when
+                    evident._is_event(
+                        p_aggregate_id, p_event_type, p_payload, p_metadata
+                    )
+                    and evident._is_short(p_payload, p_metadata)
+                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
+                    then evident._announce_append()
+            end
+        on conflict (aggregate_id, version) do nothing;
+        if found then
+            return 1;
+        end if;
     elsif p_expected_version > 0 and p_event_id is null then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
@@ -1960,27 +1999,10 @@ begin
                     then evident._announce_append()
             end
         on conflict (aggregate_id, version) do nothing;
-    elsif p_expected_version = 0 and p_event_id is null then
-        insert into evident.event_store as e (
-            aggregate_id, version, event_type, payload, metadata
-        )
-        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
-        where
-            case
-                when
-                    evident._is_event(
-                        p_aggregate_id, p_event_type, p_payload, p_metadata
-                    )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
-            end
-        on conflict (aggregate_id, version) do nothing;
+        if found then
+            return p_expected_version + 1::bigint;
+        end if;
     else
-        v_is_short := evident._is_short(p_payload, p_metadata);
-    end if;
-
-    if v_is_short then
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata, event_id
@@ -1995,15 +2017,16 @@ begin
                     and evident._is_event(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
+                    and evident._is_short(p_payload, p_metadata)
                     and evident._is_ordered('evident.event_store_id_seq'::regclass)
                     then evident._announce_append()
             end
         on conflict do nothing;
+        if found then
+            return v_base + 1::bigint;
+        end if;
     end if;
 
-    if found then
-        return coalesce(v_base, p_expected_version) + 1::bigint;
-    end if;
     return evident._append_event_fully(
         p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
         p_event_id

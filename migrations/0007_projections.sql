@@ -2610,8 +2610,7 @@ use.';
         format(
             $call$
         begin
-            perform %s(new);
-            return null;
+            return %s(new);
         end;
         $call$,
             v_kept

@@ -1119,6 +1119,7 @@ drop function evident._check_events(jsonb, text);
 drop function evident._check_aggregate(uuid, integer);
 drop function evident._append_entries(jsonb);
 drop function evident._is_short(jsonb, jsonb);
+drop function evident._is_bounded(jsonb, jsonb);
 drop function evident._is_event(uuid, text, jsonb, jsonb);
 drop function evident._refuse_text(text);
 drop function evident._most_text(jsonb);

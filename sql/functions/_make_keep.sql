@@ -286,8 +286,7 @@ use.';
         format(
             $call$
         begin
-            perform %s(new);
-            return null;
+            return %s(new);
         end;
         $call$,
             v_kept

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support.calls import Connection
 from support.programs import run
 from support.store import Store
 
@@ -101,6 +102,21 @@ def test_what_is_too_long_is_refused_in_little_memory(store: Store) -> None:
         assert (name, call, code) == (name, call, "PT400")
         assert megabytes <= MEGABYTES, (name, call)
         assert seconds < 10, (name, call)  # 1 s where nothing else runs
+
+
+def test_a_refused_document_is_not_copied_into_plans(
+    store: Store, observer: Connection
+) -> None:
+    digits = numbers("1", 523_000)
+    code, megabytes, _ = refused(store, SINGLE, digits)
+    assert (code, megabytes <= MEGABYTES) == ("PT400", True)
+
+    observer.execute(
+        "alter function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)"
+        " reset plan_cache_mode"
+    )
+    code, megabytes, _ = refused(store, SINGLE, digits)
+    assert (code, megabytes > MEGABYTES) == ("PT400", True)
 
 
 def test_many_events_of_one_call_are_bounded_together(store: Store) -> None:
