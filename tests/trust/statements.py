@@ -9,7 +9,7 @@ from typing import Any
 from pglast import parse_plpgsql
 
 # An assertion, which leaves FOUND and ROW_COUNT to the statement after it as they are.
-CALL = "assert trust_trap.reached(); "
+CALL = "assert trust_trap.reached("
 STATEMENT = "PLpgSQL_stmt_"
 # What can stand before a statement on its line; a call in front of it has no place.
 BEFORE = {"else", "elsif", "when", "then", "declare", "exception"}
@@ -17,20 +17,21 @@ BEFORE = {"else", "elsif", "when", "then", "declare", "exception"}
 SCHEMAS = "evident|races|shop"
 
 
-def instrumented(definition: str, source: str) -> tuple[str, int]:
+def instrumented(definition: str, source: str, first: int) -> tuple[str, int]:
     """Put a call before each statement of a function; give it, and how many.
 
-    `definition` is what pg_get_functiondef gave, `source` its body. Raises ValueError
-    for a statement that does not begin its line.
+    `definition` is what pg_get_functiondef gave, `source` its body; each call has a
+    number, from `first` on. Raises ValueError for a statement that does not begin its
+    line.
     """
-    places = set(statement_lines(definition))
+    places = sorted(set(statement_lines(definition)))
     lines = source.split("\n")
-    for number in places:
+    for statement, number in enumerate(places, first):
         line = lines[number - 1]
         text = line.lstrip()
         if not text or text.split()[0].lower() in BEFORE:
             raise ValueError(f"a statement within line {number}: {line}")
-        lines[number - 1] = f"{line[: len(line) - len(text)]}{CALL}{text}"
+        lines[number - 1] = f"{line[: len(line) - len(text)]}{CALL}{statement}); {text}"
     changed = definition.replace(source, "\n".join(lines))
     added = sum(1 for _ in statement_lines(changed, "PLpgSQL_stmt_assert"))
     if added != len(places):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -15,12 +16,15 @@ from support.store import Store
 from support.waiting import is_true, wait_for
 
 from trust.stepped_calls import Call, Step
-from trust.trap import GONE, Trap, outcome
+from trust.trap import GONE, REACHED, Trap, outcome
 from trust.whole import Effect, difference, digest, effect
 
 # How a call is stopped, and how it then ends. The errors are ones that a handler in
 # PL/pgSQL catches, unlike a cancel.
 ENDS = {"kill": "57P01", "cancel": "57014", "40P01": "40P01", "53200": "53200"}
+# After every so many stops the call is made again. In between it is seen that all is
+# as before, of which that follows.
+AGAIN = 5
 # What went wrong with the own events, and what the next seal does about it.
 TOLD = "select s.attestation_sqlstate from evident.ledger_state as s"
 ATTEST = "select evident._attest()"
@@ -44,6 +48,7 @@ class Stopper:
     store: Store
     trap: Trap
     rng: random.Random
+    # Of all places, every so many.
     every: int
     # As a superuser, who may look into every table while a call is not committed.
     second: Connection
@@ -61,27 +66,39 @@ class Stopper:
 
     def _stop(self, step: Step) -> Iterator[str]:
         observer = self.trap.observer
-        job = Job(step.call(observer), newest(observer), digest(observer))
-        hits = self._count(job)
+        job = Job(
+            step.call(observer), newest(observer), recorded(observer), digest(observer)
+        )
+        reached = self._reached(job)
         self._make(job)
-        self.done.hits += hits
-        ways = list(ENDS)
-        self.rng.shuffle(ways)
-        start = 1 + self.rng.randrange(min(self.every, hits))
-        for number, at in enumerate(range(start, hits + 1, self.every)):
-            chosen = [ways[number % len(ways)]]
-            # Where every statement is taken, a kill is, too.
-            if self.every == 1 and "kill" not in chosen:
-                chosen.append("kill")
-            for how in chosen:
-                self.done.ways[how] += 1
-                # Errors are called what they are; what ends a session is not one.
-                may_pass = step.is_attesting and ENDS[how] == how
-                stop = self._let_fail if may_pass else self._stop_once
-                if found := list(stop(job, at, how)):
-                    yield from found
-                    return
+        self.done.hits += len(reached)
+        for at, how in self._places(reached):
+            self.done.ways[how] += 1
+            # Errors are called what they are; what ends a session is not one.
+            may_pass = step.is_attesting and ENDS[how] == how
+            stop = self._let_fail if may_pass else self._stop_once
+            if found := list(stop(job, at, how)):
+                yield from found
+                return
         yield from self._let_pass(step, job)
+
+    def _places(self, reached: list[int]) -> list[tuple[int, str]]:
+        """Choose where to stop, and how.
+
+        Each statement is killed where it is reached first, and ends in another way
+        where it is reached last; of these, every so many are chosen.
+        """
+        first = {each: at for at, each in reversed(list(enumerate(reached, 1)))}
+        last = {each: at for at, each in enumerate(reached, 1)}
+        others = [how for how in ENDS if how != "kill"]
+        self.rng.shuffle(others)
+        places = [
+            *((at, "kill") for at in first.values()),
+            *zip(last.values(), itertools.cycle(others), strict=False),
+        ]
+        return sorted(places)[
+            self.rng.randrange(min(self.every, len(places))) :: self.every
+        ]
 
     def _let_pass(self, step: Step, job: Job) -> Iterator[str]:
         with self.store.connect() as connection:
@@ -90,7 +107,7 @@ class Stopper:
             yield f"refused with {state} in the end"
         if step.is_reading and digest(self.trap.observer) != job.before:
             yield "changed something"
-        if (after := effect(self.trap.observer, job.since)) != job.whole:
+        if (after := effect(self.trap.observer, job.since, job.recorded)) != job.whole:
             yield f"in the end another effect: {difference(after, job.whole)}"
 
     def _let_fail(self, job: Job, at: int, how: str) -> Iterator[str]:
@@ -114,7 +131,7 @@ class Stopper:
                 if how not in told:
                     yield f"{where}: was answered, and nobody is told"
                 connection.execute(ATTEST)
-                if (after := effect(connection, job.since)) != job.whole:
+                if (after := effect(connection, job.since, job.recorded)) != job.whole:
                     yield f"{where}: later {difference(after, job.whole)}"
             elif state != how:
                 yield f"{where}: ended with {state}"
@@ -123,7 +140,7 @@ class Stopper:
             yield f"{where}: something was left half-done"
 
     def _stop_once(self, job: Job, at: int, how: str) -> Iterator[str]:
-        """Stop the call at one statement, and let somebody else make it after that."""
+        """Stop the call at one statement; somebody else can make it after that."""
         where, observer = f"{how} at statement {at}", self.trap.observer
         connection = self.trap.session(self.store, at, how)
         pid = connection.info.backend_pid
@@ -141,23 +158,30 @@ class Stopper:
         if digest(observer) != job.before:
             yield f"{where}: something was left half-done"
             return
-        before, after = job.whole, self._make(job)
-        if after != before:
-            yield f"{where}: the same call then gives {difference(after, before)}"
+        if self.done.ways.total() % AGAIN == 0:
+            before, after = job.whole, self._make(job)
+            if after != before:
+                yield f"{where}: the same call then gives {difference(after, before)}"
 
-    def _count(self, job: Job) -> int:
-        """Count the statements that the call reaches in a session of its own."""
-        connection = self.trap.session(self.store, 0, "")
-        with connection.transaction(force_rollback=True):
-            connection.execute(*job.call)
-        connection.close()
-        return self.trap.hits()
+    def _reached(self, job: Job) -> list[int]:
+        """Give the statements that the call reaches in a session of its own."""
+        reached: list[int] = []
+
+        def listen(notice: psycopg.errors.Diagnostic) -> None:
+            if notice.sqlstate == REACHED:
+                reached.append(int(str(notice.message_primary)))
+
+        with contextlib.closing(self.trap.session(self.store, 0, "")) as connection:
+            connection.add_notice_handler(listen)
+            with connection.transaction(force_rollback=True):
+                connection.execute(*job.call)
+        return reached
 
     def _make(self, job: Job) -> Effect:
         """Make the call in a transaction that is taken back; give its effect."""
         with self.second.transaction(force_rollback=True):
             self.second.execute(*job.call)
-            after = effect(self.second, job.since)
+            after = effect(self.second, job.since, job.recorded)
         job.whole = job.whole or after
         return after
 
@@ -167,12 +191,20 @@ class Job:
     """A call, the newest event and everything else before it, and its whole effect."""
 
     call: Call
+    # The newest event, and the newest row of the baseline.
     since: int
+    recorded: int
     before: Effect
     whole: Effect = field(default_factory=list)
 
 
 def newest(observer: Connection) -> int:
     row = observer.execute("select coalesce(max(id), 0) from evident.event_store")
+    (found,) = row.fetchone() or (0,)
+    return int(found)
+
+
+def recorded(observer: Connection) -> int:
+    row = observer.execute("select coalesce(max(number), 0) from evident.baseline")
     (found,) = row.fetchone() or (0,)
     return int(found)

@@ -33,6 +33,8 @@ HITS = (
     "select case when s.is_called then s.last_value else 0 end from trust_trap.hits s"
 )
 RESET = "select setval('trust_trap.hits', 1, false)"
+# What a session that only counts is told before each statement.
+REACHED = "TRAP0"
 GONE = "not exists (select from pg_stat_activity as a where a.pid = %s)"
 
 
@@ -53,7 +55,7 @@ class Trap:
     def extend(self) -> None:
         """Put the trap into what has none yet, such as what was made meanwhile."""
         for definition, source in self.observer.execute(UNTRAPPED, [CALL]).fetchall():
-            changed, count = instrumented(definition, source)
+            changed, count = instrumented(definition, source, self.statements)
             self.observer.execute(changed.encode())
             self.statements += count
 
@@ -64,7 +66,7 @@ class Trap:
         return int(row[0])
 
     def arm(self, connection: Connection, at: int, how: str) -> None:
-        """Let a session be stopped at so many statements from now; at 0, just count."""
+        """Let a session be stopped at so many statements from now; at 0, just told."""
         connection.execute(
             "select set_config('trust_trap.at', %s, false),"
             " set_config('trust_trap.how', %s, false)",

@@ -1,5 +1,6 @@
 -- A trap before each statement: it counts how often it was reached in a session that
--- says trust_trap.at, and does there what trust_trap.how says.
+-- says trust_trap.at, and does there what trust_trap.how says. At 0 it tells where it
+-- is.
 --
 -- The counter is an unlogged sequence, which neither is rolled back nor gives the
 -- transaction an id, which would send appends another way.
@@ -9,7 +10,7 @@ grant usage on schema trust_trap to public;
 
 create unlogged sequence trust_trap.hits;
 
-create function trust_trap.reached()
+create function trust_trap.reached(p_statement integer)
 returns boolean
 language plpgsql
 volatile
@@ -20,6 +21,10 @@ as $function$
 declare
     v_at constant text := current_setting('trust_trap.at', true);
 begin
+    if v_at = '0' then
+        raise warning using message = p_statement::text, errcode = 'TRAP0';
+        return true;
+    end if;
     if coalesce(v_at, '') = '' or nextval('trust_trap.hits') <> v_at::bigint then
         return true;
     end if;

@@ -72,18 +72,27 @@ def digest(observer: Connection) -> Effect:
     return observer.execute(query).fetchall()
 
 
-def effect(observer: Connection, since: int = 0) -> Effect:
+def effect(observer: Connection, since: int, recorded: int) -> Effect:
     """Give all rows and objects, but for what differs between two equal calls.
 
-    Of the events only those above an id, for no call can change the others.
+    Of events and of what the catalog is compared with only those above an id and a
+    number, for no call can change the others.
     """
+    new = {
+        "evident.event_store": ("id", since),
+        "evident.baseline": ("number", recorded),
+    }
     ids = [row[0] for row in observer.execute(IDS).fetchall()]
     tables = [row[0] for row in observer.execute(TABLES).fetchall()]
     parts = [
         sql.SQL(ROWS_THEMSELVES).format(
             sql.Literal(each),
             sql.SQL(".").join(map(sql.Identifier, each.split("."))),
-            sql.SQL(f"t.id > {since}" if each == "evident.event_store" else "true"),
+            sql.SQL("t.{} > {}").format(
+                sql.Identifier(new[each][0]), sql.Literal(new[each][1])
+            )
+            if each in new
+            else sql.SQL("true"),
         )
         for each in tables
     ]
