@@ -3,7 +3,8 @@
 -- keep_event_<projection>, for each row, is the short way where the key is the
 -- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
 -- _make_keep_batch folds those. Either is right for any number of events, so the
--- setting is only about speed, and exactly one of the two acts.
+-- setting is only about speed, and exactly one of the two acts: which one is settled
+-- before the first of a statement's events is folded.
 --
 -- The first version of an aggregate has no row to look for. For others the row is read,
 -- folded and written where it was found, which costs less than one statement for all.
@@ -70,12 +71,7 @@ declare
             v_message text;
             v_detail text;
         begin
-            if %2$s
-                and %17$s
-                and coalesce(
-                    pg_catalog.current_setting('evident.is_batch', true), ''
-                ) operator(pg_catalog.<>) 'on'
-            then
+            if %2$s and %17$s then
                 if new.version = 1 then
                     v_row.%3$I := new.aggregate_id;
                     begin
@@ -279,7 +275,9 @@ use.';
 
         create or replace trigger %1$I
         after insert on evident.event_store
-        for each row execute function %2$s();
+        for each row
+        when (current_setting('evident.is_batch', true) is distinct from 'on')
+        execute function %2$s();
         $sql$,
         evident._projection_trigger(p_projection, 'keep_event_%s'),
         v_keep,

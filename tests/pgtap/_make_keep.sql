@@ -1,5 +1,5 @@
 begin;
-select plan(28);
+select plan(29);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -187,6 +187,37 @@ select is(
     '{}'::jsonb,
     'all that is stored is what a replay gives'
 );
+
+select pg_get_functiondef(
+    'probe.apply_note(probe.note, evident.event_store)'::regprocedure
+) as apply_note \gset
+create or replace function probe.apply_note(
+    p_row probe.note, p_event evident.event_store
+)
+returns probe.note
+language plpgsql
+immutable
+as $function$
+begin
+    perform set_config('evident.is_batch', 'on', true);
+    p_row.notes := p_row.notes || (p_event.payload ->> 'note')::integer;
+    return p_row;
+end;
+$function$;
+insert into evident.event_store (aggregate_id, version, event_type, payload)
+select
+    pg_temp.task(15),
+    n.number,
+    'Noted',
+    jsonb_build_object('note', n.number)
+from generate_series(1, 3) as n (number);
+select is(
+    pg_temp.note_rows() -> '15',
+    '[1, 2, 3]'::jsonb,
+    'a fold that sets evident.is_batch has no other event of the statement left out'
+);
+set local evident.is_batch = '';
+:apply_note;
 
 -- Failures.
 
