@@ -1,6 +1,7 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
 # make trust  every promise at full size, into trust-report.md and .html; ROUNDS=10 for a night
+# make trust-again   what failed there, once more, and the report of all
 # make bench  every measurement beside plain SQL and beside others: an hour or two
 # make bench-test every command of `evident bench`, as short as can be
 # make coverage   which statements of the functions in PL/pgSQL the tests run
@@ -21,6 +22,9 @@ SUITES ?= lint pgtap pytest
 # How often `make trust` takes its full size.
 ROUNDS ?= 1
 RUNS := build/trust
+FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
+    --dist worksteal --durations=20 -o cache_dir=$(RUNS)/cache
+REPORT = PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
 # What the bounded selection in `make test` showed: python -m trust.report reads it.
 BOUNDED := build/trust-bounded
 # Where the figures of `make bench` go; CHECK=--check compares them with the budgets.
@@ -31,7 +35,7 @@ COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust bench bench-test lint pgtap pytest coverage freeze fingerprints system-packages clean
+.PHONY: help demo test trust trust-again bench bench-test lint pgtap pytest coverage freeze fingerprints system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -62,13 +66,20 @@ test: system-packages
 trust: system-packages
 	@rm -rf $(RUNS)
 	-for major in $(TRUSTED); do \
-	    EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
-	        --dist worksteal --pg $$major -m 'promise or twin_of' \
-	        --durations=20 --trust-report=$(RUNS)/$$major.json; \
+	    $(FULL) --pg $$major -m 'promise or twin_of' \
+	        --trust-report=$(RUNS)/$$major.json; \
 	done
 	-$(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py \
 	    --trust-report=$(RUNS)/system.json
-	PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
+	$(REPORT)
+
+# Of each test the newest run counts; the report says how many there were again.
+trust-again: system-packages
+	-for major in $(TRUSTED); do \
+	    $(FULL) --pg $$major -m 'promise or twin_of' --last-failed \
+	        --trust-report=$(RUNS)/$$major-$$(date +%s).json; \
+	done
+	$(REPORT)
 
 system-packages: $(VENV)/.installed-dev
 	@tests/system_packages.sh

@@ -17,6 +17,7 @@ import pytest
 from support.seeds import FULL, ROUNDS, SEED
 
 from trust.evidence import Evidence, Figures
+from trust.setting import commit
 
 MARKERS = {
     "promise(number, ...)": "shows that a promise of trust/promises.py is kept",
@@ -62,6 +63,7 @@ class Collector:
     def __init__(self, path: Path, major: int) -> None:
         self.path = path
         self.major = major
+        self.commit = commit()
         self.started = time.time()
         self.evidence: dict[str, Evidence] = {}
 
@@ -92,6 +94,7 @@ class Collector:
             "seed": SEED,
             "is_full": FULL,
             "rounds": ROUNDS,
+            "commit": self.commit,
             "started": self.started,
             "seconds": time.time() - self.started,
             "evidence": [each.document() for each in self.evidence.values()],

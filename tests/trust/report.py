@@ -2,6 +2,7 @@
 
 Reads what pytest runs wrote with --trust-report, prints a table, writes
 trust-report.md and trust-report.html, and exits with 1 unless every promise is kept.
+Of a test that ran again the newest run counts, and the report says so.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from trust.evidence import Evidence
 from trust.report_html import html
 from trust.report_markdown import markdown
 from trust.setting import setting_of
-from trust.verdict import KEPT, Verdict, is_green, summary, verdicts
+from trust.verdict import KEPT, Verdict, is_green, latest, summary, verdicts
 from trust.words import figures_of
 
 
@@ -27,10 +27,9 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=Path(), metavar="FOLDER")
     given = parser.parse_args()
     documents = [json.loads(each.read_text(encoding="utf-8")) for each in given.runs]
-    rows = verdicts(
-        Evidence(**each) for document in documents for each in document["evidence"]
-    )
-    setting = setting_of(documents)
+    evidence, again = latest(documents)
+    rows = verdicts(evidence)
+    setting = setting_of(documents, again)
     for name, text in (("md", markdown(rows, setting)), ("html", html(rows, setting))):
         (given.into / f"trust-report.{name}").write_text(text, encoding="utf-8")
     show(rows)

@@ -22,7 +22,9 @@ class Setting:
     servers: tuple[str, ...]
     python: str
     machine: str
-    commit: str
+    commits: tuple[str, ...]
+    # How many tests ran again, after the first run had said what is wrong.
+    again: int
     started: datetime
     minutes: float
     seeds: tuple[int, ...]
@@ -32,27 +34,30 @@ class Setting:
     def lines(self) -> list[tuple[str, str]]:
         """Give names and values, in the order in which they are printed."""
         size = f"full, times {self.rounds}" if self.is_full else "bounded"
+        again = f"; {self.again} tests ran again" if self.again else ""
         return [
             ("Date", f"{self.started:%Y-%m-%d %H:%M} UTC"),
             ("PostgreSQL", ", ".join(self.servers)),
             ("Python", self.python),
             ("Machine", self.machine),
-            ("Commit", self.commit),
-            ("Size", f"{size}; {self.minutes:.1f} minutes"),
+            ("Commit", ", then ".join(self.commits)),
+            ("Size", f"{size}; {self.minutes:.1f} minutes{again}"),
             ("Seed", ", ".join(map(str, self.seeds))),
         ]
 
 
-def setting_of(documents: list[dict[str, Any]]) -> Setting:
+def setting_of(documents: list[dict[str, Any]], again: int) -> Setting:
     """Describe the runs whose documents trust.plugin has written."""
+    documents = sorted(documents, key=lambda each: float(each["started"]))
     return Setting(
         servers=tuple(
             server_version(major) for major in sorted({d["major"] for d in documents})
         ),
         python=platform.python_version(),
         machine=machine(),
-        commit=commit(),
-        started=datetime.fromtimestamp(min(d["started"] for d in documents), UTC),
+        commits=tuple(dict.fromkeys(each["commit"] for each in documents)),
+        again=again,
+        started=datetime.fromtimestamp(documents[0]["started"], UTC),
         minutes=sum(each["seconds"] for each in documents) / 60,
         seeds=tuple(dict.fromkeys(each["seed"] for each in documents)),
         rounds=max(each["rounds"] for each in documents),

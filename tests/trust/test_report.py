@@ -11,7 +11,16 @@ import pytest
 
 from trust.evidence import Evidence
 from trust.promises import PROMISES
-from trust.verdict import BLIND, BROKEN, KEPT, NOT_SHOWN, is_green, summary, verdicts
+from trust.verdict import (
+    BLIND,
+    BROKEN,
+    KEPT,
+    NOT_SHOWN,
+    is_green,
+    latest,
+    summary,
+    verdicts,
+)
 
 TESTS = Path(__file__).resolve().parents[1]
 MODULE = """
@@ -75,6 +84,23 @@ def test_what_is_missing_or_failed_shows(changed: list[Evidence], result: str) -
     assert is_green(rows) is (result == KEPT)
 
 
+def test_of_a_test_that_ran_again_the_newest_run_counts() -> None:
+    first = {"major": 18, "started": 1.0, "evidence": [shown(6, "failed"), shown(7)]}
+    other = {"major": 15, "started": 2.0, "evidence": [shown(7, "failed")]}
+    again = {"major": 18, "started": 3.0, "evidence": [shown(6)]}
+    runs = [
+        {**run, "evidence": [each.document() for each in run["evidence"]]}
+        for run in (again, first, other)
+    ]
+    found, count = latest(runs)
+    assert sorted((*each.promises, each.outcome) for each in found) == [
+        (6, "passed"),
+        (7, "failed"),
+        (7, "passed"),
+    ]
+    assert count == 1
+
+
 def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:
     """As make trust does it: pytest in two processes, then the report."""
     (tmp_path / "conftest.py").write_text(
@@ -113,3 +139,4 @@ def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:
         assert "not here: skipped" in text
         assert "(no server)" in text
         assert str(document["seed"]) in text
+        assert str(document["commit"]) in text

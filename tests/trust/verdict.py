@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from trust.evidence import Evidence, merged_figures
 from trust.promises import PROMISES, Promise
@@ -67,6 +68,20 @@ def verdicts(evidence: Iterable[Evidence]) -> list[Verdict]:
             row = rows[number]
             (row.twins if each.is_twin else row.tests).append(each)
     return list(rows.values())
+
+
+def latest(runs: Iterable[dict[str, Any]]) -> tuple[list[Evidence], int]:
+    """Give what the newest run of each test showed, and how many tests ran again."""
+    found: dict[tuple[int, str], Evidence] = {}
+    again: set[tuple[int, str]] = set()
+    for run in sorted(runs, key=lambda each: float(each["started"])):
+        for document in run["evidence"]:
+            each = Evidence(**document)
+            key = (int(run["major"]), each.test)
+            if key in found:
+                again.add(key)
+            found[key] = each
+    return list(found.values()), len(again)
 
 
 def is_green(rows: Sequence[Verdict]) -> bool:
