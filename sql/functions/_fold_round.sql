@@ -7,7 +7,10 @@
 -- SQL that tells whether a key is in the slice.
 --
 -- A key that is not in pg_temp.differing is equal now, and can only be changed by
--- events above p_until.
+-- events above p_until. One without an event above p_low is as it was, so only the
+-- others are compared: a round takes as long as there are new events, not as there are
+-- rows, or a rebuild would never catch up with writers. Rows are looked up, not read as
+-- a whole, where they are few: what a random page costs is what memory does.
 
 create or replace function evident._fold_round(
     p_projection evident.projection,
@@ -21,6 +24,7 @@ language plpgsql
 volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+set random_page_cost = 1.1
 as $function$
 declare
     v_events_above constant text := format(
@@ -53,7 +57,7 @@ begin
         delete from pg_temp.differing as d
         where d.key in (
             select c.key
-            from pg_temp.differing as c
+            from (select distinct e.key from (%1$s) as e) as c
             left join pg_temp.rebuilt as r on c.key = r.key
             left join %2$s as t on c.key = t.%3$I
             where not %4$s
