@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from support.calls import Entry, Event, append_batch, append_event, append_events, call
 from support.model_machine import Requests
-from support.seeds import SEED, random_source
+from support.seeds import SEED, random_source, scaled
 from support.twins import install
 
 pytestmark = pytest.mark.promise(2)
@@ -38,7 +38,7 @@ def run_model(
 
 def test_every_answer_is_the_models_answer(db: Database) -> None:
     phases = [Phase.explicit, Phase.generate, Phase.shrink]
-    run_model(db.connect(autocommit=True), 120, phases)
+    run_model(db.connect(autocommit=True), scaled(120, 120), phases)
 
 
 @pytest.mark.parametrize("twin", ["lenient_replay", "one_conflict", "reversed_feed"])

@@ -36,6 +36,7 @@ def test_each_ugly_value_in_each_place_is_stored_or_refused(
     assert drift(observer) == []
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("function", ARGUMENTS)
 def test_any_combination_is_answered_or_refused(
     store: Store, observer: Observer, function: str

@@ -14,7 +14,7 @@ from support.check_feed import feed_violations
 from support.check_history import history_violations
 from support.feed_readers import Reader
 from support.interleaving import AGGREGATES, MODES, Interleaving, Session, Step
-from support.seeds import SEED, random_source
+from support.seeds import SEED, random_source, scaled
 from support.store import Logged, Store
 
 pytestmark = pytest.mark.promise(2, 3, 4, 5, 6)
@@ -90,7 +90,8 @@ def test_every_interleaving_has_a_legal_order_and_a_whole_feed(
     store: Store, observer: Observer
 ) -> None:
     random_source("interleavings")
-    check_programs(store, observer, 100, [Phase.explicit, Phase.generate, Phase.shrink])
+    phases = [Phase.explicit, Phase.generate, Phase.shrink]
+    check_programs(store, observer, scaled(100, 100), phases)
 
 
 @pytest.mark.twin_of(3)

@@ -20,6 +20,7 @@ import pytest
 from support.seeds import IS_SECOND
 
 MARKERS = (
+    "drawn: tries what Hypothesis draws, in a test that it does not see",
     "faults: stops, kills or starves servers, workers or commands",
     "measurement: measures, which takes long",
 )
@@ -50,6 +51,7 @@ def is_left_out(item: pytest.Item) -> bool:
     return IS_SECOND and (
         item.get_closest_marker("twin_of") is not None
         or item.get_closest_marker("faults") is not None
+        or item.get_closest_marker("drawn") is not None
         or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         or not {"server", "major"}.intersection(getattr(item, "fixturenames", ()))
     )
