@@ -37,7 +37,7 @@ pytestmark = pytest.mark.promise(19)
 Observer = psycopg.Connection[Any]
 Call = tuple[Function, list[Entry]]
 
-STEPS = scaled(40, 200)
+STEPS = scaled(40, 80)
 CALLS = [one_event, many_events, batch]
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.promise(8)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(1_500, 8_000)
+EVENTS = scaled(1_500, 4_000)
 # A rival's version; keys across aggregates; two such appends in opposite orders.
 REFUSALS = {"ok", "PT409", "40001", "40P01"}
 PARKED = "select key from evident.projection_failure where projection = %s"

@@ -85,8 +85,8 @@ class Stopper:
     def _places(self, reached: list[int]) -> list[tuple[int, str]]:
         """Choose where to stop, and how.
 
-        Each statement is killed where it is reached first, and ends in another way
-        where it is reached last; of these, every so many are chosen.
+        Each statement is killed where it is reached first, and one in three ends in
+        another way where it is reached last; of these, every so many are chosen.
         """
         first = {each: at for at, each in reversed(list(enumerate(reached, 1)))}
         last = {each: at for at, each in enumerate(reached, 1)}
@@ -94,7 +94,11 @@ class Stopper:
         self.rng.shuffle(others)
         places = [
             *((at, "kill") for at in first.values()),
-            *zip(last.values(), itertools.cycle(others), strict=False),
+            *zip(
+                list(last.values())[self.rng.randrange(3) :: 3],
+                itertools.cycle(others),
+                strict=False,
+            ),
         ]
         return sorted(places)[
             self.rng.randrange(min(self.every, len(places))) :: self.every

@@ -1,8 +1,8 @@
 """Promise 19: a call that is stopped at any of its statements leaves nothing behind.
 
 Not at any moment, which chance would choose, but at each statement in turn: a trap
-stands before every one of them. The call is killed where it comes to a statement first,
-and ends in another way where it comes there last.
+stands before every one of them. The call is killed where it comes to a statement first;
+at one in three it is cancelled, or fails, where it comes there last.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ ROLES = {
         *("evident_writer", "evident_reader", "evident_operator", "evident_auditor")
     ],
 }
-QUERIES = scaled(250, 2_000)
+QUERIES = scaled(250, 800)
 # Seldom reached: a loaded machine runs fewer queries.
-SECONDS = scaled(60, 300)
+SECONDS = scaled(60, 120)
 TABLES = ("event_store", "ledger_tile", "tree_head", "log_identity")
 BROKEN_GUARDS = "select g.kind, g.name, g.state from evident.guard_status() as g"
 # One that was killed may have left a query behind.

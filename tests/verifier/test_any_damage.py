@@ -19,7 +19,7 @@ from support import damage, exports
 from support.damage import Dice, is_the_same
 from support.exports import Log
 from support.judging import judge
-from support.seeds import random_source, scaled
+from support.seeds import FULL, random_source, scaled
 from support.watching import opened
 from trust.evidence import Figures
 
@@ -30,7 +30,9 @@ from harness.verifier.report import Report
 
 pytestmark = pytest.mark.promise(12, 27)
 
-ROUNDS = scaled(300, 10_000)
+# At full size 10,000, in parts that several processes share.
+PARTS = range(10 if FULL else 1)
+ROUNDS = scaled(300, 1_000)
 SECONDS = 5.0
 # What these hold is not signed; some of it may change without a trace.
 UNSIGNED = {"log.json", "tree-heads.ndjson"}
@@ -120,10 +122,11 @@ def spoil(small: Path, folder: Path, dice: Dice) -> Damaged:
     return Damaged(file, kind, is_same, report, seconds, names)
 
 
+@pytest.mark.parametrize("part", PARTS)
 def test_any_damage_is_noticed_and_nothing_outside_is_opened(
-    small: Path, tmp_path: Path, figures: Figures
+    small: Path, tmp_path: Path, figures: Figures, part: int
 ) -> None:
-    dice = random_source("damage")
+    dice = random_source(f"damage {part}")
     verdicts: Counter[str] = Counter()
     faults, longest = [], 0.0
     for number in range(ROUNDS):
