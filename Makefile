@@ -1,7 +1,7 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
 # make trust  every promise at full size, into trust-report.md and .html; ROUNDS=10 for a night
-# make trust-again   what failed there, once more, and the report of all
+# make trust-again   what failed there, or was not reached, and the report of all
 # make bench  every measurement beside plain SQL and beside others: an hour or two
 # make bench-test every command of `evident bench`, as short as can be
 # make coverage   which statements of the functions in PL/pgSQL the tests run
@@ -23,7 +23,7 @@ SUITES ?= lint pgtap pytest
 ROUNDS ?= 1
 RUNS := build/trust
 FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
-    --dist worksteal --durations=20 -o cache_dir=$(RUNS)/cache
+    --dist worksteal --durations=20
 REPORT = PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
 # What the bounded selection in `make test` showed: python -m trust.report reads it.
 BOUNDED := build/trust-bounded
@@ -76,7 +76,7 @@ trust: system-packages
 # Of each test the newest run counts; the report says how many there were again.
 trust-again: system-packages
 	-for major in $(TRUSTED); do \
-	    $(FULL) --pg $$major -m 'promise or twin_of' --last-failed \
+	    $(FULL) --pg $$major -m 'promise or twin_of' --trust-missing=$(RUNS) \
 	        --trust-report=$(RUNS)/$$major-$$(date +%s).json; \
 	done
 	$(REPORT)

@@ -18,6 +18,7 @@ from support.seeds import FULL, ROUNDS, SEED
 
 from trust.evidence import Evidence, Figures
 from trust.setting import commit
+from trust.verdict import latest
 
 MARKERS = {
     "promise(number, ...)": "shows that a promise of trust/promises.py is kept",
@@ -32,6 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write what the tests of the promises showed to this file, as JSON",
     )
+    parser.addoption(
+        "--trust-missing",
+        type=Path,
+        metavar="FOLDER",
+        help="leave out the tests that passed in a run whose report is in here",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,7 +50,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Collector(path, config.getoption("--pg")))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if folder := config.getoption("--trust-missing"):
+        done = passed(folder, config.getoption("--pg"))
+        left = [each for each in items if each.nodeid in done]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [each for each in items if each.nodeid not in done]
     for item in items:
         for marker in item.iter_markers("promise"):
             item.user_properties.append(("promise", list(marker.args)))
@@ -101,6 +115,13 @@ class Collector:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def passed(folder: Path, major: int) -> set[str]:
+    """Name the tests that passed in earlier runs on a major version."""
+    runs = [json.loads(each.read_text()) for each in sorted(folder.glob("*.json"))]
+    found, _ = latest(run for run in runs if run["major"] == major)
+    return {each.test for each in found if each.outcome == "passed"}
 
 
 def values(properties: list[tuple[str, Any]], name: str) -> list[Any]:

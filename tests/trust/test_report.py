@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from trust.evidence import Evidence
+from trust.plugin import passed
 from trust.promises import PROMISES
 from trust.verdict import (
     BLIND,
@@ -113,8 +114,10 @@ def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:
     run = tmp_path / "run.json"
     words = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
     words += ["-c", "/dev/null", "--rootdir", str(tmp_path)]
-    words += ["--trust-report", str(run), str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    words += [str(tmp_path), "--trust-report"]
+    done = subprocess.run(
+        [*words, str(run)], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     document = json.loads(run.read_text())
     assert {each["outcome"] for each in document["evidence"]} == {
@@ -122,6 +125,17 @@ def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:
         "failed",
         "skipped",
     }
+    assert passed(tmp_path, 18) == {
+        "test_made.py::test_nothing_is_lost[1]",
+        "test_made.py::test_nothing_is_lost[2]",
+        "test_made.py::test_a_loss_is_caught",
+    }
+    assert passed(tmp_path, 15) == set()
+    words += [str(tmp_path / "again.json"), "--trust-missing", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert sorted(e["outcome"] for e in again["evidence"]) == ["failed", "skipped"]
+
     rows = verdicts(Evidence(**each) for each in document["evidence"])
     assert [row.result for row in rows[:4]] == [KEPT, BROKEN, NOT_SHOWN, NOT_SHOWN]
     assert rows[0].figures == {"kills": 20, "seconds": 2}

@@ -28,7 +28,10 @@ order by p.oid
 # A parallel worker may not use a sequence.
 SERIAL = "alter database {} set max_parallel_workers_per_gather = 0"
 # A projection that finds autovacuum at work goes live at the next run, not at this.
-QUIET = "alter table evident.event_store set (autovacuum_enabled = off)"
+QUIET = """
+alter table evident.event_store set (autovacuum_enabled = off);
+alter table evident.baseline set (autovacuum_enabled = off)
+"""
 HITS = (
     "select case when s.is_called then s.last_value else 0 end from trust_trap.hits s"
 )

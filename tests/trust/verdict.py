@@ -106,7 +106,7 @@ def name_of(twin: Evidence) -> str:
 
 def sentence(test: str) -> str:
     """Turn a test's name into the sentence that it is, without its parameters."""
-    name = test.rpartition("::")[2].partition("[")[0]
+    name = test.partition("[")[0].rpartition("::")[2]
     return name.removeprefix("test_").replace("_", " ")
 
 
