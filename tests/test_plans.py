@@ -123,7 +123,9 @@ def test_no_append_is_planned_anew_because_statistics_are_old(db: Database) -> N
     assert {each: count for each, count in made.items() if count > 0} == {}
 
 
-def test_a_probe_without_a_limit_is_caught_planning_each_call(db: Database) -> None:
+def test_a_probe_without_a_limit_or_one_plan_is_caught_planning_each_call(
+    db: Database,
+) -> None:
     connection = db.connect(autocommit=True)
     grow(connection)
     install(connection, "unlimited_probe")

@@ -1,5 +1,6 @@
--- append_event that looks for the version before without a limit: statistics from
--- when the table was smaller make each call look cheaper when planned anew.
+-- append_event that looks for the version before without a limit, and takes plans for
+-- known values: statistics from when the table was smaller make each call look cheaper
+-- when planned anew.
 
 select pg_temp.spoil(
     'evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)',
@@ -8,3 +9,5 @@ select pg_temp.spoil(
             limit 1',
     ''
 );
+alter function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+reset plan_cache_mode;
