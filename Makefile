@@ -23,7 +23,7 @@ SUITES ?= lint pgtap pytest
 ROUNDS ?= 1
 RUNS := build/trust
 FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
-    --dist worksteal --durations=20
+    --dist worksteal --durations=20 -m 'promise or twin_of'
 REPORT = PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
 # What the bounded selection in `make test` showed: python -m trust.report reads it.
 BOUNDED := build/trust-bounded
@@ -66,8 +66,7 @@ test: system-packages
 trust: system-packages
 	@rm -rf $(RUNS)
 	-for major in $(TRUSTED); do \
-	    $(FULL) --pg $$major -m 'promise or twin_of' \
-	        --trust-report=$(RUNS)/$$major.json; \
+	    $(FULL) --pg $$major --trust-report=$(RUNS)/$$major.json; \
 	done
 	-$(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py \
 	    --trust-report=$(RUNS)/system.json
@@ -76,7 +75,7 @@ trust: system-packages
 # Of each test the newest run counts; the report says how many there were again.
 trust-again: system-packages
 	-for major in $(TRUSTED); do \
-	    $(FULL) --pg $$major -m 'promise or twin_of' --trust-missing=$(RUNS) \
+	    $(FULL) --pg $$major --trust-missing=$(RUNS) \
 	        --trust-report=$(RUNS)/$$major-$$(date +%s).json; \
 	done
 	$(REPORT)

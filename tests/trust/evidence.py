@@ -32,6 +32,9 @@ class Figures:
             self._properties.append(("figure", [name, how, value]))
 
 
+NOT_RUN = "not run"
+
+
 @dataclass
 class Evidence:
     """The result of one test: of a promise, or of a check on a broken variant."""
@@ -39,7 +42,7 @@ class Evidence:
     test: str
     promises: list[int]
     is_twin: bool
-    outcome: str = "not run"
+    outcome: str = NOT_RUN
     seconds: float = 0.0
     reason: str = ""
     # What was broken, by name, and what the check said of it.

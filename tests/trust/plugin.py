@@ -25,6 +25,14 @@ MARKERS = {
     "twin_of(number, name=...)": "shows that the check catches a broken variant",
 }
 
+# All passed, some failed, or there was nothing to run. Otherwise a run was broken off,
+# and shows nothing of what it did not reach.
+REACHED_ALL = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -102,13 +110,14 @@ class Collector:
         elif report.outcome == "failed":
             found.reason = report.longreprtext.strip().splitlines()[-1][:300]
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         document = {
             "major": self.major,
             "seed": SEED,
             "is_full": FULL,
             "rounds": ROUNDS,
             "commit": self.commit,
+            "is_whole": exitstatus in REACHED_ALL,
             "started": self.started,
             "seconds": time.time() - self.started,
             "evidence": [each.document() for each in self.evidence.values()],
@@ -118,9 +127,13 @@ class Collector:
 
 
 def passed(folder: Path, major: int) -> set[str]:
-    """Name the tests that passed in earlier runs on a major version."""
+    """Name the tests that passed in earlier runs of at least this size on a major."""
     runs = [json.loads(each.read_text()) for each in sorted(folder.glob("*.json"))]
-    found, _ = latest(run for run in runs if run["major"] == major)
+    found, _ = latest(
+        run
+        for run in runs
+        if run["major"] == major and run["is_full"] >= FULL and run["rounds"] >= ROUNDS
+    )
     return {each.test for each in found if each.outcome == "passed"}
 
 

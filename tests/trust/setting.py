@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.system import bindir
+from trust.verdict import unfinished
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +26,8 @@ class Setting:
     commits: tuple[str, ...]
     # How many tests ran again, after the first run had said what is wrong.
     again: int
+    # Majors whose newest run was broken off.
+    unfinished: tuple[int, ...]
     started: datetime
     minutes: float
     seeds: tuple[int, ...]
@@ -34,14 +37,15 @@ class Setting:
     def lines(self) -> list[tuple[str, str]]:
         """Give names and values, in the order in which they are printed."""
         size = f"full, times {self.rounds}" if self.is_full else "bounded"
-        again = f"; {self.again} tests ran again" if self.again else ""
+        notes = [f"; {self.again} tests ran again"] if self.again else []
+        notes += [f"; broken off on {major}" for major in self.unfinished]
         return [
             ("Date", f"{self.started:%Y-%m-%d %H:%M} UTC"),
             ("PostgreSQL", ", ".join(self.servers)),
             ("Python", self.python),
             ("Machine", self.machine),
             ("Commit", ", then ".join(self.commits)),
-            ("Size", f"{size}; {self.minutes:.1f} minutes{again}"),
+            ("Size", f"{size}; {self.minutes:.1f} minutes{''.join(notes)}"),
             ("Seed", ", ".join(map(str, self.seeds))),
         ]
 
@@ -57,6 +61,7 @@ def setting_of(documents: list[dict[str, Any]], again: int) -> Setting:
         machine=machine(),
         commits=tuple(dict.fromkeys(each["commit"] for each in documents)),
         again=again,
+        unfinished=tuple(unfinished(documents)),
         started=datetime.fromtimestamp(documents[0]["started"], UTC),
         minutes=sum(each["seconds"] for each in documents) / 60,
         seeds=tuple(dict.fromkeys(each["seed"] for each in documents)),

@@ -17,7 +17,7 @@ from support.waiting import is_true, wait_for
 
 from trust.stepped_calls import Call, Step
 from trust.trap import GONE, REACHED, Trap, outcome
-from trust.whole import Effect, difference, digest, effect
+from trust.whole import Effect, difference, digest, effect, newest
 
 # How a call is stopped, and how it then ends. The errors are ones that a handler in
 # PL/pgSQL catches, unlike a cancel.
@@ -66,9 +66,7 @@ class Stopper:
 
     def _stop(self, step: Step) -> Iterator[str]:
         observer = self.trap.observer
-        job = Job(
-            step.call(observer), newest(observer), recorded(observer), digest(observer)
-        )
+        job = Job(step.call(observer), newest(observer), digest(observer))
         reached = self._reached(job)
         self._make(job)
         self.done.hits += len(reached)
@@ -111,7 +109,7 @@ class Stopper:
             yield f"refused with {state} in the end"
         if step.is_reading and digest(self.trap.observer) != job.before:
             yield "changed something"
-        if (after := effect(self.trap.observer, job.since, job.recorded)) != job.whole:
+        if (after := effect(self.trap.observer, job.since)) != job.whole:
             yield f"in the end another effect: {difference(after, job.whole)}"
 
     def _let_fail(self, job: Job, at: int, how: str) -> Iterator[str]:
@@ -135,7 +133,7 @@ class Stopper:
                 if how not in told:
                     yield f"{where}: was answered, and nobody is told"
                 connection.execute(ATTEST)
-                if (after := effect(connection, job.since, job.recorded)) != job.whole:
+                if (after := effect(connection, job.since)) != job.whole:
                     yield f"{where}: later {difference(after, job.whole)}"
             elif state != how:
                 yield f"{where}: ended with {state}"
@@ -185,30 +183,17 @@ class Stopper:
         """Make the call in a transaction that is taken back; give its effect."""
         with self.second.transaction(force_rollback=True):
             self.second.execute(*job.call)
-            after = effect(self.second, job.since, job.recorded)
+            after = effect(self.second, job.since)
         job.whole = job.whole or after
         return after
 
 
 @dataclass
 class Job:
-    """A call, the newest event and everything else before it, and its whole effect."""
+    """A call, what was there before it, and its whole effect."""
 
     call: Call
-    # The newest event, and the newest row of the baseline.
-    since: int
-    recorded: int
+    # The newest row of each table that only grows.
+    since: dict[str, int]
     before: Effect
     whole: Effect = field(default_factory=list)
-
-
-def newest(observer: Connection) -> int:
-    row = observer.execute("select coalesce(max(id), 0) from evident.event_store")
-    (found,) = row.fetchone() or (0,)
-    return int(found)
-
-
-def recorded(observer: Connection) -> int:
-    row = observer.execute("select coalesce(max(number), 0) from evident.baseline")
-    (found,) = row.fetchone() or (0,)
-    return int(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trust.evidence import Evidence
+from trust.evidence import NOT_RUN, Evidence
 from trust.plugin import passed
 from trust.promises import PROMISES
 from trust.verdict import (
@@ -20,6 +20,7 @@ from trust.verdict import (
     is_green,
     latest,
     summary,
+    unfinished,
     verdicts,
 )
 
@@ -102,6 +103,32 @@ def test_of_a_test_that_ran_again_the_newest_run_counts() -> None:
     assert count == 1
 
 
+def test_a_test_that_was_only_begun_again_takes_no_failure_back() -> None:
+    first = {"major": 18, "started": 1.0, "evidence": [shown(6, "failed").document()]}
+    again = {"major": 18, "started": 2.0, "evidence": [shown(6, NOT_RUN).document()]}
+    found, count = latest([first, again])
+    assert ([each.outcome for each in found], count) == (["failed"], 0)
+
+
+@pytest.mark.parametrize(
+    ("runs", "majors"),
+    [
+        ([(18, 1.0, True)], []),
+        ([(18, 1.0, False)], [18]),
+        ([(18, 2.0, True), (18, 1.0, False)], []),
+        ([(18, 1.0, True), (18, 2.0, False), (15, 3.0, True)], [18]),
+    ],
+)
+def test_a_run_that_was_broken_off_is_told_until_one_goes_to_its_end(
+    runs: list[tuple[int, float, bool]], majors: list[int]
+) -> None:
+    documents = [
+        {"major": major, "started": started, "is_whole": is_whole}
+        for major, started, is_whole in runs
+    ]
+    assert unfinished(documents) == majors
+
+
 def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:
     """As make trust does it: pytest in two processes, then the report."""
     (tmp_path / "conftest.py").write_text(
@@ -125,6 +152,7 @@ def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:
         "failed",
         "skipped",
     }
+    assert document["is_whole"]
     assert passed(tmp_path, 18) == {
         "test_made.py::test_nothing_is_lost[1]",
         "test_made.py::test_nothing_is_lost[2]",

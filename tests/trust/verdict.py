@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trust.evidence import Evidence, merged_figures
+from trust.evidence import NOT_RUN, Evidence, merged_figures
 from trust.promises import PROMISES, Promise
 
 KEPT, BROKEN, BLIND, NOT_SHOWN = "kept", "broken", "check is blind", "not shown"
@@ -71,17 +71,31 @@ def verdicts(evidence: Iterable[Evidence]) -> list[Verdict]:
 
 
 def latest(runs: Iterable[dict[str, Any]]) -> tuple[list[Evidence], int]:
-    """Give what the newest run of each test showed, and how many tests ran again."""
+    """Give what the newest run of each test showed, and how many tests ran again.
+
+    A test that was begun only shows nothing, and takes nothing back.
+    """
     found: dict[tuple[int, str], Evidence] = {}
     again: set[tuple[int, str]] = set()
     for run in sorted(runs, key=lambda each: float(each["started"])):
         for document in run["evidence"]:
             each = Evidence(**document)
+            if each.outcome == NOT_RUN:
+                continue
             key = (int(run["major"]), each.test)
             if key in found:
                 again.add(key)
             found[key] = each
     return list(found.values()), len(again)
+
+
+def unfinished(runs: Iterable[dict[str, Any]]) -> list[int]:
+    """Name the majors whose newest run was broken off: not all was reached there."""
+    newest = {
+        int(run["major"]): bool(run["is_whole"])
+        for run in sorted(runs, key=lambda each: float(each["started"]))
+    }
+    return [major for major, is_whole in newest.items() if not is_whole]
 
 
 def is_green(rows: Sequence[Verdict]) -> bool:

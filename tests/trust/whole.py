@@ -56,6 +56,8 @@ OTHER = {
 # Ids are drawn in vain by calls that are stopped; how many events they are behind
 # tells the same.
 PLACES = {"id", "position", "last", "claimed_until", "last_event_id", "events_until"}
+# Tables to which calls only add, and the column that tells what is new.
+GROWING = {"evident.event_store": "id", "evident.baseline": "number"}
 Effect = list[tuple[Any, ...]]
 
 
@@ -72,27 +74,27 @@ def digest(observer: Connection) -> Effect:
     return observer.execute(query).fetchall()
 
 
-def effect(observer: Connection, since: int, recorded: int) -> Effect:
+def newest(observer: Connection) -> dict[str, int]:
+    """Give the newest row of each table that only grows."""
+    found = {}
+    for table, column in GROWING.items():
+        query = f"select coalesce(max({column}), 0) from {table}"
+        (found[table],) = observer.execute(query.encode()).fetchone() or (0,)
+    return found
+
+
+def effect(observer: Connection, since: dict[str, int]) -> Effect:
     """Give all rows and objects, but for what differs between two equal calls.
 
-    Of events and of what the catalog is compared with only those above an id and a
-    number, for no call can change the others.
+    Of the tables that only grow no more than what is new since then.
     """
-    new = {
-        "evident.event_store": ("id", since),
-        "evident.baseline": ("number", recorded),
-    }
     ids = [row[0] for row in observer.execute(IDS).fetchall()]
     tables = [row[0] for row in observer.execute(TABLES).fetchall()]
     parts = [
         sql.SQL(ROWS_THEMSELVES).format(
             sql.Literal(each),
             sql.SQL(".").join(map(sql.Identifier, each.split("."))),
-            sql.SQL("t.{} > {}").format(
-                sql.Identifier(new[each][0]), sql.Literal(new[each][1])
-            )
-            if each in new
-            else sql.SQL("true"),
+            sql.SQL(f"t.{GROWING[each]} > {since[each]}" if each in since else "true"),
         )
         for each in tables
     ]
