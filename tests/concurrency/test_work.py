@@ -174,7 +174,11 @@ def test_a_worker_goes_on_after_a_lost_connection(
     store: Store, observer: Observer, rng: random.Random
 ) -> None:
     create_read_models(observer)
-    with running(store, "work") as worker, writing(store, rng):
+    append_some(store, 1)
+    with running(store, "work") as worker, contextlib.ExitStack() as writers:
+        # The first connection has to succeed, and it has when something is folded.
+        wait_for(observer, IS_FOLDED)
+        writers.enter_context(writing(store, rng))
         for _ in range(KILLS // 2):
             wait_for(observer, IS_CONNECTED)
             time.sleep(rng.random() * 0.1)
