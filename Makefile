@@ -24,6 +24,8 @@ ROUNDS ?= 1
 RUNS := build/trust
 FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
     --dist worksteal --durations=20 -m 'promise or twin_of'
+# What only the system's own PostgreSQL has, plpgsql_check, is checked there.
+SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py
 REPORT = PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
 # What the bounded selection in `make test` showed: python -m trust.report reads it.
 BOUNDED := build/trust-bounded
@@ -61,15 +63,13 @@ demo: $(VENV)/.installed
 test: system-packages
 	$(MAKE) --no-print-directory $(SUITES)
 
-# The report judges, so a run with failures goes on to it. What only the system's own
-# PostgreSQL has, plpgsql_check, is checked there.
+# The report judges, so a run with failures goes on to it.
 trust: system-packages
 	@rm -rf $(RUNS)
 	-for major in $(TRUSTED); do \
 	    $(FULL) --pg $$major --trust-report=$(RUNS)/$$major.json; \
 	done
-	-$(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py \
-	    --trust-report=$(RUNS)/system.json
+	-$(SYSTEM) --trust-report=$(RUNS)/system.json
 	$(REPORT)
 
 # Of each test the newest run counts; the report says how many there were again.
@@ -78,6 +78,8 @@ trust-again: system-packages
 	    $(FULL) --pg $$major --trust-missing=$(RUNS) \
 	        --trust-report=$(RUNS)/$$major-$$(date +%s).json; \
 	done
+	-$(SYSTEM) --trust-missing=$(RUNS) \
+	    --trust-report=$(RUNS)/system-$$(date +%s).json
 	$(REPORT)
 
 system-packages: $(VENV)/.installed-dev

@@ -70,7 +70,9 @@ def test_a_rebuild_of_a_long_log_beside_eight_writers(
     observer.execute("select evident.resume_projection(%s)", [MODEL])
     observer.execute("select evident.rebuild_projection(%s)", [MODEL])
     # Where autovacuum was at the table just then, the next run hands it over.
+    deadline = time.monotonic() + 60
     while not is_true(observer, RUNNING, MODEL):
+        assert time.monotonic() < deadline
         observer.execute("select evident.run_projection(%s)", [MODEL])
     changed = observer.execute(
         "update shop.orders_summary set paid = -1"

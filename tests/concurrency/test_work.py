@@ -175,16 +175,16 @@ def test_a_worker_goes_on_after_a_lost_connection(
 ) -> None:
     create_read_models(observer)
     append_some(store, 1)
-    with running(store, "work") as worker, contextlib.ExitStack() as writers:
+    with running(store, "work") as worker:
         # The first connection has to succeed, and it has when something is folded.
         wait_for(observer, IS_FOLDED)
-        writers.enter_context(writing(store, rng))
-        for _ in range(KILLS // 2):
-            wait_for(observer, IS_CONNECTED)
-            time.sleep(rng.random() * 0.1)
-            killed = [pid for pid, _ in observer.execute(TERMINATE)]
-            wait_for(observer, ARE_GONE, killed)
-        assert worker.poll() is None
+        with writing(store, rng):
+            for _ in range(KILLS // 2):
+                wait_for(observer, IS_CONNECTED)
+                time.sleep(rng.random() * 0.1)
+                killed = [pid for pid, _ in observer.execute(TERMINATE)]
+                wait_for(observer, ARE_GONE, killed)
+            assert worker.poll() is None
     with running(store, "work"):
         wait_for(observer, IS_FOLDED)
     assert drift(observer) == []

@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--trust-report")
     # Under xdist the processes with tests have no report of their own.
     if path is not None and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Collector(path, config.getoption("--pg")))
+        config.pluginmanager.register(Collector(path, config))
 
 
 def pytest_collection_modifyitems(
@@ -82,9 +82,10 @@ def figures(request: pytest.FixtureRequest) -> Figures:
 
 
 class Collector:
-    def __init__(self, path: Path, major: int) -> None:
+    def __init__(self, path: Path, config: pytest.Config) -> None:
         self.path = path
-        self.major = major
+        self.major: int = config.getoption("--pg")
+        self.places = config.args
         self.commit = commit()
         self.started = time.time()
         self.evidence: dict[str, Evidence] = {}
@@ -113,6 +114,7 @@ class Collector:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         document = {
             "major": self.major,
+            "places": self.places,
             "seed": SEED,
             "is_full": FULL,
             "rounds": ROUNDS,

@@ -2,7 +2,7 @@
 
 Reads what pytest runs wrote with --trust-report, prints a table, writes
 trust-report.md and trust-report.html, and exits with 1 unless every promise is kept
-and no major's newest run was broken off.
+and no newest run on a major was broken off.
 Of a test that ran again the newest run counts, and the report says so.
 """
 

@@ -26,7 +26,7 @@ class Setting:
     commits: tuple[str, ...]
     # How many tests ran again, after the first run had said what is wrong.
     again: int
-    # Majors whose newest run was broken off.
+    # Majors where a newest run was broken off.
     unfinished: tuple[int, ...]
     started: datetime
     minutes: float

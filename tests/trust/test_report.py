@@ -113,18 +113,26 @@ def test_a_test_that_was_only_begun_again_takes_no_failure_back() -> None:
 @pytest.mark.parametrize(
     ("runs", "majors"),
     [
-        ([(18, 1.0, True)], []),
-        ([(18, 1.0, False)], [18]),
-        ([(18, 2.0, True), (18, 1.0, False)], []),
-        ([(18, 1.0, True), (18, 2.0, False), (15, 3.0, True)], [18]),
+        ([(18, 1.0, "tests", True)], []),
+        ([(18, 1.0, "tests", False)], [18]),
+        ([(18, 2.0, "tests", True), (18, 1.0, "tests", False)], []),
+        (
+            [
+                (18, 1.0, "tests", True),
+                (18, 2.0, "tests", False),
+                (15, 3.0, "tests", True),
+            ],
+            [18],
+        ),
+        ([(15, 1.0, "tests", False), (15, 2.0, "tests/test_one.py", True)], [15]),
     ],
 )
 def test_a_run_that_was_broken_off_is_told_until_one_goes_to_its_end(
-    runs: list[tuple[int, float, bool]], majors: list[int]
+    runs: list[tuple[int, float, str, bool]], majors: list[int]
 ) -> None:
     documents = [
-        {"major": major, "started": started, "is_whole": is_whole}
-        for major, started, is_whole in runs
+        {"major": major, "started": started, "places": [place], "is_whole": is_whole}
+        for major, started, place, is_whole in runs
     ]
     assert unfinished(documents) == majors
 
@@ -153,6 +161,7 @@ def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:
         "skipped",
     }
     assert document["is_whole"]
+    assert document["places"] == [str(tmp_path)]
     assert passed(tmp_path, 18) == {
         "test_made.py::test_nothing_is_lost[1]",
         "test_made.py::test_nothing_is_lost[2]",

@@ -90,12 +90,16 @@ def latest(runs: Iterable[dict[str, Any]]) -> tuple[list[Evidence], int]:
 
 
 def unfinished(runs: Iterable[dict[str, Any]]) -> list[int]:
-    """Name the majors whose newest run was broken off: not all was reached there."""
+    """Name the majors where the newest run of some tests was broken off.
+
+    Only a run of the same files goes on with another: one of a single file that went
+    to its end says nothing of the rest.
+    """
     newest = {
-        int(run["major"]): bool(run["is_whole"])
+        (int(run["major"]), *run["places"]): bool(run["is_whole"])
         for run in sorted(runs, key=lambda each: float(each["started"]))
     }
-    return [major for major, is_whole in newest.items() if not is_whole]
+    return sorted({run[0] for run, is_whole in newest.items() if not is_whole})
 
 
 def is_green(rows: Sequence[Verdict]) -> bool:
