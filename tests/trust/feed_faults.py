@@ -12,7 +12,7 @@ import psycopg
 from support.check_feed import feed_violations
 from support.crashes import following_readers, prepare_one
 from support.feed_readers import PATIENCE, Reader
-from support.feed_work import check_held, ids_behind, in_background
+from support.feed_work import append_one, check_held, ids_behind, in_background
 from support.feed_writers import KINDS, Progress
 from support.killer import VICTIM
 from support.store import LOGIN, Store
@@ -65,8 +65,9 @@ def run_under_faults(
             for number in range(crashes):
                 end_sessions(done, store, progress, number / crashes, 1 / crashes)
                 crash_once(done, mortal, rng)
-        finally:
+        except BaseException:
             progress.stop()
+            raise
         for each in writing:
             each.result(PATIENCE)
     done.log = [each for each in ids(store) if each > start]
@@ -78,7 +79,7 @@ def end_sessions(
 ) -> None:
     """Go on behind a share of all events, by nearly `more`, ending sessions on the way.
 
-    The rest is for after the crash: with nothing left to write no reader would go on.
+    The rest is for after the crash: readers are to meet writers again.
     """
     with contextlib.closing(store.db.connect(autocommit=True)) as observer:
         for step in range(1, SESSIONS + 1):
@@ -102,6 +103,9 @@ def crash_once(done: Faulty, mortal: Mortal, rng: random.Random) -> None:
             verb = rng.choice(["commit", "rollback"])
             connection.execute(f"{verb} prepared 'held'")
         done.prepared += 1
+    # The writers may have written all that they were to before the crash.
+    with store.connect() as connection:
+        append_one(connection)
     wait_for_more(done.readers, before)
 
 
