@@ -22,7 +22,14 @@ PROMPT = {
 
 @contextlib.contextmanager
 def standby_of(primary: Server) -> Iterator[Server]:
-    """Run a hot standby until the block ends, then remove it."""
+    """Run a hot standby until the block ends, then remove it.
+
+    The primary keeps its log for it: a standby that was stopped could otherwise never
+    go on, and whoever waits for it would wait for ever.
+    """
+    configure(primary, wal_keep_size="4GB")
+    with connect(primary.uri, autocommit=True) as connection:
+        connection.execute("select pg_reload_conf()")
     with base_backup(primary, "-R", "-X", "stream") as standby:
         standby.start()
         yield standby
