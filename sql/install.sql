@@ -3547,6 +3547,7 @@ comment on function evident._short(text) is
 'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
 
 revoke all on function evident._short(text) from public;
+grant execute on function evident._short(text) to evident_projector;
 -- [end sql/functions/_short.sql]
 -- [begin sql/functions/_catalog_relations.sql]
 -- evident._catalog_relations: what the catalog says of some relations, row by row.
@@ -6008,6 +6009,7 @@ create table evident.projection (
     event_types text [],
     mode text not null,
     state text not null,
+    reason text,
     position bigint not null default 0,
     definition text,
     created_at timestamptz not null default evident._now(),
@@ -6034,6 +6036,8 @@ comment on column evident.projection.event_types is
 comment on column evident.projection.state is
 'running; catching_up: folded by run_projection until it is close enough to be kept in
 the appends'' transactions; paused.';
+comment on column evident.projection.reason is
+'Why the store paused it; null where a person did.';
 comment on column evident.projection.position is
 'Every event at or below it is folded or parked. Of no meaning while a synchronous
 projection is running.';
@@ -6600,7 +6604,10 @@ begin
     for v_lock in
         select distinct
             (17754::bigint << 48)
-            | (hashtextextended(k.key, p_number) & ((1::bigint << 48) - 1)) as lock
+            | (
+                hashtextextended(k.key collate "C", p_number)
+                & ((1::bigint << 48) - 1)
+            ) as lock
         from unnest(p_keys) as k (key)
         order by lock
     loop
@@ -7301,12 +7308,100 @@ rank, reason, hint.';
 
 revoke all on function evident._projection_intruder(oid[], oid[]) from public;
 -- [end sql/functions/_projection_intruder.sql]
+-- [begin sql/functions/_key_problem.sql]
+-- evident._key_problem: why a column cannot be the key of a read model.
+--
+-- A key is a text where it waits for others: in a lock, among the parked ones, in the
+-- hash that makes slices. In the read model it is a value. Where equal values have two
+-- texts the two disagree, and updates are lost without an error. So a key's type is one
+-- in which equal values have one text. What else means to be a key is made a text by
+-- the function that tells the keys, which the hint shows.
+--
+-- Empty when the column is a key.
+
+create or replace function evident._key_problem(p_model oid, p_column text)
+returns table (reason text, hint text)
+language sql
+stable
+parallel safe
+begin atomic
+    with asked as (
+        select
+            p_model as model,
+            p_column as name
+    )
+
+    select
+        format(
+            'the key %I is of type %s%s', a.attname,
+            format_type(a.atttypid, a.atttypmod),
+            case
+                when o.collname is not null
+                    then
+                        format(
+                            ' under collation %I, which is not deterministic',
+                            o.collname
+                        )
+                else ', in which equal values may have several texts'
+            end
+        ),
+        format(
+            'make it text %sand its text the same for equal values, in p_keys: '
+            'create function %I.%I(p_event evident.event_store) returns text '
+            'language sql stable return %s',
+            case when o.collname is not null then 'collate "C" ' else '' end,
+            n.nspname,
+            'key_of_' || c.relname,
+            format(
+                case
+                    when o.collname is not null then 'lower(normalize(%s))'
+                    when t.typname = 'numeric' then 'trim_scale((%s)::numeric)::text'
+                    when t.typname in ('float4', 'float8')
+                        then '((%s)::float8 + 0)::text'
+                    when t.typname = 'interval'
+                        then 'justify_interval((%s)::interval)::text'
+                    when t.typname = 'timestamptz'
+                        then '((%s)::timestamptz at time zone ''UTC'')::text'
+                    when t.typname = 'timestamp' then '(%s)::timestamp::text'
+                    when t.typname = 'timetz'
+                        then '((%s)::timetz at time zone ''UTC'')::text'
+                    when t.typname = 'time' then '(%s)::time::text'
+                    when t.typname = 'bytea' then 'encode((%s)::bytea, ''hex'')'
+                    when t.typname = 'citext' then 'lower(%s)'
+                    when t.typname = 'bpchar' then 'rtrim(%s)'
+                    else '%s'
+                end,
+                format('p_event.payload ->> %L', a.attname)
+            )
+        )
+    from asked as q
+    inner join pg_attribute as a on q.model = a.attrelid and q.name = a.attname
+    inner join pg_type as t on a.atttypid = t.oid
+    inner join pg_class as c on a.attrelid = c.oid
+    inner join pg_namespace as n on c.relnamespace = n.oid
+    left join pg_collation as o
+        on a.attcollation = o.oid and not o.collisdeterministic
+    where
+        o.oid is not null
+        or a.atttypid not in (
+            'uuid'::regtype, 'text'::regtype, 'smallint'::regtype,
+            'integer'::regtype, 'bigint'::regtype, 'date'::regtype,
+            'boolean'::regtype
+        );
+end;
+
+comment on function evident._key_problem(oid, text) is
+'Why equal values of a read model''s column could have several texts, with a hint that
+shows the function to write; no row when they have one.';
+
+revoke all on function evident._key_problem(oid, text) from public;
+-- [end sql/functions/_key_problem.sql]
 -- [begin sql/functions/_require_projector.sql]
--- evident._require_projector: refuse to run what is not evident_projector's alone.
+-- evident._require_projector: refuse to run what is not safe any more.
 --
 -- Looked at whenever a projection is run, rebuilt, compared or asked: since it was
 -- registered a schema, a table or a function may have been given to somebody else, and
--- names in that schema be his.
+-- names in that schema be his; and the key may have become of another type.
 --
 -- Errors: PT400
 
@@ -7328,22 +7423,30 @@ declare
 begin
     select i.reason, i.hint
     into v_problem
-    from evident._projection_intruder(
-        array(
-            select m.object
-            from evident._projection_made(p_projection.name) as m
-            where m.kind = 'view'
-        )
-        || evident._read_model(p_projection),
-        array(
-            select m.object
-            from evident._projection_made(p_projection.name) as m
-            inner join pg_proc as p on m.object = p.oid and not p.prosecdef
-            -- What a trigger names is the owner's: see _make_keep.
-            where p.prorettype <> 'trigger'::regtype
-        )
-        || evident._projection_bound(p_projection, 'step_%s')
-        || evident._projection_bound(p_projection, 'keys_%s')
+    from (
+        select 0 as rank, k.reason, k.hint
+        from evident._key_problem(
+            evident._read_model(p_projection), p_projection.key_column
+        ) as k
+        union all
+        select n.rank, n.reason, n.hint
+        from evident._projection_intruder(
+            array(
+                select m.object
+                from evident._projection_made(p_projection.name) as m
+                where m.kind = 'view'
+            )
+            || evident._read_model(p_projection),
+            array(
+                select m.object
+                from evident._projection_made(p_projection.name) as m
+                inner join pg_proc as p on m.object = p.oid and not p.prosecdef
+                -- What a trigger names is the owner's: see _make_keep.
+                where p.prorettype <> 'trigger'::regtype
+            )
+            || evident._projection_bound(p_projection, 'step_%s')
+            || evident._projection_bound(p_projection, 'keys_%s')
+        ) as n
     ) as i
     order by i.rank, i.reason
     limit 1;
@@ -7358,7 +7461,7 @@ $function$;
 
 comment on function evident._require_projector(evident.projection) is
 'Raises PT400 when a projection''s schema, table, fold or keys are not
-evident_projector''s alone.';
+evident_projector''s alone, or its key is none any more.';
 
 revoke all on function evident._require_projector(evident.projection) from public;
 -- [end sql/functions/_require_projector.sql]
@@ -7492,11 +7595,49 @@ comment on function evident._projection_types(evident.projection, text) is
 
 revoke all on function evident._projection_types(evident.projection, text) from public;
 -- [end sql/functions/_projection_types.sql]
+-- [begin sql/functions/_refuse_key.sql]
+-- evident._refuse_key: stop a text that cannot be a key.
+--
+-- Raised at the door, where the function that tells keys gives its texts.
+--
+-- Errors: PT400, always.
+
+create or replace function evident._refuse_key(p_key text, p_reason text)
+returns text
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    raise exception using
+        errcode = 'PT400',
+        message = format(
+            'invalid argument key: %s: %L', p_reason, evident._short(p_key)
+        ),
+        detail = jsonb_build_object(
+            'argument', 'key', 'reason', p_reason
+        )::text,
+        hint = 'the function that tells the keys gives texts of at most 1000 bytes,'
+            ' which mean the same whenever it runs';
+end;
+$function$;
+
+comment on function evident._refuse_key(text, text) is
+'Raises PT400 for a text that cannot be a key. Its result stands for the key.';
+
+revoke all on function evident._refuse_key(text, text) from public;
+grant execute on function evident._refuse_key(text, text) to evident_projector;
+-- [end sql/functions/_refuse_key.sql]
 -- [begin sql/functions/_projection_keys.sql]
 -- evident._projection_keys: SQL for the keys that an event touches.
 --
 -- A query of one column. p_event is the SQL of the event. Null and '' are no keys:
 -- '' stands for the keys of an event that cannot be told.
+--
+-- This is the door: a text becomes a value here, and whatever needs the key as text
+-- takes the value's own, which is one for all texts of it (_key_problem). 1,000 bytes
+-- fit in the indexes of keys. A day named today would be another one in a rebuild.
 
 create or replace function evident._projection_keys(
     p_projection evident.projection,
@@ -7511,8 +7652,24 @@ begin atomic
         when (p_projection).keys is null
             then format('select (%s).aggregate_id', p_event)
         else format(
-            'select distinct r.key::%s from %s(%s) as r (key) where r.key::text <> %L',
-            (p_projection).key_type,
+            'select distinct %s from %s(%s) as r (key) where r.key::text <> %L',
+            format(
+                case (p_projection).key_type
+                    when 'text'
+                        then
+                            'case when octet_length(r.key::text) > 1000'
+                            ' then evident._refuse_key(r.key::text, ''too long'')'
+                            ' else r.key::text end'
+                    when 'date'
+                        then
+                            'case when r.key::text collate "C"'
+                            ' ~* ''now|today|tomorrow|yesterday'''
+                            ' then evident._refuse_key(r.key::text, ''no fixed day'')'
+                            ' else r.key::text end::date'
+                    else 'r.key::%s'
+                end,
+                (p_projection).key_type
+            ),
             evident._projection_object(p_projection, 'keys_%s'),
             p_event,
             ''
@@ -7525,6 +7682,43 @@ comment on function evident._projection_keys(evident.projection, text) is
 
 revoke all on function evident._projection_keys(evident.projection, text) from public;
 -- [end sql/functions/_projection_keys.sql]
+-- [begin sql/functions/_canonical_key.sql]
+-- evident._canonical_key: the one text of a key that somebody wrote.
+--
+-- Errors: PT400 it is no value of the key's type
+
+create or replace function evident._canonical_key(
+    p_projection evident.projection,
+    p_key text
+)
+returns text
+language plpgsql
+stable
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    return (
+        select a.answer ->> 0
+        from evident._ask_projector(
+            format(
+                'select jsonb_build_array(%L::%s::text)', p_key, p_projection.key_type
+            )
+        ) as a (answer)
+    );
+exception when data_exception then
+    perform evident._refuse_argument(
+        'p_key', 'not a ' || p_projection.key_type,
+        'give a key as the read model has it'
+    );
+end;
+$function$;
+
+comment on function evident._canonical_key(evident.projection, text) is
+'The text that the value of a key has, whatever text was given for it. Errors: PT400.';
+
+revoke all on function evident._canonical_key(evident.projection, text) from public;
+-- [end sql/functions/_canonical_key.sql]
 -- [begin sql/functions/_projection_stored.sql]
 -- evident._projection_stored: SQL for the stored row of a key, null when there is none.
 --
@@ -7908,9 +8102,19 @@ begin
         where p_projection.key_column is null
         union all
         select
+            4, 'p_read_model', 'the primary key is deferrable',
+            'make it not deferrable: the next write of a key meets its row'
+        from pg_index as i
+        where i.indrelid = p_model and i.indisprimary and not i.indimmediate
+        union all
+        select
             5, 'p_read_model', 'the key is not a uuid, as aggregates are',
             'name a function that tells the keys: p_keys'
         where p_projection.keys is null and p_projection.key_type <> 'uuid'
+        union all
+        select 5, 'p_read_model', k.reason, k.hint
+        from evident._key_problem(p_model, p_projection.key_column) as k
+        where p_projection.keys is not null
         union all
         select
             6, 'p_read_model', format('column %s fills itself', a.attname),
@@ -9524,11 +9728,52 @@ revoke all on function evident.drop_projection(text) from public;
 grant execute on function evident.drop_projection(text) to
 evident_projector, evident_operator;
 -- [end sql/functions/drop_projection.sql]
--- [begin sql/functions/pause_projection.sql]
--- evident.pause_projection: leave a read model as it is for a while.
+-- [begin sql/functions/_pause.sql]
+-- evident._pause: leave a read model as it is, and note why.
 --
 -- A synchronous one stops being kept by appends: the lock waits until none is under
 -- way, so its rows are complete up to the newest id drawn, where it will go on.
+--
+-- The caller holds the projection's lock (_lock_projection).
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store for a synchronous projection
+
+create or replace function evident._pause(
+    p_projection evident.projection,
+    p_reason text
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_position bigint := p_projection.position;
+begin
+    if p_projection.mode = 'sync' and p_projection.state = 'running' then
+        perform evident._switch_triggers(p_projection, false);
+        v_position := coalesce(
+            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+        );
+    end if;
+
+    update evident.projection as p
+    set
+        state = 'paused',
+        position = v_position,
+        reason = p_reason
+    where p.name = p_projection.name;
+end;
+$function$;
+
+comment on function evident._pause(evident.projection, text) is
+'Stops folding into a read model; p_reason is shown in projection_status.';
+
+revoke all on function evident._pause(evident.projection, text) from public;
+-- [end sql/functions/_pause.sql]
+-- [begin sql/functions/pause_projection.sql]
+-- evident.pause_projection: leave a read model as it is for a while.
 --
 -- Locks: the projection's; SHARE ROW EXCLUSIVE on evident.event_store for a synchronous
 -- projection: appends wait, readers do not. Asked for briefly, since appends queue
@@ -9545,21 +9790,8 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 set lock_timeout = '900ms'
 as $function$
-declare
-    v_projection evident.projection := evident._lock_projection(p_name);
 begin
-    if v_projection.mode = 'sync' and v_projection.state = 'running' then
-        perform evident._switch_triggers(v_projection, false);
-        v_projection.position := coalesce(
-            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-        );
-    end if;
-
-    update evident.projection as p
-    set
-        state = 'paused',
-        position = v_projection.position
-    where p.name = p_name;
+    perform evident._pause(evident._lock_projection(p_name), null);
 end;
 $function$;
 
@@ -9590,22 +9822,75 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 as $function$
 begin
-    perform evident._lock_projection(p_name);
+    perform evident._require_projector(evident._lock_projection(p_name));
 
     update evident.projection as p
-    set state = case p.mode when 'sync' then 'catching_up' else 'running' end
+    set
+        state = case p.mode when 'sync' then 'catching_up' else 'running' end,
+        reason = null
     where p.name = p_name and p.state = 'paused';
 end;
 $function$;
 
 comment on function evident.resume_projection(text) is
 'Goes on with a paused projection: run_projection folds what was appended meanwhile.
-Does nothing to one that is not paused. For READ COMMITTED. Errors: PT404 no such
-projection.';
+Does nothing to one that is not paused. For READ COMMITTED. Errors: PT400 it is
+not safe any more, PT404 no such projection.';
 
 revoke all on function evident.resume_projection(text) from public;
 grant execute on function evident.resume_projection(text) to evident_operator;
 -- [end sql/functions/resume_projection.sql]
+-- [begin sql/functions/_pause_unsafe.sql]
+-- evident._pause_unsafe: pause the projections whose key could have several texts.
+--
+-- For migrations: such a key could be registered once, and its read model may have
+-- lost updates. It is left as it is, and said why; a projection of a text key can take
+-- its place.
+--
+-- Locks: the projections', SHARE ROW EXCLUSIVE on evident.event_store for those that
+-- appends keep
+
+create or replace function evident._pause_unsafe()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_projection evident.projection;
+    v_problem record;
+begin
+    for v_projection in
+        select p.*
+        from evident.projection as p
+        order by p.number
+    loop
+        select k.reason, k.hint
+        into v_problem
+        from evident._key_problem(
+            evident._read_model(v_projection), v_projection.key_column
+        ) as k;
+        continue when not found;
+
+        perform evident._pause(
+            evident._lock_projection(v_projection.name), v_problem.reason
+        );
+        raise warning using
+            message = format(
+                'projection %s is paused: %s', v_projection.name, v_problem.reason
+            ),
+            hint = v_problem.hint;
+    end loop;
+end;
+$function$;
+
+comment on function evident._pause_unsafe() is
+'Pauses each projection whose key is of a type in which equal values may have several
+texts, with a warning and the reason.';
+
+revoke all on function evident._pause_unsafe() from public;
+-- [end sql/functions/_pause_unsafe.sql]
 -- [begin sql/functions/run_projection.sql]
 -- evident.run_projection: fold the next slice of the feed into a read model.
 --
@@ -9733,7 +10018,7 @@ grant execute on function evident.run_projection(text, integer) to evident_opera
 -- [begin sql/functions/_projection_failure.sql]
 -- evident._projection_failure: the failure of a parked key.
 --
--- Errors: PT404
+-- Errors: PT400, PT404
 
 create or replace function evident._projection_failure(
     p_projection evident.projection,
@@ -9742,16 +10027,19 @@ create or replace function evident._projection_failure(
 returns evident.projection_failure
 language plpgsql
 stable
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
+    v_key constant text := case
+        when p_key = '' then '' else evident._canonical_key(p_projection, p_key)
+    end;
     v_failure evident.projection_failure;
 begin
     select f.*
     into v_failure
     from evident.projection_failure as f
-    where f.projection = p_projection.name and f.key = p_key;
+    where f.projection = p_projection.name and f.key = v_key;
 
     if not found then
         raise exception using
@@ -9771,7 +10059,8 @@ end;
 $function$;
 
 comment on function evident._projection_failure(evident.projection, text) is
-'The failure of a parked key. Errors: PT404 it is not parked.';
+'The failure of a parked key, whatever text of it is given. Errors: PT400 no such key
+can be, PT404 it is not parked.';
 
 revoke all on function evident._projection_failure(evident.projection, text)
 from public;
@@ -9809,7 +10098,9 @@ begin
         where f.projection = p_name and f.key = '';
         return 0;
     end if;
-    return evident._fold_key(v_projection, p_key, v_failure.position - 1);
+    return evident._fold_key(
+        v_projection, v_failure.key, v_failure.position - 1
+    );
 end;
 $function$;
 
@@ -9817,7 +10108,7 @@ comment on function evident.retry_failure(text, text) is
 'Folds the events that wait for a parked key, in their order, and gives how many; the
 key stays parked behind the first that fails, see projection_failure. With the key
 '''' (keys could not be told) the next run tries again. For READ COMMITTED. Errors:
-PT404 no such projection, or not parked.';
+PT400 no such key can be, PT404 no such projection, or not parked.';
 
 revoke all on function evident.retry_failure(text, text) from public;
 grant execute on function evident.retry_failure(text, text) to evident_operator;
@@ -9877,16 +10168,16 @@ begin
         projection, key, position, actor, reason, code, message
     )
     values (
-        p_name, p_key, v_failure.position, p_actor, p_reason, v_failure.code,
+        p_name, v_failure.key, v_failure.position, p_actor, p_reason, v_failure.code,
         v_failure.message
     );
     delete from evident.projection_failure as f
-    where f.projection = p_name and f.key = p_key;
+    where f.projection = p_name and f.key = v_failure.key;
 
     if p_key = '' then
         return 0;
     end if;
-    return evident._fold_key(v_projection, p_key, v_failure.position);
+    return evident._fold_key(v_projection, v_failure.key, v_failure.position);
 end;
 $function$;
 
@@ -10406,16 +10697,7 @@ declare
 begin
     perform evident._require_projector(v_projection);
     if p_key is not null then
-        begin
-            perform evident._ask_projector(
-                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
-            );
-        exception when data_exception then
-            perform evident._refuse_argument(
-                'p_key', 'not a ' || v_projection.key_type,
-                'give a key as the read model has it, or none for all rows'
-            );
-        end;
+        perform evident._canonical_key(v_projection, p_key);
         v_only := format('v.key = %L::%s', p_key, v_projection.key_type);
         v_stored := format(
             '(select m.* from %s as m where m.%I = %L::%s)',
@@ -10547,15 +10829,6 @@ begin
         when num_nonnulls(p_until_version, p_until_position, p_until) > 1
             then 'p_until: more than one end'
     end;
-    if v_reason is null then
-        begin
-            perform evident._ask_projector(
-                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
-            );
-        exception when data_exception then
-            v_reason := format('p_key: not a %s', v_projection.key_type);
-        end;
-    end if;
     if v_reason is not null then
         raise exception using
             errcode = 'PT400',
@@ -10567,6 +10840,8 @@ begin
             hint = 'give a key, and a version (of an aggregate), a position'
                 ' of the feed, a moment, or none of them for now';
     end if;
+
+    perform evident._canonical_key(v_projection, p_key);
 
     select a.answer
     into v_row
@@ -10914,6 +11189,7 @@ select
     p.name,
     p.mode,
     p.state,
+    p.reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
@@ -10973,7 +11249,8 @@ left join lateral (
 ) as r on true;
 
 comment on view evident.projection_status is
-'One row for each projection: mode; state (running, catching_up, paused); is_stale (its
+'One row for each projection: mode; state (running, catching_up, paused); reason, where
+the store paused it; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the head where appends keep it); events_behind the safe position and the
 head, at most, counted in ids; seconds_behind, the age of the oldest event that
@@ -11010,6 +11287,7 @@ evident_writer, evident_reader, evident_operator, evident_auditor;
 
 do $do$
 begin
+    perform evident._pause_unsafe();
     perform evident._close_types();
 end;
 $do$;
@@ -11701,6 +11979,7 @@ select
     p.name,
     p.mode,
     p.state,
+    p.reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
@@ -11765,7 +12044,8 @@ left join lateral (
 ) as r on true;
 
 comment on view evident.projection_status is
-'One row for each projection: mode; state (running, catching_up, paused); is_stale (its
+'One row for each projection: mode; state (running, catching_up, paused); reason, where
+the store paused it; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the head where appends keep it); events_behind the safe position and the
 head, at most, counted in ids; seconds_behind, the age of the oldest event that

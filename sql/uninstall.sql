@@ -306,6 +306,7 @@ select
     p.name,
     p.mode,
     p.state,
+    p.reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
@@ -365,7 +366,8 @@ left join lateral (
 ) as r on true;
 
 comment on view evident.projection_status is
-'One row for each projection: mode; state (running, catching_up, paused); is_stale (its
+'One row for each projection: mode; state (running, catching_up, paused); reason, where
+the store paused it; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the head where appends keep it); events_behind the safe position and the
 head, at most, counted in ids; seconds_behind, the age of the oldest event that
@@ -483,8 +485,10 @@ drop function evident.skip_failure(text, text, text, text);
 drop function evident.retry_failure(text, text);
 drop function evident._projection_failure(evident.projection, text);
 drop function evident.run_projection(text, integer);
+drop function evident._pause_unsafe();
 drop function evident.resume_projection(text);
 drop function evident.pause_projection(text);
+drop function evident._pause(evident.projection, text);
 drop function evident.drop_projection(text);
 drop function evident.create_projection(regclass, regprocedure, text[], text, regprocedure);
 drop function evident._go_live(evident.projection);
@@ -507,12 +511,15 @@ drop function evident._projection_write(evident.projection, text);
 drop function evident._projection_next(evident.projection, text, text);
 drop function evident._projection_upsert(evident.projection);
 drop function evident._projection_stored(evident.projection, text);
+drop function evident._canonical_key(evident.projection, text);
 drop function evident._projection_keys(evident.projection, text);
+drop function evident._refuse_key(text, text);
 drop function evident._projection_types(evident.projection, text);
 drop function evident._projection_blank(evident.projection, text);
 drop function evident._projection_columns(evident.projection, text, text);
 drop function evident._projection_trigger(evident.projection, text);
 drop function evident._require_projector(evident.projection);
+drop function evident._key_problem(oid, text);
 drop function evident._projection_intruder(oid[], oid[]);
 drop function evident._routine_attributes(oid);
 drop function evident._read_model(evident.projection);

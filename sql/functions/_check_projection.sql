@@ -56,9 +56,19 @@ begin
         where p_projection.key_column is null
         union all
         select
+            4, 'p_read_model', 'the primary key is deferrable',
+            'make it not deferrable: the next write of a key meets its row'
+        from pg_index as i
+        where i.indrelid = p_model and i.indisprimary and not i.indimmediate
+        union all
+        select
             5, 'p_read_model', 'the key is not a uuid, as aggregates are',
             'name a function that tells the keys: p_keys'
         where p_projection.keys is null and p_projection.key_type <> 'uuid'
+        union all
+        select 5, 'p_read_model', k.reason, k.hint
+        from evident._key_problem(p_model, p_projection.key_column) as k
+        where p_projection.keys is not null
         union all
         select
             6, 'p_read_model', format('column %s fills itself', a.attname),

@@ -19,7 +19,10 @@ begin
     for v_lock in
         select distinct
             (17754::bigint << 48)
-            | (hashtextextended(k.key, p_number) & ((1::bigint << 48) - 1)) as lock
+            | (
+                hashtextextended(k.key collate "C", p_number)
+                & ((1::bigint << 48) - 1)
+            ) as lock
         from unnest(p_keys) as k (key)
         order by lock
     loop

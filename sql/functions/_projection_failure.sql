@@ -1,6 +1,6 @@
 -- evident._projection_failure: the failure of a parked key.
 --
--- Errors: PT404
+-- Errors: PT400, PT404
 
 create or replace function evident._projection_failure(
     p_projection evident.projection,
@@ -9,16 +9,19 @@ create or replace function evident._projection_failure(
 returns evident.projection_failure
 language plpgsql
 stable
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
+    v_key constant text := case
+        when p_key = '' then '' else evident._canonical_key(p_projection, p_key)
+    end;
     v_failure evident.projection_failure;
 begin
     select f.*
     into v_failure
     from evident.projection_failure as f
-    where f.projection = p_projection.name and f.key = p_key;
+    where f.projection = p_projection.name and f.key = v_key;
 
     if not found then
         raise exception using
@@ -38,7 +41,8 @@ end;
 $function$;
 
 comment on function evident._projection_failure(evident.projection, text) is
-'The failure of a parked key. Errors: PT404 it is not parked.';
+'The failure of a parked key, whatever text of it is given. Errors: PT400 no such key
+can be, PT404 it is not parked.';
 
 revoke all on function evident._projection_failure(evident.projection, text)
 from public;

@@ -2,6 +2,10 @@
 --
 -- A query of one column. p_event is the SQL of the event. Null and '' are no keys:
 -- '' stands for the keys of an event that cannot be told.
+--
+-- This is the door: a text becomes a value here, and whatever needs the key as text
+-- takes the value's own, which is one for all texts of it (_key_problem). 1,000 bytes
+-- fit in the indexes of keys. A day named today would be another one in a rebuild.
 
 create or replace function evident._projection_keys(
     p_projection evident.projection,
@@ -16,8 +20,24 @@ begin atomic
         when (p_projection).keys is null
             then format('select (%s).aggregate_id', p_event)
         else format(
-            'select distinct r.key::%s from %s(%s) as r (key) where r.key::text <> %L',
-            (p_projection).key_type,
+            'select distinct %s from %s(%s) as r (key) where r.key::text <> %L',
+            format(
+                case (p_projection).key_type
+                    when 'text'
+                        then
+                            'case when octet_length(r.key::text) > 1000'
+                            ' then evident._refuse_key(r.key::text, ''too long'')'
+                            ' else r.key::text end'
+                    when 'date'
+                        then
+                            'case when r.key::text collate "C"'
+                            ' ~* ''now|today|tomorrow|yesterday'''
+                            ' then evident._refuse_key(r.key::text, ''no fixed day'')'
+                            ' else r.key::text end::date'
+                    else 'r.key::%s'
+                end,
+                (p_projection).key_type
+            ),
             evident._projection_object(p_projection, 'keys_%s'),
             p_event,
             ''

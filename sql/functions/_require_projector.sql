@@ -1,8 +1,8 @@
--- evident._require_projector: refuse to run what is not evident_projector's alone.
+-- evident._require_projector: refuse to run what is not safe any more.
 --
 -- Looked at whenever a projection is run, rebuilt, compared or asked: since it was
 -- registered a schema, a table or a function may have been given to somebody else, and
--- names in that schema be his.
+-- names in that schema be his; and the key may have become of another type.
 --
 -- Errors: PT400
 
@@ -24,22 +24,30 @@ declare
 begin
     select i.reason, i.hint
     into v_problem
-    from evident._projection_intruder(
-        array(
-            select m.object
-            from evident._projection_made(p_projection.name) as m
-            where m.kind = 'view'
-        )
-        || evident._read_model(p_projection),
-        array(
-            select m.object
-            from evident._projection_made(p_projection.name) as m
-            inner join pg_proc as p on m.object = p.oid and not p.prosecdef
-            -- What a trigger names is the owner's: see _make_keep.
-            where p.prorettype <> 'trigger'::regtype
-        )
-        || evident._projection_bound(p_projection, 'step_%s')
-        || evident._projection_bound(p_projection, 'keys_%s')
+    from (
+        select 0 as rank, k.reason, k.hint
+        from evident._key_problem(
+            evident._read_model(p_projection), p_projection.key_column
+        ) as k
+        union all
+        select n.rank, n.reason, n.hint
+        from evident._projection_intruder(
+            array(
+                select m.object
+                from evident._projection_made(p_projection.name) as m
+                where m.kind = 'view'
+            )
+            || evident._read_model(p_projection),
+            array(
+                select m.object
+                from evident._projection_made(p_projection.name) as m
+                inner join pg_proc as p on m.object = p.oid and not p.prosecdef
+                -- What a trigger names is the owner's: see _make_keep.
+                where p.prorettype <> 'trigger'::regtype
+            )
+            || evident._projection_bound(p_projection, 'step_%s')
+            || evident._projection_bound(p_projection, 'keys_%s')
+        ) as n
     ) as i
     order by i.rank, i.reason
     limit 1;
@@ -54,6 +62,6 @@ $function$;
 
 comment on function evident._require_projector(evident.projection) is
 'Raises PT400 when a projection''s schema, table, fold or keys are not
-evident_projector''s alone.';
+evident_projector''s alone, or its key is none any more.';
 
 revoke all on function evident._require_projector(evident.projection) from public;

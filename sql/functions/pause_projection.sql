@@ -1,8 +1,5 @@
 -- evident.pause_projection: leave a read model as it is for a while.
 --
--- A synchronous one stops being kept by appends: the lock waits until none is under
--- way, so its rows are complete up to the newest id drawn, where it will go on.
---
 -- Locks: the projection's; SHARE ROW EXCLUSIVE on evident.event_store for a synchronous
 -- projection: appends wait, readers do not. Asked for briefly, since appends queue
 -- behind it. 55P03: try again.
@@ -18,21 +15,8 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 set lock_timeout = '900ms'
 as $function$
-declare
-    v_projection evident.projection := evident._lock_projection(p_name);
 begin
-    if v_projection.mode = 'sync' and v_projection.state = 'running' then
-        perform evident._switch_triggers(v_projection, false);
-        v_projection.position := coalesce(
-            pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-        );
-    end if;
-
-    update evident.projection as p
-    set
-        state = 'paused',
-        position = v_projection.position
-    where p.name = p_name;
+    perform evident._pause(evident._lock_projection(p_name), null);
 end;
 $function$;
 

@@ -47,15 +47,6 @@ begin
         when num_nonnulls(p_until_version, p_until_position, p_until) > 1
             then 'p_until: more than one end'
     end;
-    if v_reason is null then
-        begin
-            perform evident._ask_projector(
-                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
-            );
-        exception when data_exception then
-            v_reason := format('p_key: not a %s', v_projection.key_type);
-        end;
-    end if;
     if v_reason is not null then
         raise exception using
             errcode = 'PT400',
@@ -67,6 +58,8 @@ begin
             hint = 'give a key, and a version (of an aggregate), a position'
                 ' of the feed, a moment, or none of them for now';
     end if;
+
+    perform evident._canonical_key(v_projection, p_key);
 
     select a.answer
     into v_row

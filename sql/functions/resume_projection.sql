@@ -16,18 +16,20 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 as $function$
 begin
-    perform evident._lock_projection(p_name);
+    perform evident._require_projector(evident._lock_projection(p_name));
 
     update evident.projection as p
-    set state = case p.mode when 'sync' then 'catching_up' else 'running' end
+    set
+        state = case p.mode when 'sync' then 'catching_up' else 'running' end,
+        reason = null
     where p.name = p_name and p.state = 'paused';
 end;
 $function$;
 
 comment on function evident.resume_projection(text) is
 'Goes on with a paused projection: run_projection folds what was appended meanwhile.
-Does nothing to one that is not paused. For READ COMMITTED. Errors: PT404 no such
-projection.';
+Does nothing to one that is not paused. For READ COMMITTED. Errors: PT400 it is
+not safe any more, PT404 no such projection.';
 
 revoke all on function evident.resume_projection(text) from public;
 grant execute on function evident.resume_projection(text) to evident_operator;

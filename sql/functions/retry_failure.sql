@@ -30,7 +30,9 @@ begin
         where f.projection = p_name and f.key = '';
         return 0;
     end if;
-    return evident._fold_key(v_projection, p_key, v_failure.position - 1);
+    return evident._fold_key(
+        v_projection, v_failure.key, v_failure.position - 1
+    );
 end;
 $function$;
 
@@ -38,7 +40,7 @@ comment on function evident.retry_failure(text, text) is
 'Folds the events that wait for a parked key, in their order, and gives how many; the
 key stays parked behind the first that fails, see projection_failure. With the key
 '''' (keys could not be told) the next run tries again. For READ COMMITTED. Errors:
-PT404 no such projection, or not parked.';
+PT400 no such key can be, PT404 no such projection, or not parked.';
 
 revoke all on function evident.retry_failure(text, text) from public;
 grant execute on function evident.retry_failure(text, text) to evident_operator;

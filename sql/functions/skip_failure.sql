@@ -52,16 +52,16 @@ begin
         projection, key, position, actor, reason, code, message
     )
     values (
-        p_name, p_key, v_failure.position, p_actor, p_reason, v_failure.code,
+        p_name, v_failure.key, v_failure.position, p_actor, p_reason, v_failure.code,
         v_failure.message
     );
     delete from evident.projection_failure as f
-    where f.projection = p_name and f.key = p_key;
+    where f.projection = p_name and f.key = v_failure.key;
 
     if p_key = '' then
         return 0;
     end if;
-    return evident._fold_key(v_projection, p_key, v_failure.position);
+    return evident._fold_key(v_projection, v_failure.key, v_failure.position);
 end;
 $function$;
 

@@ -33,16 +33,7 @@ declare
 begin
     perform evident._require_projector(v_projection);
     if p_key is not null then
-        begin
-            perform evident._ask_projector(
-                format('select to_jsonb(%L::%s)', p_key, v_projection.key_type)
-            );
-        exception when data_exception then
-            perform evident._refuse_argument(
-                'p_key', 'not a ' || v_projection.key_type,
-                'give a key as the read model has it, or none for all rows'
-            );
-        end;
+        perform evident._canonical_key(v_projection, p_key);
         v_only := format('v.key = %L::%s', p_key, v_projection.key_type);
         v_stored := format(
             '(select m.* from %s as m where m.%I = %L::%s)',

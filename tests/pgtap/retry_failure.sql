@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(16);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -19,12 +19,12 @@ select is(
 select pg_temp.register('note', 'async'), pg_temp.register('label', 'async');
 select is(
     pg_temp.refusal(
-        format($$ select evident.retry_failure('probe.note', %s) $$, c.argument)
+        format($$ select evident.retry_failure('probe.label', %s) $$, c.argument)
     ),
     jsonb_build_object(
         'code', 'PT404',
-        'message', 'projection probe.note has no parked key ' || c.argument,
-        'detail', jsonb_build_object('name', 'probe.note', 'key', c.key),
+        'message', 'projection probe.label has no parked key ' || c.argument,
+        'detail', jsonb_build_object('name', 'probe.label', 'key', c.key),
         'hint', 'see evident.projection_failure'
     ),
     c.description || ' is refused'
@@ -34,6 +34,11 @@ from (
     ('''it''''s mine''', 'it''s mine', 'a key that is not parked'),
     ('null', null, 'null')
 ) as c (argument, key, description);
+select is(
+    pg_temp.refused_argument($$ select evident.retry_failure('probe.note', 'k') $$),
+    'p_key',
+    'a text that can be no key is refused'
+);
 
 select pg_temp.note(1, '1', '["red"]');
 select pg_temp.note(1, 'x', '["red", "blue"]');

@@ -18,14 +18,14 @@ select is(
 
 select pg_temp.register('note', 'async'), pg_temp.register('label', 'async');
 select is(
-    pg_temp.refusal($$ select evident.skip_failure('probe.note', 'k', 'a', 'b') $$)
+    pg_temp.refusal($$ select evident.skip_failure('probe.label', 'k', 'a', 'b') $$)
     - array['message', 'hint'],
-    '{"code": "PT404", "detail": {"name": "probe.note", "key": "k"}}'::jsonb,
+    '{"code": "PT404", "detail": {"name": "probe.label", "key": "k"}}'::jsonb,
     'a key that is not parked is refused'
 );
 select is(
     pg_temp.refusal(
-        $$ select evident.skip_failure('probe.note', repeat('k', 201), 'a', 'b') $$
+        $$ select evident.skip_failure('probe.label', repeat('k', 201), 'a', 'b') $$
     )
     #>> '{detail,key}',
     'sha256 ' || encode(sha256(convert_to(repeat('k', 201), 'UTF8')), 'hex'),
