@@ -126,7 +126,6 @@ comment on function evident._short(text) is
 'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
 
 revoke all on function evident._short(text) from public;
-grant execute on function evident._short(text) to evident_projector;
 -- [end sql/functions/_short.sql]
 -- [begin sql/functions/_catalog_relations.sql]
 -- evident._catalog_relations: what the catalog says of some relations, row by row.

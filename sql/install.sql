@@ -3547,7 +3547,6 @@ comment on function evident._short(text) is
 'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
 
 revoke all on function evident._short(text) from public;
-grant execute on function evident._short(text) to evident_projector;
 -- [end sql/functions/_short.sql]
 -- [begin sql/functions/_catalog_relations.sql]
 -- evident._catalog_relations: what the catalog says of some relations, row by row.
@@ -7613,7 +7612,7 @@ begin
     raise exception using
         errcode = 'PT400',
         message = format(
-            'invalid argument key: %s: %L', p_reason, evident._short(p_key)
+            'invalid argument key: %s: %L', p_reason, left(p_key, 40)
         ),
         detail = jsonb_build_object(
             'argument', 'key', 'reason', p_reason

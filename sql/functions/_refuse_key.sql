@@ -15,7 +15,7 @@ begin
     raise exception using
         errcode = 'PT400',
         message = format(
-            'invalid argument key: %s: %L', p_reason, evident._short(p_key)
+            'invalid argument key: %s: %L', p_reason, left(p_key, 40)
         ),
         detail = jsonb_build_object(
             'argument', 'key', 'reason', p_reason

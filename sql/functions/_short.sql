@@ -16,4 +16,3 @@ comment on function evident._short(text) is
 'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
 
 revoke all on function evident._short(text) from public;
-grant execute on function evident._short(text) to evident_projector;

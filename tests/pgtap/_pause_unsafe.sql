@@ -31,7 +31,7 @@ select results_eq(
 );
 select is(
     (select p.position from evident.projection as p where p.name = 'probe.price'),
-    :last,
+    :last::bigint,
     'it stands where the appends left it'
 );
 select results_eq(

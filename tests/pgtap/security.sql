@@ -178,6 +178,7 @@ select is_empty(
             ('_lock_keys', 'evident_projector'),
             ('_refuse_argument', 'evident_projector'),
             ('_refuse_fold', 'evident_projector'),
+            ('_refuse_key', 'evident_projector'),
             ('_refuse_settings', 'evident_projector'),
             ('_share_projection', 'evident_projector')
         ) $$,
@@ -1023,7 +1024,7 @@ values
 (
     'evident_operator', 'the refusal of a key',
     $$ select evident.retry_failure('shop.parked', 'nobody') $$,
-    'projection shop.parked has no parked key ''nobody'''
+    'invalid argument p_key: not a uuid'
 ),
 (
     'evident_reader', 'the refusal of a key that is none',
