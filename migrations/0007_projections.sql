@@ -4030,7 +4030,8 @@ intervals, or run evident work. Errors: PT400 invalid argument, or a transaction
 REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
 revoke all on function evident.run_projection(text, integer) from public;
-grant execute on function evident.run_projection(text, integer) to evident_operator;
+grant execute on function evident.run_projection(text, integer)
+to evident_projector, evident_operator;
 -- [end sql/functions/run_projection.sql]
 -- [begin sql/functions/_projection_failure.sql]
 -- evident._projection_failure: the failure of a parked key.
@@ -4442,7 +4443,8 @@ evident._note_rebuild(
 --    appended meanwhile, and again, until little is left.
 -- 3. Keep others from writing the read model: appends by a lock on the table; the
 --    runner by the projection's.
--- 4. Fold the rest, and write the rows that differ.
+-- 4. Fold the rest, and write the rows that differ. All are removed first, since
+--    a value that must be unique may have gone from one of them to another.
 -- All is one transaction: a rebuild that is killed has changed nothing.
 --
 -- Where a runner keeps it, it may be anywhere in what was not folded when the rebuild
@@ -4634,14 +4636,25 @@ begin
             'select to_jsonb(count(*)) from pg_temp.differing as d'
         ) as a (answer)
     );
-    perform evident._as_projector(
-        evident._projection_write(
-            v_projection,
-            'select d.key, r.next_row from pg_temp.differing as d'
-            ' left join pg_temp.rebuilt as r on d.key = r.key'
-        )
-    );
-    perform evident._as_projector('drop table pg_temp.rebuilt, pg_temp.differing');
+    perform evident._as_projector(format(
+        $sql$
+        delete from %1$s as t
+        using pg_temp.differing as d
+        where t.%2$I = d.key;
+
+        insert into %1$s (%3$s)
+        select %4$s
+        from pg_temp.differing as d
+        inner join pg_temp.rebuilt as r on d.key = r.key
+        where (r.next_row).%2$I is not null;
+
+        drop table pg_temp.rebuilt, pg_temp.differing
+        $sql$,
+        v_projection.name,
+        v_projection.key_column,
+        evident._projection_columns(v_projection, '%1$s'),
+        evident._projection_columns(v_projection, '(r.next_row).%1$s', 'd.key')
+    ));
 
     execute format(
         'delete from evident.projection_failure as f'

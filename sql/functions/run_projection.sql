@@ -119,4 +119,5 @@ intervals, or run evident work. Errors: PT400 invalid argument, or a transaction
 REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
 revoke all on function evident.run_projection(text, integer) from public;
-grant execute on function evident.run_projection(text, integer) to evident_operator;
+grant execute on function evident.run_projection(text, integer)
+to evident_projector, evident_operator;
