@@ -10804,15 +10804,15 @@ evident_operator, evident_auditor;
 --
 -- The fold runs as evident_projector, as everywhere.
 --
--- The second form takes a moment as text and refuses what is none; its block
--- is around that cast alone.
+-- One form only: a parameter that a driver sends without a type would choose among
+-- several by its place.
 --
 -- Errors: PT400, PT404; those of the fold
 
 create or replace function evident.project(
-    p_name text,
+    p_projection text,
     p_key text,
-    p_until_version integer default null,
+    p_until_version bigint default null,
     p_until_position bigint default null,
     p_until timestamptz default null
 )
@@ -10827,7 +10827,7 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
 declare
-    v_projection constant evident.projection := evident._projection(p_name);
+    v_projection constant evident.projection := evident._projection(p_projection);
     v_reason text;
     v_row jsonb;
 begin
@@ -10906,46 +10906,15 @@ begin
 end;
 $function$;
 
-create or replace function evident.project(p_name text, p_key text, p_until text)
-returns jsonb
-language plpgsql
-stable
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-set row_security = off
-as $function$
-declare
-    v_until timestamptz;
-begin
-    begin
-        v_until := p_until::timestamptz;
-    exception when data_exception then
-        raise exception using
-            errcode = 'PT400',
-            message = 'invalid argument p_until: not a moment',
-            detail = jsonb_build_object(
-                'argument', 'p_until', 'reason', 'not a moment'
-            )::text,
-            hint = 'write it as 2026-01-31 12:00:00+00';
-    end;
-    return evident.project(p_name, p_key, p_until => v_until);
-end;
-$function$;
-
-comment on function evident.project(text, text, integer, bigint, timestamptz) is
+comment on function evident.project(text, text, bigint, bigint, timestamptz) is
 'The row of a key as folded from its events, as JSON; null when there is none. Up to a
 version (where the key is the aggregate), a position of the feed or a moment,
 inclusive; without, now. Errors: PT400 invalid argument, PT404 no such projection, or
 the fold''s own.';
-comment on function evident.project(text, text, text) is
-'The same up to a moment given as text. Errors: also PT400 when it is none.';
 
-revoke all on function evident.project(text, text, integer, bigint, timestamptz)
+revoke all on function evident.project(text, text, bigint, bigint, timestamptz)
 from public;
-revoke all on function evident.project(text, text, text) from public;
-grant execute on function evident.project(text, text, integer, bigint, timestamptz) to
-evident_reader, evident_operator, evident_auditor;
-grant execute on function evident.project(text, text, text) to
+grant execute on function evident.project(text, text, bigint, bigint, timestamptz) to
 evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/project.sql]
 -- [begin sql/functions/aggregate_at.sql]

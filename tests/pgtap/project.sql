@@ -1,19 +1,14 @@
 begin;
-select plan(43);
+select plan(41);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
 
 select is(
-    pg_temp.permitted('select evident.project(' || c.arguments || ')'),
+    pg_temp.permitted($$ select evident.project('probe.nobody', 'k') $$),
     array['evident_auditor', 'evident_operator', 'evident_reader'],
-    'readers may project, and so may operators and auditors' || c.form
-)
-from (
-    values
-    ($$ 'probe.nobody', 'k' $$, ''),
-    ($$ 'probe.nobody', 'k', '2026-01-01'::text $$, ', up to a moment in words')
-) as c (arguments, form);
+    'readers may project, and so may operators and auditors'
+);
 select is(
     pg_temp.refusal('select evident.project(' || c.arguments || ')')
     - array['message', 'hint'],
@@ -54,7 +49,7 @@ select is(
 );
 select is(
     evident.project(
-        p_name => 'probe.note',
+        p_projection => 'probe.note',
         p_key => pg_temp.task(1)::text,
         p_until_version => c.version
     ) -> 'notes',
@@ -67,7 +62,7 @@ from (
 ) as c (version, notes);
 select is(
     evident.project(
-        p_name => 'probe.note',
+        p_projection => 'probe.note',
         p_key => pg_temp.task(1)::text,
         p_until_position => :first + c.offset
     ) -> 'notes',
@@ -94,14 +89,15 @@ from (
 set local timezone = 'America/New_York';
 set local datestyle = 'SQL, DMY';
 select is(
-    evident.project('probe.note', pg_temp.task(1)::text, c.moment) -> 'notes',
+    evident.project(
+        'probe.note', pg_temp.task(1)::text, p_until => c.moment::timestamptz
+    ) -> 'notes',
     c.notes,
     c.description
 )
 from (
     values
-    ('2026-01-01 00:01:00+00', '[1]'::jsonb, 'a moment may be given as text'),
-    ('2025-12-31 19:02:30', '[1, 2]', 'which is read in the time zone of the session'),
+    ('2025-12-31 19:02:30', '[1, 2]'::jsonb, 'a moment is one of the session''s'),
     ('infinity', '[4]', 'or without an end'),
     (null, '[4]', 'and null is now')
 ) as c (moment, notes, description);
@@ -132,7 +128,9 @@ select is(
     'in the order of the feed, up to a position'
 );
 select is(
-    evident.project('probe.label', 'red', '2026-01-01 00:02:00+00') -> 'notes',
+    evident.project(
+        'probe.label', 'red', p_until => '2026-01-01 00:02:00+00'
+    ) -> 'notes',
     '[1, 2]'::jsonb,
     'or a moment'
 );
@@ -171,14 +169,9 @@ from (
     )
 ) as c (arguments, argument, description);
 select is(
-    pg_temp.refusal($$ select evident.project('probe.label', 'red', 'teatime') $$),
-    '{
-        "code": "PT400",
-        "message": "invalid argument p_until: not a moment",
-        "detail": {"argument": "p_until", "reason": "not a moment"},
-        "hint": "write it as 2026-01-31 12:00:00+00"
-    }'::jsonb,
-    'a text that is no moment is refused'
+    evident.project('probe.note', pg_temp.task(1)::text, '2') -> 'notes',
+    '[1, 2]'::jsonb,
+    'an argument without a type is a version'
 );
 
 -- The clock was an hour ahead, and then set right.

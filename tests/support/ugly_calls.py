@@ -60,8 +60,8 @@ STATEMENTS = {
     " evident.rebuild_projection(%s, %s::integer, %s::integer)",
     "verify_projection": "select count(*) from evident.verify_projection(%s, %s)",
     "project": "select evident.project("
-    "%s, %s, %s::integer, %s::bigint, %s::timestamptz)",
-    "project at": "select evident.project(%s, %s, %s::text)",
+    "%s, %s, %s::bigint, %s::bigint, %s::timestamptz)",
+    "project at": "select evident.project(%s, %s, p_until => %s)",
     "aggregate_at": "select count(*)"
     " from evident.aggregate_at(%s::uuid, %s::timestamptz)",
     "wait_for_projection": "select"
