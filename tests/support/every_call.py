@@ -95,8 +95,14 @@ READS: dict[str, list[tuple[str, list[object]]]] = {
             "select evident.project('shop.orders_summary', %s, p_until => 'infinity')",
             [str(KNOWN)],
         ),
-        ("select evident.project('shop.orders_summary', %s, p_until => 'now')", [str(KNOWN)]),
-        ("select evident.project('shop.orders_summary', %s, p_until => 'never')", [str(KNOWN)]),
+        (
+            "select evident.project('shop.orders_summary', %s, p_until => 'now')",
+            [str(KNOWN)],
+        ),
+        (
+            "select evident.project('shop.orders_summary', %s, p_until => 'never')",
+            [str(KNOWN)],
+        ),
         ("select evident.project('shop.types', 'Noted', p_until_position => 9)", []),
         ("select evident.project('shop.types', 'Noted', 1)", []),
         ("select evident.project('shop.amounts', 'no key')", []),
