@@ -60,10 +60,32 @@ def connect(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
     """
     import psycopg
 
+    return _connect(psycopg.Connection, dsn, **kwargs)
+
+
+def connect_steadily(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
+    """Open a connection whose transactions are READ COMMITTED, whatever the defaults.
+
+    And may write, but on a standby. A statement outside of a transaction gets one.
+    """
+    from harness import sessions
+
+    connection = _connect(sessions.Session, dsn, **kwargs)
+    try:
+        sessions.make_steady(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(
+    kind: type[psycopg.Connection[Any]], dsn: str, **kwargs: Any
+) -> psycopg.Connection[Any]:
     kwargs.setdefault("fallback_application_name", "evident")
     kwargs.setdefault("client_encoding", "UTF8")
     with dsn_errors.hidden(dsn, parameters(dsn)):
-        return psycopg.connect(_normalise(dsn), **kwargs)
+        return kind.connect(_normalise(dsn), **kwargs)
 
 
 def connect_patiently(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
@@ -87,9 +109,7 @@ def connect_for_calls(dsn: str, name: str) -> psycopg.Connection[Any]:
     Nothing is kept in the session, so a transaction-mode pooler may stand between.
     `name` is the application's, unless the DSN has one.
     """
-    import psycopg
-
-    connection = connect_patiently(
+    return connect_patiently(
         dsn,
         autocommit=True,
         prepare_threshold=None,
@@ -97,8 +117,6 @@ def connect_for_calls(dsn: str, name: str) -> psycopg.Connection[Any]:
         # A server of SQL_ASCII would otherwise give bytes for every text.
         client_encoding="utf8",
     )
-    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    return connection
 
 
 def is_lost(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import IsolationLevel
 from rich.table import Table
 from rich.text import Text
 
@@ -55,7 +54,6 @@ def run(
     drifted: dict[str, int] = {}
     failed = 0
     with connect(dsn, autocommit=True) as connection:
-        connection.isolation_level = IsolationLevel.READ_COMMITTED
         chosen = _chosen(connection, names)
         for name in chosen:
             try:

@@ -120,8 +120,6 @@ def _run(backend: Any, migration: Any, direction: str) -> None:
         getattr(backend, f"{direction}_one")(migration)
         return
     with backend.transaction():
-        # What a rollback asks must see what was committed while it waited for a lock.
-        backend.execute("set transaction isolation level read committed")
         migration.process_steps(backend, direction)
         # The prologue's role and search path last to the end of the transaction.
         backend.execute("set local role none")

@@ -31,7 +31,7 @@ def connect(
     something in it, belongs to somebody else; where it is missing, unless `installed`
     is false; and for a search path that puts another's schema before pg_catalog.
     """
-    connection = database.connect(dsn, **kwargs)
+    connection = database.connect_steadily(dsn, **kwargs)
     try:
         check(connection, installed=installed)
     except BaseException:

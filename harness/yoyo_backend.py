@@ -36,6 +36,7 @@ def locked_backend(
     with hidden(dsn, parameters(dsn)):
         opened = get_backend(url)
     with opened as backend:
+        _begin_steadily(backend)
         if report is not None:
             _pass_on(backend, report)
         if break_lock:
@@ -50,6 +51,20 @@ def locked_backend(
             ) from None
         except (exceptions.BadMigration, exceptions.MigrationConflict) as error:
             raise Failure(f"{type(error).__name__}: {error}") from error
+
+
+def _begin_steadily(backend: Any) -> None:
+    """Have yoyo's transactions be READ COMMITTED and writing, whatever the defaults.
+
+    What a rollback asks must see what was committed while it waited for a lock.
+    """
+    begin = backend.begin
+
+    def steadily() -> None:
+        begin()
+        backend.execute("set transaction isolation level read committed, read write")
+
+    backend.begin = steadily
 
 
 def _pass_on(backend: Any, report: Report) -> None:
