@@ -7,7 +7,7 @@ select plan(20);
 select columns_are(
     'evident', 'projection_status',
     array[
-        'name', 'mode', 'state', 'is_stale', 'position', 'events_behind',
+        'name', 'mode', 'state', 'reason', 'is_stale', 'position', 'events_behind',
         'events_behind_head', 'seconds_behind', 'failures', 'last_error',
         'rebuild_slices', 'rebuild_slices_done', 'rebuilt_at', 'blockers'
     ],
@@ -45,7 +45,7 @@ select results_eq(
     where s.name ~ '^probe'
     order by s.name $$,
     $$ select
-        c.name, c.mode, 'running', false, s.position, 0::bigint, 0::bigint, 0::numeric,
+        c.name, c.mode, 'running', null::text, false, s.position, 0::bigint, 0::bigint, 0::numeric,
         0::bigint, null::text, null::integer, null::bigint, null::timestamptz,
         0::bigint, true
     from (values ('probe.label', 'async'), ('probe.note', 'sync')) as c (name, mode)
