@@ -10191,83 +10191,89 @@ revoke all on function evident.skip_failure(text, text, text, text) from public;
 grant execute on function evident.skip_failure(text, text, text, text)
 to evident_operator;
 -- [end sql/functions/skip_failure.sql]
--- [begin sql/functions/_lock_read_model.sql]
--- evident._lock_read_model: stop writers of a read model, but no reader.
+-- [begin sql/functions/_refuse_lock.sql]
+-- evident._refuse_lock: raise 55P03, and name who has the lock.
 --
--- For the last step of a rebuild of a projection that appends keep. They take a lock on
--- the table with their writes, and queue behind whoever asks for this one: hence
--- short attempts, with pauses in which they go on. The later ones are longer than
--- deadlock_timeout, after which autovacuum gives way.
+-- PostgreSQL tells whom a session waits for only while it waits, and not which row of a
+-- table it waits for. So of those who have locked the tables, or rows of them, the one
+-- is named that has been at it longest: its transaction id is the oldest.
 --
--- When triggers are to be made anew it stops all appends instead, so that none is under
--- way that has begun with the old ones.
---
--- It holds nothing meanwhile that an append waits for. The projection's row comes
--- afterwards, as it does in appends with one snapshot (_projection_snapshot).
---
--- Gives the moment when the attempt that succeeded began.
---
--- Locks: SHARE ROW EXCLUSIVE on the read model, or on evident.event_store
--- Errors: 55P03 when a transaction keeps its lock for too long
+-- Errors: 55P03, always
 
-create or replace function evident._lock_read_model(
-    p_projection evident.projection,
-    p_must_stop_appends boolean
+create or replace function evident._refuse_lock(
+    p_name text,
+    p_message text,
+    p_tables oid[],
+    p_hint text
 )
-returns timestamptz
+returns void
 language plpgsql
 volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_timeout constant text := current_setting('lock_timeout');
-    v_table constant text := case
-        when p_must_stop_appends then 'evident.event_store'
-        else p_projection.name
-    end;
-    v_started_at timestamptz;
+    v_holder record;
 begin
-    for v_attempt in 1..12 loop
-        v_started_at := evident._now();
-        begin
-            perform set_config(
-                'lock_timeout', case when v_attempt <= 8 then '150ms' else '1200ms' end,
-                true
-            );
-            if p_must_stop_appends then
-                lock table evident.event_store in share row exclusive mode;
-            else
-                perform evident._as_projector(
-                    format('lock table %s in share row exclusive mode', v_table)
-                );
-            end if;
-            perform set_config('lock_timeout', v_timeout, true);
-            return v_started_at;
-        exception when lock_not_available then
-            null;
-        end;
-        perform pg_sleep(0.05 * v_attempt);
-    end loop;
+    select
+        l.pid,
+        case
+            when l.pid is null then format('prepared transaction %L', p.gid)
+            else format(
+                'session %s (%s)',
+                l.pid, coalesce(nullif(a.application_name, ''), a.usename)
+            )
+        end as name,
+        c.relname
+    into v_holder
+    from pg_locks as l
+    inner join pg_class as c on l.relation = c.oid
+    left join pg_stat_activity as a on l.pid = a.pid
+    left join pg_locks as t
+        on
+            l.virtualtransaction = t.virtualtransaction
+            and t.locktype = 'transactionid'
+            and t.granted
+            and t.mode = 'ExclusiveLock'
+    left join pg_prepared_xacts as p
+        on t.transactionid = p.transaction and l.pid is null
+    where
+        l.locktype = 'relation'
+        and l.granted
+        and l.mode <> 'AccessShareLock'
+        and l.relation = any(p_tables)
+        and l.database = (
+            select d.oid
+            from pg_database as d
+            where d.datname = current_database()
+        )
+        and l.pid is distinct from pg_backend_pid()
+    order by age(t.transactionid) desc nulls last, l.pid
+    limit 1;
 
     raise exception using
         errcode = 'lock_not_available',
-        message = format(
-            'could not stop writers of %s: a transaction that wrote it is still open',
-            v_table
-        ),
-        detail = jsonb_build_object('projection', p_projection.name)::text,
-        hint = 'nothing was changed; run the rebuild again when it is over';
+        message = p_message,
+        detail = jsonb_build_object(
+            'projection', p_name,
+            'holder_pid', v_holder.pid,
+            'holder', v_holder.name
+        )::text,
+        hint = coalesce(
+            format(
+                '%s has locked %I, or rows of it; ', v_holder.name, v_holder.relname
+            ),
+            'whoever had the lock is over by now; '
+        ) || p_hint;
 end;
 $function$;
 
-comment on function evident._lock_read_model(evident.projection, boolean) is
-'Stops writers of a read model, or all appends, until the transaction ends; gives when
-they may have begun to wait. Errors: 55P03.';
+comment on function evident._refuse_lock(text, text, oid[], text) is
+'Raises 55P03 for a projection; the hint names who has locked the tables, or rows of
+them.';
 
-revoke all on function evident._lock_read_model(evident.projection, boolean)
-from public;
--- [end sql/functions/_lock_read_model.sql]
+revoke all on function evident._refuse_lock(text, text, oid[], text) from public;
+-- [end sql/functions/_refuse_lock.sql]
 -- [begin sql/functions/_fold_round.sql]
 -- evident._fold_round: bring a rebuild's own rows up to a position, and what differs.
 --
@@ -10417,6 +10423,169 @@ evident._note_rebuild(
     evident.projection, integer, integer, text, bigint, bigint, timestamptz
 ) from public;
 -- [end sql/functions/_note_rebuild.sql]
+-- [begin sql/functions/_finish_rebuild.sql]
+-- evident._finish_rebuild: the last step of a rebuild: stop writers, fold, write.
+--
+-- One attempt of several, in a block of the caller's: a lock that is not to be had
+-- within a moment undoes it, so that nobody else waits for long. That holds to the
+-- end, not only for the first lock: an application that has locked one row of a read
+-- model would else make all appends wait that keep it. Whatever waits for these locks
+-- waits for a moment too, and for the work.
+--
+-- Where appends keep the read model they take a lock on the table with their writes,
+-- and queue behind whoever asks for this one. p_is_patient: longer than
+-- deadlock_timeout, after which autovacuum gives way. Rows have no autovacuum in them;
+-- and whoever has locked one and appends then is not to be ended for a deadlock.
+--
+-- When triggers are to be made anew it stops all appends instead, so that none is under
+-- way that has begun with the old ones.
+--
+-- It holds nothing meanwhile that an append waits for. The projection's row comes
+-- afterwards, as it does in appends with one snapshot (_projection_snapshot).
+--
+-- p_projection is the projection as it was when the rebuild began, p_now as it is under
+-- its lock; pg_temp.rebuilt is folded up to p_position. p_filter: see _fold_round.
+--
+-- Locks: SHARE ROW EXCLUSIVE on the read model, or that of making and on
+-- evident.event_store; all to the end of the transaction
+-- Errors: 40001 when the projection was changed meanwhile; 55P03; those of the fold
+
+create or replace function evident._finish_rebuild(
+    p_projection evident.projection,
+    p_now evident.projection,
+    p_slice integer,
+    p_slices integer,
+    p_filter text,
+    p_definition text,
+    p_skips bigint,
+    p_position bigint,
+    p_is_patient boolean
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '150ms'
+as $function$
+declare
+    v_is_live constant boolean := p_projection.mode = 'sync'
+        and p_projection.state = 'running';
+    v_is_stale constant boolean := p_projection.definition
+        is distinct from p_definition;
+    v_started_at constant timestamptz := evident._now();
+    v_safe bigint;
+    v_written bigint;
+begin
+    if p_is_patient then
+        perform set_config('lock_timeout', '1200ms', true);
+    end if;
+    if v_is_live and v_is_stale then
+        perform evident._lock_making(p_may_wait => false);
+        lock table evident.event_store in share row exclusive mode;
+    elsif v_is_live then
+        perform evident._as_projector(
+            format('lock table %s in share row exclusive mode', p_projection.name)
+        );
+    end if;
+    perform set_config('lock_timeout', '150ms', true);
+
+    if p_now.number <> p_projection.number
+        or v_is_live <> (p_now.mode = 'sync' and p_now.state = 'running')
+        or p_definition is distinct from evident.projection_definition(p_now.name)
+        or p_skips <> (
+            select count(*)
+            from evident.projection_skip as s
+            where s.projection = p_now.name
+        )
+    then
+        raise exception using
+            errcode = 'serialization_failure',
+            message = format(
+                'projection %s was changed during the rebuild', p_now.name
+            ),
+            detail = jsonb_build_object('projection', p_now.name)::text,
+            hint = 'nothing was written; run the rebuild again';
+    end if;
+
+    if v_is_live and p_now.definition is distinct from p_definition then
+        perform evident._switch_triggers(p_now, true);
+    end if;
+
+    -- The safe position may have gone back meanwhile: never below what is folded.
+    v_safe := case
+        when v_is_live then 9223372036854775807
+        when p_slices = 1
+            then greatest(p_position, evident.safe_position(), p_now.position)
+        else p_now.position
+    end;
+    perform evident._fold_round(
+        p_projection,
+        p_filter,
+        case when v_is_live then p_position else p_projection.position end,
+        p_position,
+        v_safe
+    );
+    v_written := (
+        select a.answer::bigint
+        from evident._ask_projector(
+            'select to_jsonb(count(*)) from pg_temp.differing as d'
+        ) as a (answer)
+    );
+    perform evident._as_projector(format(
+        $sql$
+        delete from %1$s as t
+        using pg_temp.differing as d
+        where t.%2$I = d.key;
+
+        insert into %1$s (%3$s)
+        select %4$s
+        from pg_temp.differing as d
+        inner join pg_temp.rebuilt as r on d.key = r.key
+        where (r.next_row).%2$I is not null;
+
+        drop table pg_temp.rebuilt, pg_temp.differing
+        $sql$,
+        p_projection.name,
+        p_projection.key_column,
+        evident._projection_columns(p_projection, '%1$s'),
+        evident._projection_columns(p_projection, '(r.next_row).%1$s', 'd.key')
+    ));
+
+    execute format(
+        'delete from evident.projection_failure as f'
+        ' where f.projection = %L and %s',
+        p_now.name, format(p_filter, 'f.key')
+    );
+    if not v_is_live and p_slices = 1 then
+        update evident.projection as p
+        set position = v_safe
+        where p.name = p_now.name
+        returning p.* into p_now;
+        if p_now.mode = 'sync' and p_now.state = 'catching_up' then
+            perform evident._go_live(p_now);
+        end if;
+    end if;
+    perform evident._note_rebuild(
+        p_projection, p_slice, p_slices, p_definition, p_position, v_written,
+        v_started_at
+    );
+    return v_written;
+end;
+$function$;
+
+comment on function evident._finish_rebuild(
+    evident.projection, evident.projection, integer, integer, text, text, bigint,
+    bigint, boolean
+) is
+'Stops writers of a read model, or all appends, folds the rest and writes what differs;
+gives how many rows. Errors: 40001 changed meanwhile, 55P03 a lock was not to be had.';
+
+revoke all on function evident._finish_rebuild(
+    evident.projection, evident.projection, integer, integer, text, text, bigint,
+    bigint, boolean
+) from public;
+-- [end sql/functions/_finish_rebuild.sql]
 -- [begin sql/functions/rebuild_projection.sql]
 -- evident.rebuild_projection: fold the log anew and repair the read model, in service.
 --
@@ -10424,7 +10593,8 @@ evident._note_rebuild(
 -- 2. Note the keys whose rows differ. Where appends keep the read model, fold what was
 --    appended meanwhile, and again, until little is left.
 -- 3. Keep others from writing the read model: appends by a lock on the table; the
---    runner by the projection's.
+--    runner by the projection's. Where somebody is in the way there, or in 4, all that
+--    was locked is let go of, and tried again a little later (_finish_rebuild).
 -- 4. Fold the rest, and write the rows that differ. All are removed first, since
 --    a value that must be unique may have gone from one of them to another.
 -- All is one transaction: a rebuild that is killed has changed nothing.
@@ -10448,7 +10618,7 @@ evident._note_rebuild(
 --
 -- Locks: see 3, and the registration's (shared), to the end of the transaction
 -- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
--- meanwhile; 55P03 when an open transaction kept the lock away
+-- meanwhile; 55P03 when an open transaction has locked the table, or rows of it
 
 create or replace function evident.rebuild_projection(
     p_name text,
@@ -10484,8 +10654,9 @@ declare
     v_skips bigint;
     v_safe bigint;
     v_position bigint;
-    v_locked_at timestamptz;
-    v_written bigint;
+    v_until timestamptz;
+    v_started_at timestamptz;
+    v_pause double precision;
 begin
     if p_slices is null or p_slices not between 1 and 1024 then
         perform evident._refuse_argument(
@@ -10558,105 +10729,49 @@ begin
         format(v_slice, format('s.%I', v_projection.key_column)),
         evident._projection_differs(v_projection, 'r.next_row')
     ));
-    for v_round in 1..(case when v_is_live then 10 else 0 end) loop
-        v_safe := evident.safe_position();
-        exit when v_safe < v_position + 500;
-        perform evident._fold_round(
-            v_projection, v_slice, v_position, v_position, v_safe
-        );
-        v_position := v_safe;
+    -- 3 and 4.
+    v_until := evident._now() + interval '1 minute';
+    for v_attempt in 1..12 loop
+        -- The later it is, the more there may be to fold.
+        for v_round in 1..(case when v_is_live then 10 else 0 end) loop
+            v_safe := evident.safe_position();
+            exit when v_safe < v_position + 500;
+            perform evident._fold_round(
+                v_projection, v_slice, v_position, v_position, v_safe
+            );
+            v_position := v_safe;
+        end loop;
+
+        v_now := evident._lock_projection(p_name);
+        v_started_at := evident._now();
+        begin
+            return evident._finish_rebuild(
+                v_projection, v_now, p_slice, p_slices, v_slice, v_definition, v_skips,
+                v_position, v_attempt > 8
+            );
+        exception when lock_not_available then
+            v_pause := greatest(
+                0.05 * v_attempt, date_part('epoch', evident._now() - v_started_at)
+            );
+        end;
+        exit when evident._now() > v_until;
+        -- For so long as appends may have waited they go on.
+        perform pg_sleep(v_pause);
     end loop;
 
-    -- 3.
-    v_now := evident._lock_projection(p_name);
-    if v_is_live and v_projection.definition is distinct from v_definition then
-        perform evident._lock_making(p_may_wait => false);
-    end if;
-    v_locked_at := case
-        when v_is_live then evident._lock_read_model(
-            v_projection, v_projection.definition is distinct from v_definition
-        )
-        else evident._now()
-    end;
-    if v_now.number <> v_projection.number
-        or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from evident.projection_definition(p_name)
-        or v_skips <> (
-            select count(*)
-            from evident.projection_skip as s
-            where s.projection = p_name
-        )
-    then
-        raise exception using
-            errcode = 'serialization_failure',
-            message = format('projection %s was changed during the rebuild', p_name),
-            detail = jsonb_build_object('projection', p_name)::text,
-            hint = 'nothing was written; run the rebuild again';
-    end if;
-
-    if v_is_live and v_now.definition is distinct from v_definition then
-        perform evident._switch_triggers(v_now, true);
-    end if;
-
-    -- 4. The safe position may have gone back since 1: never below what is folded.
-    v_safe := case
-        when v_is_live then 9223372036854775807
-        when p_slices = 1
-            then greatest(v_position, evident.safe_position(), v_now.position)
-        else v_now.position
-    end;
-    perform evident._fold_round(
-        v_projection,
-        v_slice,
-        case when v_is_live then v_position else v_projection.position end,
-        v_position,
-        v_safe
+    perform evident._refuse_lock(
+        p_name,
+        format(
+            'could not write %s: a transaction that wrote or locked it is still open',
+            p_name
+        ),
+        array[
+            evident._read_model(v_projection),
+            'evident.event_store'::regclass,
+            'evident.baseline'::regclass
+        ],
+        'nothing was changed; run the rebuild again when it is over'
     );
-    v_written := (
-        select a.answer::bigint
-        from evident._ask_projector(
-            'select to_jsonb(count(*)) from pg_temp.differing as d'
-        ) as a (answer)
-    );
-    perform evident._as_projector(format(
-        $sql$
-        delete from %1$s as t
-        using pg_temp.differing as d
-        where t.%2$I = d.key;
-
-        insert into %1$s (%3$s)
-        select %4$s
-        from pg_temp.differing as d
-        inner join pg_temp.rebuilt as r on d.key = r.key
-        where (r.next_row).%2$I is not null;
-
-        drop table pg_temp.rebuilt, pg_temp.differing
-        $sql$,
-        v_projection.name,
-        v_projection.key_column,
-        evident._projection_columns(v_projection, '%1$s'),
-        evident._projection_columns(v_projection, '(r.next_row).%1$s', 'd.key')
-    ));
-
-    execute format(
-        'delete from evident.projection_failure as f'
-        ' where f.projection = %L and %s',
-        p_name, format(v_slice, 'f.key')
-    );
-    if not v_is_live and p_slices = 1 then
-        update evident.projection as p
-        set position = v_safe
-        where p.name = p_name
-        returning p.* into v_now;
-        if v_now.mode = 'sync' and v_now.state = 'catching_up' then
-            perform evident._go_live(v_now);
-        end if;
-    end if;
-    perform evident._note_rebuild(
-        v_projection, p_slice, p_slices, v_definition, v_position, v_written,
-        v_locked_at
-    );
-    return v_written;
 end;
 $function$;
 
@@ -10666,8 +10781,8 @@ appends that keep the read model wait for the last step alone, see projection_re
 p_slice of p_slices (1 to 1024) does the keys of one slice, so that sessions can
 share the work. In one piece it also catches up to the safe position. For READ
 COMMITTED. Errors: PT400 invalid argument, PT404 no such projection, the fold''s own,
-40001 when the projection was changed meanwhile, 55P03 when an open transaction was in
-the way: call again.';
+40001 when the projection was changed meanwhile, 55P03 when an open transaction, which
+the hint names, was in the way: call again.';
 
 revoke all on function evident.rebuild_projection(text, integer, integer) from public;
 grant execute on function evident.rebuild_projection(text, integer, integer)
@@ -10988,8 +11103,15 @@ evident_reader, evident_operator, evident_auditor;
 --
 -- Without a position it is the last id drawn when the call begins, so whatever the
 -- caller has committed is included; on a standby, where the log has the sequence ahead,
--- the newest event. Each look has a snapshot of its own. A synchronous projection is
--- always there.
+-- the newest event. Each look has a snapshot of its own.
+--
+-- A row that appends keep comes with its event. So what is waited for there is the
+-- event at the position, or that all is known up to it: on a standby it may not have
+-- been replayed yet, after a failover it may never come. Without a position there is
+-- nothing to wait for.
+--
+-- A transaction that has appended holds the feed back at its own events: nobody folds
+-- them before it commits, so there it says so instead of waiting.
 --
 -- Runs with the caller's rights, and so raises by itself.
 -- Errors: PT400, PT404
@@ -11018,6 +11140,7 @@ declare
     v_until timestamptz;
     v_pause double precision := 0.002;
     v_reason text;
+    v_is_kept boolean;
     v_is_there boolean;
 begin
     v_reason := case
@@ -11027,6 +11150,24 @@ begin
         when p_timeout is null or p_timeout < '0' or p_timeout > '1 day'
             then 'p_timeout: not between 0 and 1 day'
         when p_position < 0 then 'p_position: below 0'
+        when
+            exists (
+                select
+                from evident.announcement as a
+                where a.pid = pg_backend_pid() and a.position < v_position
+            )
+            and evident.safe_position() < v_position
+            and not exists (
+                select
+                from evident.projection as p
+                where
+                    p.name = p_name
+                    and (
+                        p.position >= v_position
+                        or (p.mode = 'sync' and p.state = 'running')
+                    )
+            )
+            then 'p_position: not before the events that this transaction has appended'
     end;
     if v_reason is not null then
         raise exception using
@@ -11036,14 +11177,16 @@ begin
                 'argument', split_part(v_reason, ': ', 1),
                 'reason', split_part(v_reason, ': ', 2)
             )::text,
-            hint = 'wait at READ COMMITTED, for a position of the feed, or null for'
-                ' the newest, for a while';
+            hint = 'wait at READ COMMITTED, after the commit, for a position of the'
+                ' feed, or null for the newest, for a while';
     end if;
 
     v_until := clock_timestamp() + p_timeout;
     loop
-        select (p.mode = 'sync' and p.state = 'running') or p.position >= v_position
-        into v_is_there
+        select
+            p.position >= v_position,
+            p.mode = 'sync' and p.state = 'running'
+        into v_is_there, v_is_kept
         from evident.projection as p
         where p.name = p_name;
         if not found then
@@ -11055,6 +11198,15 @@ begin
                 detail = jsonb_build_object('name', left(p_name, 200))::text,
                 hint = 'a projection has the name of its read model, schema included;'
                     ' see evident.projection_status';
+        end if;
+        if v_is_kept and not v_is_there then
+            v_is_there := p_position is null
+                or exists (
+                    select
+                    from evident.event_store as e
+                    where e.id = p_position
+                )
+                or evident.safe_position() >= p_position;
         end if;
         exit when v_is_there or clock_timestamp() >= v_until;
         perform pg_sleep(
@@ -11069,8 +11221,9 @@ $function$;
 comment on function evident.wait_for_projection(text, bigint, interval) is
 'Waits until the read model holds all events up to p_position (a feed position; null =
 the last id drawn by now): true, or false after p_timeout (0 to 1 day). Call
-it after the commit, at READ COMMITTED. Parked keys are not waited for. Errors: PT400
-invalid argument, PT404 no such projection.';
+it after the commit, at READ COMMITTED. On a standby what counts is what it has
+replayed. Parked keys are not waited for. Errors: PT400 invalid argument, or this
+transaction has appended itself; PT404 no such projection.';
 
 revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
 grant execute on function evident.wait_for_projection(text, bigint, interval) to

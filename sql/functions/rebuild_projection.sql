@@ -4,7 +4,8 @@
 -- 2. Note the keys whose rows differ. Where appends keep the read model, fold what was
 --    appended meanwhile, and again, until little is left.
 -- 3. Keep others from writing the read model: appends by a lock on the table; the
---    runner by the projection's.
+--    runner by the projection's. Where somebody is in the way there, or in 4, all that
+--    was locked is let go of, and tried again a little later (_finish_rebuild).
 -- 4. Fold the rest, and write the rows that differ. All are removed first, since
 --    a value that must be unique may have gone from one of them to another.
 -- All is one transaction: a rebuild that is killed has changed nothing.
@@ -28,7 +29,7 @@
 --
 -- Locks: see 3, and the registration's (shared), to the end of the transaction
 -- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
--- meanwhile; 55P03 when an open transaction kept the lock away
+-- meanwhile; 55P03 when an open transaction has locked the table, or rows of it
 
 create or replace function evident.rebuild_projection(
     p_name text,
@@ -64,8 +65,9 @@ declare
     v_skips bigint;
     v_safe bigint;
     v_position bigint;
-    v_locked_at timestamptz;
-    v_written bigint;
+    v_until timestamptz;
+    v_started_at timestamptz;
+    v_pause double precision;
 begin
     if p_slices is null or p_slices not between 1 and 1024 then
         perform evident._refuse_argument(
@@ -138,105 +140,49 @@ begin
         format(v_slice, format('s.%I', v_projection.key_column)),
         evident._projection_differs(v_projection, 'r.next_row')
     ));
-    for v_round in 1..(case when v_is_live then 10 else 0 end) loop
-        v_safe := evident.safe_position();
-        exit when v_safe < v_position + 500;
-        perform evident._fold_round(
-            v_projection, v_slice, v_position, v_position, v_safe
-        );
-        v_position := v_safe;
+    -- 3 and 4.
+    v_until := evident._now() + interval '1 minute';
+    for v_attempt in 1..12 loop
+        -- The later it is, the more there may be to fold.
+        for v_round in 1..(case when v_is_live then 10 else 0 end) loop
+            v_safe := evident.safe_position();
+            exit when v_safe < v_position + 500;
+            perform evident._fold_round(
+                v_projection, v_slice, v_position, v_position, v_safe
+            );
+            v_position := v_safe;
+        end loop;
+
+        v_now := evident._lock_projection(p_name);
+        v_started_at := evident._now();
+        begin
+            return evident._finish_rebuild(
+                v_projection, v_now, p_slice, p_slices, v_slice, v_definition, v_skips,
+                v_position, v_attempt > 8
+            );
+        exception when lock_not_available then
+            v_pause := greatest(
+                0.05 * v_attempt, date_part('epoch', evident._now() - v_started_at)
+            );
+        end;
+        exit when evident._now() > v_until;
+        -- For so long as appends may have waited they go on.
+        perform pg_sleep(v_pause);
     end loop;
 
-    -- 3.
-    v_now := evident._lock_projection(p_name);
-    if v_is_live and v_projection.definition is distinct from v_definition then
-        perform evident._lock_making(p_may_wait => false);
-    end if;
-    v_locked_at := case
-        when v_is_live then evident._lock_read_model(
-            v_projection, v_projection.definition is distinct from v_definition
-        )
-        else evident._now()
-    end;
-    if v_now.number <> v_projection.number
-        or v_is_live <> (v_now.mode = 'sync' and v_now.state = 'running')
-        or v_definition is distinct from evident.projection_definition(p_name)
-        or v_skips <> (
-            select count(*)
-            from evident.projection_skip as s
-            where s.projection = p_name
-        )
-    then
-        raise exception using
-            errcode = 'serialization_failure',
-            message = format('projection %s was changed during the rebuild', p_name),
-            detail = jsonb_build_object('projection', p_name)::text,
-            hint = 'nothing was written; run the rebuild again';
-    end if;
-
-    if v_is_live and v_now.definition is distinct from v_definition then
-        perform evident._switch_triggers(v_now, true);
-    end if;
-
-    -- 4. The safe position may have gone back since 1: never below what is folded.
-    v_safe := case
-        when v_is_live then 9223372036854775807
-        when p_slices = 1
-            then greatest(v_position, evident.safe_position(), v_now.position)
-        else v_now.position
-    end;
-    perform evident._fold_round(
-        v_projection,
-        v_slice,
-        case when v_is_live then v_position else v_projection.position end,
-        v_position,
-        v_safe
+    perform evident._refuse_lock(
+        p_name,
+        format(
+            'could not write %s: a transaction that wrote or locked it is still open',
+            p_name
+        ),
+        array[
+            evident._read_model(v_projection),
+            'evident.event_store'::regclass,
+            'evident.baseline'::regclass
+        ],
+        'nothing was changed; run the rebuild again when it is over'
     );
-    v_written := (
-        select a.answer::bigint
-        from evident._ask_projector(
-            'select to_jsonb(count(*)) from pg_temp.differing as d'
-        ) as a (answer)
-    );
-    perform evident._as_projector(format(
-        $sql$
-        delete from %1$s as t
-        using pg_temp.differing as d
-        where t.%2$I = d.key;
-
-        insert into %1$s (%3$s)
-        select %4$s
-        from pg_temp.differing as d
-        inner join pg_temp.rebuilt as r on d.key = r.key
-        where (r.next_row).%2$I is not null;
-
-        drop table pg_temp.rebuilt, pg_temp.differing
-        $sql$,
-        v_projection.name,
-        v_projection.key_column,
-        evident._projection_columns(v_projection, '%1$s'),
-        evident._projection_columns(v_projection, '(r.next_row).%1$s', 'd.key')
-    ));
-
-    execute format(
-        'delete from evident.projection_failure as f'
-        ' where f.projection = %L and %s',
-        p_name, format(v_slice, 'f.key')
-    );
-    if not v_is_live and p_slices = 1 then
-        update evident.projection as p
-        set position = v_safe
-        where p.name = p_name
-        returning p.* into v_now;
-        if v_now.mode = 'sync' and v_now.state = 'catching_up' then
-            perform evident._go_live(v_now);
-        end if;
-    end if;
-    perform evident._note_rebuild(
-        v_projection, p_slice, p_slices, v_definition, v_position, v_written,
-        v_locked_at
-    );
-    return v_written;
 end;
 $function$;
 
@@ -246,8 +192,8 @@ appends that keep the read model wait for the last step alone, see projection_re
 p_slice of p_slices (1 to 1024) does the keys of one slice, so that sessions can
 share the work. In one piece it also catches up to the safe position. For READ
 COMMITTED. Errors: PT400 invalid argument, PT404 no such projection, the fold''s own,
-40001 when the projection was changed meanwhile, 55P03 when an open transaction was in
-the way: call again.';
+40001 when the projection was changed meanwhile, 55P03 when an open transaction, which
+the hint names, was in the way: call again.';
 
 revoke all on function evident.rebuild_projection(text, integer, integer) from public;
 grant execute on function evident.rebuild_projection(text, integer, integer)

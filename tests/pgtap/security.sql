@@ -867,7 +867,7 @@ values
     'evident_reader', 'wait_for_projection(text,bigint,interval)',
     $$ select
         evident.wait_for_projection('shop.orders_summary'),
-        evident.wait_for_projection('shop.parked', p_timeout => '10 milliseconds') $$
+        evident.wait_for_projection('shop.parked', 0, '10 milliseconds') $$
 ),
 (
     'evident_reader', 'projection_definition(text)',

@@ -271,7 +271,11 @@ INTRUSIONS = [
     "select evident._go_live(null)",
     "select evident._lock_projection('shop.orders_summary')",
     "select evident._lock_keys(1, '{a}')",
-    "select evident._lock_read_model(null, false)",
+    """
+    select evident._finish_rebuild(
+        null, null, 0, 1, 'true', 'forged', 0, 0, false
+    )
+    """,
     "select evident._fold_round(null, 'true', 0, 0, 1)",
     "select evident._note_rebuild(null, 0, 1, 'forged', 1, 1, null)",
     "insert into shop.orders_summary (aggregate_id) values (gen_random_uuid())",

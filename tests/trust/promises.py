@@ -181,4 +181,10 @@ PROMISES = [
         "one of the verdicts, nothing opened outside, no raw control character",
         "text that is shown as it came",
     ),
+    Promise(
+        34,
+        "Nothing that waits makes appends wait without limit.",
+        "each append ends within the bound, beside any lock of an application",
+        "a rebuild that waits for a row of its read model",
+    ),
 ]

@@ -2,11 +2,12 @@
 -- appends with one snapshot that take them in this order, too.
 
 select pg_temp.spoil(
-    'evident._lock_read_model(evident.projection, boolean)',
-    'if p_must_stop_appends then',
+    'evident._finish_rebuild(evident.projection, evident.projection, integer, integer,
+    text, text, bigint, bigint, boolean)',
+    'if p_is_patient then',
     'perform from evident.projection as p where p.name = p_projection.name
     for no key update;
-    if p_must_stop_appends then'
+    if p_is_patient then'
 );
 select pg_temp.spoil(
     'evident."kept_batch_races.sync_one"(evident.event_store[])',

@@ -2,7 +2,8 @@
 -- which anything may happen. The control for the twins without a lock.
 
 select pg_temp.spoil(
-    'evident.rebuild_projection(text, integer, integer)',
+    'evident._finish_rebuild(evident.projection, evident.projection, integer, integer,
+    text, text, bigint, bigint, boolean)',
     'v_written := (',
     'perform pg_sleep(0.01); v_written := ('
 );

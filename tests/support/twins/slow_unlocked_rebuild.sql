@@ -5,13 +5,14 @@ select pg_temp.spoil(
     (
         select p.oid::regprocedure
         from pg_proc as p
-        where p.oid::regproc::text = 'evident._lock_read_model'
+        where p.oid::regproc::text = 'evident._finish_rebuild'
     ),
     'in share row exclusive mode',
     'in access share mode'
 );
 select pg_temp.spoil(
-    'evident.rebuild_projection(text, integer, integer)',
+    'evident._finish_rebuild(evident.projection, evident.projection, integer, integer,
+    text, text, bigint, bigint, boolean)',
     'v_written := (',
     'perform pg_sleep(0.1); v_written := ('
 );

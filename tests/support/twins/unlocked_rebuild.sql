@@ -2,7 +2,8 @@
 -- what it writes.
 
 select pg_temp.spoil(
-    'evident._lock_read_model(evident.projection, boolean)',
+    'evident._finish_rebuild(evident.projection, evident.projection, integer, integer,
+    text, text, bigint, bigint, boolean)',
     'lock table %s in share row exclusive mode',
     'select %L'
 );
