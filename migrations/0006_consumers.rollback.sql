@@ -15,6 +15,7 @@ drop function evident._lock_lease(text, integer, bigint);
 drop function evident._refuse_consumer(text);
 drop function evident._partition_of(uuid, integer);
 drop function evident.stamp_position(boolean);
+drop function evident._feed_position();
 revoke execute on function evident.safe_position() from evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 revoke select on table evident.feed_status from evident_reader, evident_operator, evident_auditor, evident_monitor;
 

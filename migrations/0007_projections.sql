@@ -5345,7 +5345,6 @@ select
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
-    greatest(s.head - l.position, 0) as events_behind_head,
     coalesce(
         round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
     ) as seconds_behind,

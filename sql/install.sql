@@ -5079,6 +5079,47 @@ comment on column evident.consumer_partition.lease is
 comment on column evident.consumer_partition.claimed_until is
 'The last id of the newest claim.';
 
+-- [begin sql/functions/_feed_position.sql]
+-- evident._feed_position: where the feed ends now, for a statement that begins later.
+--
+-- The two looks of safe_position, which tells why they stand in this order. Never
+-- refuses, for status views: a snapshot that was taken before may lack events at or
+-- below the position, so at REPEATABLE READ nobody may read up to it.
+
+create or replace function evident._feed_position()
+returns bigint
+language plpgsql
+volatile
+parallel restricted
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_last bigint;
+    v_announced bigint;
+begin
+    if pg_is_in_recovery() then
+        return coalesce((select s.position from evident.feed_stamp as s), 0);
+    end if;
+
+    v_last := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
+
+    select min(a.position)
+    into v_announced
+    from evident.announcement as a;
+
+    return least(v_last, v_announced);
+end;
+$function$;
+
+comment on function evident._feed_position() is
+'Where the feed ends at this moment; see safe_position.';
+
+revoke all on function evident._feed_position() from public;
+grant execute on function evident._feed_position() to
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/_feed_position.sql]
 -- [begin sql/functions/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
 --
@@ -5111,9 +5152,6 @@ volatile
 parallel restricted
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_last bigint;
-    v_announced bigint;
 begin
     if current_setting('transaction_isolation')
         in ('repeatable read', 'serializable')
@@ -5131,19 +5169,7 @@ begin
             )::text,
             hint = 'read the feed at READ COMMITTED';
     end if;
-    if pg_is_in_recovery() then
-        return coalesce((select s.position from evident.feed_stamp as s), 0);
-    end if;
-
-    v_last := coalesce(
-        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-    );
-
-    select min(a.position)
-    into v_announced
-    from evident.announcement as a;
-
-    return least(v_last, v_announced);
+    return evident._feed_position();
 end;
 $function$;
 
@@ -11327,7 +11353,6 @@ select
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
-    greatest(s.head - l.position, 0) as events_behind_head,
     coalesce(
         round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
     ) as seconds_behind,
@@ -11988,21 +12013,94 @@ revoke all on table evident.blocker from public;
 grant select on table evident.blocker to
 evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/blocker.sql]
+-- [begin sql/functions/_newest.sql]
+-- evident._newest: the newest 10,000 events' ids, to count what is behind with.
+--
+-- One row. How many events follow a position is then a search in an array
+-- (_events_after), for any number of projections, partitions and tiles, at the cost
+-- of one walk over the end of an index, whether 10 events are behind or 10,000,000.
+--
+-- By the snapshot of the statement that reads it: all that was committed before, held
+-- back by the feed or not. Its readers need no right to the events.
+
+create or replace view evident._newest as
+with newest as materialized (
+    select e.id
+    from evident.event_store as e
+    order by e.id desc
+    limit 10000
+)
+
+select
+    coalesce(max(n.id), 0) as head,
+    coalesce(array_agg(n.id order by n.id), '{}') as ids,
+    current_setting('transaction_isolation') in (
+        'repeatable read', 'serializable'
+    ) as is_snapshot
+from newest as n;
+
+comment on view evident._newest is
+'One row: the id of the newest event, those of the newest 10,000, and whether the
+statement shares its snapshot with earlier ones.';
+-- [end sql/functions/_newest.sql]
+-- [begin sql/functions/_events_after.sql]
+-- evident._events_after: how many events follow a position, from the newest ids.
+--
+-- Exact while the position is among p_ids, the newest ids in ascending order
+-- (_newest), or all events are. Below them the events before are estimated: as many
+-- for each id as among the newest, since ids have gaps.
+
+create or replace function evident._events_after(p_ids bigint[], p_position bigint)
+returns bigint
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        cardinality(p_ids) - width_bucket(p_position, p_ids)
+        + case
+            when cardinality(p_ids) >= 10000 and p_position < p_ids[1] - 1
+                then ceil(
+                    (p_ids[1] - 1 - p_position)::numeric * cardinality(p_ids)
+                    / (p_ids[cardinality(p_ids)] - p_ids[1] + 1)
+                )::bigint
+            else 0
+        end;
+end;
+
+comment on function evident._events_after(bigint[], bigint) is
+'How many events follow p_position: exact up to 10,000, above that an estimate.';
+
+revoke all on function evident._events_after(bigint[], bigint) from public;
+grant execute on function evident._events_after(bigint[], bigint) to
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/_events_after.sql]
 -- [begin sql/functions/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
--- One row. The holder is the session, or the prepared transaction, whose
--- announcement is the smallest; it is looked up after the position and may be gone
--- by then. holder_started_at of other users' sessions needs pg_read_all_stats.
+-- One row, whatever the isolation level and the state of the store: a view for people
+-- never raises. The holder is the session, or the prepared transaction, whose
+-- announcement is the smallest; it is looked up after the position and may be gone by
+-- then. holder_started_at of other users' sessions needs pg_read_all_stats;
+-- held_seconds needs no right: nothing above the position can be older than what holds
+-- the feed there.
 --
--- On a standby the position is the newest stamp, nobody on this server holds it back,
--- and the head is the newest event: the log has the sequence up to 32 ids ahead.
+-- Events are counted by the snapshot of the statement, so none is missing that was
+-- committed before it. In a transaction with one snapshot lag tells of the events that
+-- it sees which are held back now, and safe_position is the newest stamp that it sees:
+-- the position of this moment may have events below it that the snapshot lacks.
+--
+-- On a standby the position is the newest stamp, nobody on this server holds it back.
 
 create or replace view evident.feed_status as
 select
-    p.head,
-    p.safe_position,
-    greatest(p.head - p.safe_position, 0) as lag,
+    n.head,
+    case
+        when n.is_snapshot
+            then coalesce((select s.position from evident.feed_stamp as s), 0)
+        else p.position
+    end as safe_position,
+    evident._events_after(n.ids, p.position) as lag,
     h.pid as holder_pid,
     coalesce(h.gid, h.application_name) as holder_name,
     h.started_at as holder_started_at,
@@ -12010,31 +12108,58 @@ select
         select count(*)
         from evident.blocker as b
         where b.stops in ('appends', 'feed')
-    ) as blockers
-from (
-    select
-        s.safe_position,
-        coalesce(
+    ) as blockers,
+    h.login as holder_login,
+    round(
+        greatest(
+            extract(epoch from clock_timestamp()) - extract(epoch from o.occurred_at), 0
+        ),
+        3
+    ) as held_seconds,
+    nullif(
+        concat_ws(
+            '; ',
             case
-                when pg_is_in_recovery()
-                    then (select max(e.id) from evident.event_store as e)
-                else pg_sequence_last_value('evident.event_store_id_seq'::regclass)
+                when n.head > q.last
+                    then 'the sequence of the ids is behind its rows: '
+                    'as evident_owner, select evident.repair_sequences()'
             end,
-            0
-        ) as head
-    from evident.safe_position() as s (safe_position)
-) as p
+            case
+                when not exists (select from evident.feed_stamp)
+                    then 'feed_stamp has no row: '
+                    'as evident_owner, select evident.initialize_log()'
+            end
+        ),
+        ''
+    ) as problem,
+    n.is_snapshot
+from evident._newest as n
+cross join evident._feed_position() as p (position)
+inner join lateral (
+    values (
+        coalesce(pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0)
+    )
+) as q (last) on true
+left join lateral (
+    select e.occurred_at
+    from evident.event_store as e
+    where e.id > p.position
+    order by e.id
+    limit 1
+) as o on true
 left join lateral (
     select
         l.pid,
         x.gid,
         a.application_name,
-        coalesce(x.prepared, a.xact_start) as started_at
+        coalesce(x.prepared, a.xact_start) as started_at,
+        coalesce(x.owner, a.usename)::text as login
     from evident.announcement as l
     left join pg_stat_activity as a on l.pid = a.pid
     left join lateral (
         select
             r.gid,
+            r.owner,
             r.prepared
         from pg_locks as t
         inner join pg_prepared_xacts as r on t.transactionid = r.transaction
@@ -12045,19 +12170,22 @@ left join lateral (
         order by r.prepared
         limit 1
     ) as x on l.pid is null
-    where l.position <= p.safe_position
+    where l.position <= p.position
     order by
         l.position,
         started_at
     limit 1
-) as h on p.head > p.safe_position and not pg_is_in_recovery();
+) as h on greatest(q.last, n.head) > p.position and not pg_is_in_recovery();
 
 comment on view evident.feed_status is
-'One row: head (last id drawn), safe_position (complete up to here), lag (ids
-between them), and who holds the feed back: holder_pid, holder_name
-(application or prepared transaction), holder_started_at; and how many blockers there
-are of appends and feed, see evident.blocker. On a standby: the newest
-event, the newest stamp, and no holder. Readable at READ COMMITTED.';
+'One row: head (the newest event), safe_position (complete up to here), lag (events
+after it: committed, and held back; above 10,000 an estimate), held_seconds (since when
+the oldest of them waits), and who holds the feed back: holder_pid,
+holder_login, holder_name (application or prepared transaction), holder_started_at; how
+many blockers there are of appends and feed, see evident.blocker; and the problem of a
+store that was restored in part. On a standby safe_position is the newest stamp, and
+there is no holder. Where is_snapshot (REPEATABLE READ, SERIALIZABLE) events are those
+of the snapshot, and safe_position is the stamp that it sees.';
 
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to
@@ -12066,16 +12194,17 @@ evident_reader, evident_operator, evident_auditor, evident_monitor;
 -- [begin sql/functions/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
--- One row for each partition. The lag counts ids up to the safe position, also those
--- of other partitions and types: it is the most that can be missing. The clock is
--- read here itself, since a view runs functions with its reader's rights.
+-- One row for each partition. Lag counts the events that were committed before the
+-- statement, held back by the feed or not, also those of other partitions and types:
+-- claim_events passes them by. The clock is read here itself, since a view runs
+-- functions with its reader's rights.
 
 create or replace view evident.consumer_status as
 select
     p.consumer,
     p.partition,
     p.position,
-    greatest(s.safe_position - p.position, 0) as lag,
+    evident._events_after(n.ids, p.position) as lag,
     p.worker,
     p.epoch,
     p.lease_expires_at,
@@ -12084,16 +12213,31 @@ select
         select count(*)
         from evident.blocker as b
         where b.stops in ('consumers', 'feed')
-    ) as blockers
+    ) as blockers,
+    round(
+        greatest(
+            extract(epoch from clock_timestamp()) - extract(epoch from o.occurred_at), 0
+        ),
+        3
+    ) as seconds_behind,
+    n.is_snapshot
 from evident.consumer_partition as p
-cross join evident.safe_position() as s (safe_position);
+cross join evident._newest as n
+left join lateral (
+    select e.occurred_at
+    from evident.event_store as e
+    where e.id > p.position
+    order by e.id
+    limit 1
+) as o on true;
 
 comment on view evident.consumer_status is
 'One row for each partition of each consumer: position (confirmed up to here), lag
-(ids from there to the safe position, at most that many events), and the newest claim
-that is not confirmed: worker, epoch, lease_expires_at, is_leased; and how many blockers
-there are of consumers and feed, see evident.blocker. Readable at READ
-COMMITTED.';
+(committed events after it, also those of other partitions and types and those that the
+feed holds back; above 10,000 an estimate), seconds_behind (the age of the oldest of
+them), and the newest claim that is not confirmed: worker, epoch, lease_expires_at,
+is_leased; and how many blockers there are of consumers and feed, see evident.blocker.
+Where is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to
@@ -12102,9 +12246,11 @@ evident_reader, evident_operator, evident_auditor, evident_consumer, evident_mon
 -- [begin sql/functions/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
--- How far behind is counted in ids, which have gaps: it is the most that can be
--- missing. Types are not looked at: the checkpoint passes other events by. The clock
--- is read here itself, since a view runs functions with its reader's rights.
+-- How far behind is told against the newest event that was committed before the
+-- statement, held back by the feed or not: in events that exist, of all types, since
+-- the checkpoint passes other types by, and in the age of the oldest. Appends keep a
+-- synchronous projection that is running, which is then never behind. The clock is
+-- read here itself, since a view runs functions with its reader's rights.
 --
 -- An error's message may hold what an event says: it is for those who may read events.
 
@@ -12116,10 +12262,12 @@ select
     p.reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
-    greatest(s.safe_position - l.position, 0) as events_behind,
-    greatest(s.head - l.position, 0) as events_behind_head,
-    coalesce(
-        round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
+    evident._events_after(n.ids, l.position) as events_behind,
+    round(
+        greatest(
+            extract(epoch from clock_timestamp()) - extract(epoch from o.occurred_at), 0
+        ),
+        3
     ) as seconds_behind,
     coalesce(f.failures, 0) as failures,
     f.last_error,
@@ -12130,13 +12278,14 @@ select
         select count(*)
         from evident.blocker as b
         where b.stops in ('projections', 'appends', 'feed')
-    ) as blockers
+    ) as blockers,
+    n.is_snapshot
 from evident.projection as p
-cross join evident.feed_status as s
+cross join evident._newest as n
 inner join lateral (
     values (
         case
-            when p.mode = 'sync' and p.state = 'running' then s.head
+            when p.mode = 'sync' and p.state = 'running' then n.head
             else p.position
         end
     )
@@ -12144,7 +12293,7 @@ inner join lateral (
 left join lateral (
     select e.occurred_at
     from evident.event_store as e
-    where e.id > l.position and e.id <= s.safe_position
+    where e.id > l.position
     order by e.id
     limit 1
 ) as o on true
@@ -12181,11 +12330,12 @@ comment on view evident.projection_status is
 'One row for each projection: mode; state (running, catching_up, paused); reason, where
 the store paused it; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
-checkpoint; the head where appends keep it); events_behind the safe position and the
-head, at most, counted in ids; seconds_behind, the age of the oldest event that
-waits; failures (parked keys) and the last_error; how many of the slices of the
-newest rebuild are done, and when; and how many blockers there are, see
-evident.blocker. Readable at READ COMMITTED.';
+checkpoint; the newest event where appends keep it); events_behind, committed ones
+after the position, also those that the feed holds back (above 10,000 an estimate);
+seconds_behind, the age of the oldest of them;
+failures (parked keys) and the last_error; how many of the slices of the newest rebuild
+are done, and when; and how many blockers there are, see evident.blocker. Where
+is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to
@@ -13792,7 +13942,7 @@ begin
         if found then
             raise notice using
                 message = format(
-                    'nothing is sealed: %s holds the feed back by %s ids',
+                    'nothing is sealed: %s holds the feed back by %s events',
                     case
                         when v_feed.holder_pid is not null
                             then format(
@@ -14427,6 +14577,8 @@ grant execute on function evident.record_publication(text) to evident_auditor;
 -- [end sql/functions/record_publication.sql]
 -- [begin sql/functions/ledger_status.sql]
 -- evident.ledger_status: how far the ledger is, and how far it was published.
+--
+-- One row, also when a partial restore left the tables empty that it reads.
 
 create or replace view evident.ledger_status as
 with identity as (
@@ -14460,7 +14612,7 @@ publication as (
 )
 
 select
-    format('%s/%s/%s', i.name, i.log_id, i.incarnation) as origin,
+    i.name || '/' || i.log_id || '/' || i.incarnation as origin,
     i.log_id,
     i.name,
     i.incarnation,
@@ -14469,11 +14621,7 @@ select
     h.last_event_id as sealed_until,
     h.sealed_at,
     extract(epoch from clock_timestamp() - h.sealed_at) as seconds_since_seal,
-    (
-        select count(*)
-        from evident.event_store as e
-        where e.id > h.last_event_id
-    ) as unsealed_events,
+    evident._events_after(n.ids, coalesce(h.last_event_id, 0)) as unsealed_events,
     p.tree_size as published_leaves,
     p.published_at,
     s.attestation_sqlstate,
@@ -14483,19 +14631,39 @@ select
         select count(*)
         from evident.blocker as b
         where b.stops in ('seal', 'feed')
-    ) as blockers
-from identity as i
-cross join head as h
+    ) as blockers,
+    nullif(
+        concat_ws(
+            '; ',
+            case
+                when i.log_id is null
+                    then 'log_identity has no row: '
+                    'as evident_owner, select evident.initialize_log()'
+            end,
+            case
+                when h.tree_size is null
+                    then 'tree_head has no row: '
+                    'as evident_owner, select evident.initialize_log()'
+            end
+        ),
+        ''
+    ) as problem,
+    n.is_snapshot
+from evident._newest as n
+left join identity as i on true
+left join head as h on true
 left join publication as p on true
 left join evident.ledger_state as s on true;
 
 comment on view evident.ledger_status is
 'One row: the log''s origin (name, uuid and incarnation); leaves, root_hash and
 sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
-seconds ago; how many events are not sealed yet; leaves of the newest published
-checkpoint, and when it was published; while the store''s own events (GuardChanged,
-IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when;
-and how many blockers there are of seal and feed, see evident.blocker.';
+seconds ago; how many events are not sealed yet (above 10,000 an estimate); leaves of
+the newest published checkpoint, and when it was published; while the store''s own
+events (GuardChanged, IncarnationBegun) cannot be stored: with which SQLSTATE and
+message, and since when; how many blockers there are of seal and feed, see
+evident.blocker; the problem of a store that was restored in part; and is_snapshot, as
+in feed_status.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

@@ -124,6 +124,8 @@ drop trigger ledger_tile_history on evident.ledger_tile;
 drop view evident.projection_status;
 drop view evident.consumer_status;
 drop view evident.feed_status;
+drop function evident._events_after(bigint[], bigint);
+drop view evident._newest;
 drop view evident.blocker;
 revoke execute on function evident.version() from evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
@@ -310,7 +312,6 @@ select
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
-    greatest(s.head - l.position, 0) as events_behind_head,
     coalesce(
         round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
     ) as seconds_behind,
@@ -800,6 +801,7 @@ drop function evident._lock_lease(text, integer, bigint);
 drop function evident._refuse_consumer(text);
 drop function evident._partition_of(uuid, integer);
 drop function evident.stamp_position(boolean);
+drop function evident._feed_position();
 revoke execute on function evident.safe_position() from evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 revoke select on table evident.feed_status from evident_reader, evident_operator, evident_auditor, evident_monitor;
 

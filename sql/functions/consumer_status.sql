@@ -1,15 +1,16 @@
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
--- One row for each partition. The lag counts ids up to the safe position, also those
--- of other partitions and types: it is the most that can be missing. The clock is
--- read here itself, since a view runs functions with its reader's rights.
+-- One row for each partition. Lag counts the events that were committed before the
+-- statement, held back by the feed or not, also those of other partitions and types:
+-- claim_events passes them by. The clock is read here itself, since a view runs
+-- functions with its reader's rights.
 
 create or replace view evident.consumer_status as
 select
     p.consumer,
     p.partition,
     p.position,
-    greatest(s.safe_position - p.position, 0) as lag,
+    evident._events_after(n.ids, p.position) as lag,
     p.worker,
     p.epoch,
     p.lease_expires_at,
@@ -18,16 +19,31 @@ select
         select count(*)
         from evident.blocker as b
         where b.stops in ('consumers', 'feed')
-    ) as blockers
+    ) as blockers,
+    round(
+        greatest(
+            extract(epoch from clock_timestamp()) - extract(epoch from o.occurred_at), 0
+        ),
+        3
+    ) as seconds_behind,
+    n.is_snapshot
 from evident.consumer_partition as p
-cross join evident.safe_position() as s (safe_position);
+cross join evident._newest as n
+left join lateral (
+    select e.occurred_at
+    from evident.event_store as e
+    where e.id > p.position
+    order by e.id
+    limit 1
+) as o on true;
 
 comment on view evident.consumer_status is
 'One row for each partition of each consumer: position (confirmed up to here), lag
-(ids from there to the safe position, at most that many events), and the newest claim
-that is not confirmed: worker, epoch, lease_expires_at, is_leased; and how many blockers
-there are of consumers and feed, see evident.blocker. Readable at READ
-COMMITTED.';
+(committed events after it, also those of other partitions and types and those that the
+feed holds back; above 10,000 an estimate), seconds_behind (the age of the oldest of
+them), and the newest claim that is not confirmed: worker, epoch, lease_expires_at,
+is_leased; and how many blockers there are of consumers and feed, see evident.blocker.
+Where is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to

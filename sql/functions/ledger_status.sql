@@ -1,4 +1,6 @@
 -- evident.ledger_status: how far the ledger is, and how far it was published.
+--
+-- One row, also when a partial restore left the tables empty that it reads.
 
 create or replace view evident.ledger_status as
 with identity as (
@@ -32,7 +34,7 @@ publication as (
 )
 
 select
-    format('%s/%s/%s', i.name, i.log_id, i.incarnation) as origin,
+    i.name || '/' || i.log_id || '/' || i.incarnation as origin,
     i.log_id,
     i.name,
     i.incarnation,
@@ -41,11 +43,7 @@ select
     h.last_event_id as sealed_until,
     h.sealed_at,
     extract(epoch from clock_timestamp() - h.sealed_at) as seconds_since_seal,
-    (
-        select count(*)
-        from evident.event_store as e
-        where e.id > h.last_event_id
-    ) as unsealed_events,
+    evident._events_after(n.ids, coalesce(h.last_event_id, 0)) as unsealed_events,
     p.tree_size as published_leaves,
     p.published_at,
     s.attestation_sqlstate,
@@ -55,19 +53,39 @@ select
         select count(*)
         from evident.blocker as b
         where b.stops in ('seal', 'feed')
-    ) as blockers
-from identity as i
-cross join head as h
+    ) as blockers,
+    nullif(
+        concat_ws(
+            '; ',
+            case
+                when i.log_id is null
+                    then 'log_identity has no row: '
+                    'as evident_owner, select evident.initialize_log()'
+            end,
+            case
+                when h.tree_size is null
+                    then 'tree_head has no row: '
+                    'as evident_owner, select evident.initialize_log()'
+            end
+        ),
+        ''
+    ) as problem,
+    n.is_snapshot
+from evident._newest as n
+left join identity as i on true
+left join head as h on true
 left join publication as p on true
 left join evident.ledger_state as s on true;
 
 comment on view evident.ledger_status is
 'One row: the log''s origin (name, uuid and incarnation); leaves, root_hash and
 sealed_until (an event''s id) of the newest tree head, when it was sealed and how many
-seconds ago; how many events are not sealed yet; leaves of the newest published
-checkpoint, and when it was published; while the store''s own events (GuardChanged,
-IncarnationBegun) cannot be stored: with which SQLSTATE and message, and since when;
-and how many blockers there are of seal and feed, see evident.blocker.';
+seconds ago; how many events are not sealed yet (above 10,000 an estimate); leaves of
+the newest published checkpoint, and when it was published; while the store''s own
+events (GuardChanged, IncarnationBegun) cannot be stored: with which SQLSTATE and
+message, and since when; how many blockers there are of seal and feed, see
+evident.blocker; the problem of a store that was restored in part; and is_snapshot, as
+in feed_status.';
 
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to

@@ -1,8 +1,10 @@
 -- evident.projection_status: how each projection does.
 --
--- How far behind is counted in ids, which have gaps: it is the most that can be
--- missing. Types are not looked at: the checkpoint passes other events by. The clock
--- is read here itself, since a view runs functions with its reader's rights.
+-- How far behind is told against the newest event that was committed before the
+-- statement, held back by the feed or not: in events that exist, of all types, since
+-- the checkpoint passes other types by, and in the age of the oldest. Appends keep a
+-- synchronous projection that is running, which is then never behind. The clock is
+-- read here itself, since a view runs functions with its reader's rights.
 --
 -- An error's message may hold what an event says: it is for those who may read events.
 
@@ -14,10 +16,12 @@ select
     p.reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
-    greatest(s.safe_position - l.position, 0) as events_behind,
-    greatest(s.head - l.position, 0) as events_behind_head,
-    coalesce(
-        round(date_part('epoch', clock_timestamp() - o.occurred_at)::numeric, 3), 0
+    evident._events_after(n.ids, l.position) as events_behind,
+    round(
+        greatest(
+            extract(epoch from clock_timestamp()) - extract(epoch from o.occurred_at), 0
+        ),
+        3
     ) as seconds_behind,
     coalesce(f.failures, 0) as failures,
     f.last_error,
@@ -28,13 +32,14 @@ select
         select count(*)
         from evident.blocker as b
         where b.stops in ('projections', 'appends', 'feed')
-    ) as blockers
+    ) as blockers,
+    n.is_snapshot
 from evident.projection as p
-cross join evident.feed_status as s
+cross join evident._newest as n
 inner join lateral (
     values (
         case
-            when p.mode = 'sync' and p.state = 'running' then s.head
+            when p.mode = 'sync' and p.state = 'running' then n.head
             else p.position
         end
     )
@@ -42,7 +47,7 @@ inner join lateral (
 left join lateral (
     select e.occurred_at
     from evident.event_store as e
-    where e.id > l.position and e.id <= s.safe_position
+    where e.id > l.position
     order by e.id
     limit 1
 ) as o on true
@@ -79,11 +84,12 @@ comment on view evident.projection_status is
 'One row for each projection: mode; state (running, catching_up, paused); reason, where
 the store paused it; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
-checkpoint; the head where appends keep it); events_behind the safe position and the
-head, at most, counted in ids; seconds_behind, the age of the oldest event that
-waits; failures (parked keys) and the last_error; how many of the slices of the
-newest rebuild are done, and when; and how many blockers there are, see
-evident.blocker. Readable at READ COMMITTED.';
+checkpoint; the newest event where appends keep it); events_behind, committed ones
+after the position, also those that the feed holds back (above 10,000 an estimate);
+seconds_behind, the age of the oldest of them;
+failures (parked keys) and the last_error; how many of the slices of the newest rebuild
+are done, and when; and how many blockers there are, see evident.blocker. Where
+is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to

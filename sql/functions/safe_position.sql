@@ -29,9 +29,6 @@ volatile
 parallel restricted
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_last bigint;
-    v_announced bigint;
 begin
     if current_setting('transaction_isolation')
         in ('repeatable read', 'serializable')
@@ -49,19 +46,7 @@ begin
             )::text,
             hint = 'read the feed at READ COMMITTED';
     end if;
-    if pg_is_in_recovery() then
-        return coalesce((select s.position from evident.feed_stamp as s), 0);
-    end if;
-
-    v_last := coalesce(
-        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-    );
-
-    select min(a.position)
-    into v_announced
-    from evident.announcement as a;
-
-    return least(v_last, v_announced);
+    return evident._feed_position();
 end;
 $function$;
 

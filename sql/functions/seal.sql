@@ -75,7 +75,7 @@ begin
         if found then
             raise notice using
                 message = format(
-                    'nothing is sealed: %s holds the feed back by %s ids',
+                    'nothing is sealed: %s holds the feed back by %s events',
                     case
                         when v_feed.holder_pid is not null
                             then format(

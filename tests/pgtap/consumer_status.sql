@@ -14,7 +14,7 @@ select columns_are(
     'consumer_status',
     array[
         'consumer', 'partition', 'position', 'lag', 'worker', 'epoch',
-        'lease_expires_at', 'is_leased', 'blockers'
+        'lease_expires_at', 'is_leased', 'blockers', 'seconds_behind', 'is_snapshot'
     ],
     'the view has its columns'
 );
@@ -28,13 +28,17 @@ select evident.create_consumer('test relay');
 set local role evident_reader;
 
 select results_eq(
-    $$ select * from evident.consumer_status $$,
+    $$ select
+        s.consumer, s.partition, s.position, s.lag, s.worker, s.epoch,
+        s.lease_expires_at, s.is_leased, s.blockers, s.seconds_behind is not null,
+        s.is_snapshot
+    from evident.consumer_status as s $$,
     format(
         $$ values (
             'test relay', 0, 0::bigint, %s::bigint, null::text, 0::bigint,
-            null::timestamptz, false, 0::bigint
+            null::timestamptz, false, 0::bigint, true, false
         ) $$,
-        :first + 5
+        (select count(*) from evident.event_store)
     ),
     'a new consumer has everything before it'
 );
@@ -75,8 +79,8 @@ select pg_advisory_xact_lock_shared((17750::bigint << 48) | (:first + 2));
 
 select is(
     (select s.lag from evident.consumer_status as s),
-    1::bigint,
-    'what is not safe to read yet is no lag'
+    4::bigint,
+    'what is not safe to read yet is lag as well'
 );
 
 select * from finish();

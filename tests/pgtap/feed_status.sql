@@ -4,7 +4,8 @@
 begin isolation level repeatable read;
 \ir helpers/refusal.psql
 set local role evident_reader;
-select pg_temp.refusal('select * from evident.feed_status') as repeatable_read \gset
+select f.is_snapshot and f.head >= f.safe_position as repeatable_read
+from evident.feed_status as f \gset
 rollback;
 
 -- A prepared transaction that has appended. Without max_prepared_transactions
@@ -12,6 +13,8 @@ rollback;
 -- for ever.
 select current_setting('max_prepared_transactions') <> '0' as can_prepare \gset
 select coalesce(pg_sequence_last_value('evident.event_store_id_seq'), 0) as start \gset
+select coalesce(max(e.id), 0) - :start as prepared_newest
+from evident.event_store as e \gset
 \if :can_prepare
 begin;
 select evident.append_event(
@@ -34,14 +37,13 @@ rollback prepared 'evident_test_feed_status';
 \endif
 
 begin;
-select plan(11);
+select plan(12);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 
-select is(
-    :'repeatable_read'::jsonb ->> 'code',
-    'PT400',
-    'REPEATABLE READ is refused, since all its statements have one snapshot'
+select ok(
+    :'repeatable_read'::boolean,
+    'a transaction whose statements have one snapshot is told so, and not refused'
 );
 select is(
     pg_temp.permitted('select * from evident.feed_status'),
@@ -53,7 +55,8 @@ select columns_are(
     'feed_status',
     array[
         'head', 'safe_position', 'lag', 'holder_pid', 'holder_name',
-        'holder_started_at', 'blockers'
+        'holder_started_at', 'blockers', 'holder_login', 'held_seconds', 'problem',
+        'is_snapshot'
     ],
     'the view has its columns'
 );
@@ -67,11 +70,12 @@ set local role evident_reader;
 
 select results_eq(
     $$ select
-        f.head, f.safe_position, f.lag, f.holder_pid, f.holder_name, f.holder_started_at
+        f.head, f.safe_position, f.lag, f.holder_pid, f.holder_name,
+        f.holder_started_at, f.held_seconds, f.problem, f.is_snapshot
     from evident.feed_status as f $$,
     format(
         $$ values (%s::bigint, %1$s::bigint, 0::bigint, null::integer,
-        null::text, null::timestamptz) $$,
+        null::text, null::timestamptz, 0::numeric, null::text, false) $$,
         :last
     ),
     'while nobody is appending the feed is complete and nobody holds it'
@@ -86,10 +90,12 @@ select evident.append_event(pg_temp.task(2), 'TaskCreated', '{}', 0);
 set local role evident_reader;
 
 select results_eq(
-    $$ select f.head, f.safe_position, f.lag, f.holder_pid, f.holder_name
+    $$ select f.head, f.safe_position, f.lag, f.holder_pid, f.holder_name,
+        f.holder_login = session_user, f.held_seconds < 600
     from evident.feed_status as f $$,
     format(
-        $$ values (%s::bigint, %s::bigint, 3::bigint, %s, 'evident test') $$,
+        $$ values (%s::bigint, %s::bigint, 3::bigint, %s, 'evident test',
+            true, true) $$,
         :last + 3, :last, pg_backend_pid()
     ),
     'a transaction that appends is named as the one that holds the feed'
@@ -117,15 +123,27 @@ select is(
 alter table evident.event_store alter column id restart with 1;
 
 select results_eq(
-    $$ select f.head, f.safe_position, f.lag from evident.feed_status as f $$,
-    $$ values (0::bigint, 0::bigint, 0::bigint) $$,
-    'a store whose first id was never drawn has nothing to catch up with'
+    $$ select f.head, f.safe_position, f.lag, f.problem
+    from evident.feed_status as f $$,
+    format(
+        $$ values (%s::bigint, 0::bigint, %s::bigint,
+        'the sequence of the ids is behind its rows: '
+        'as evident_owner, select evident.repair_sequences()') $$,
+        :last + 3, (select count(*) from evident.event_store)
+    ),
+    'a sequence that is behind its rows is a problem, and hides no event'
+);
+delete from evident.feed_stamp;
+select matches(
+    (select f.problem from evident.feed_status as f),
+    'feed_stamp has no row',
+    'and so is a stamp that is missing'
 );
 
 \if :can_prepare
 select is(
     array[:prepared_head, :prepared_safe_position, :prepared_lag],
-    array[1, 0, 1],
+    array[:prepared_newest, 0, 0],
     'a prepared transaction holds the feed before its first event'
 );
 select ok(

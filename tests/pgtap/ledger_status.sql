@@ -10,7 +10,8 @@ select columns_are(
         'origin', 'log_id', 'name', 'incarnation', 'leaves', 'root_hash',
         'sealed_until', 'sealed_at', 'seconds_since_seal', 'unsealed_events',
         'published_leaves', 'published_at', 'attestation_sqlstate',
-        'attestation_error', 'attestation_failed_at', 'blockers'
+        'attestation_error', 'attestation_failed_at', 'blockers', 'problem',
+        'is_snapshot'
     ],
     'the view has its columns'
 );

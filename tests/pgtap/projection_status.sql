@@ -8,8 +8,8 @@ select columns_are(
     'evident', 'projection_status',
     array[
         'name', 'mode', 'state', 'reason', 'is_stale', 'position', 'events_behind',
-        'events_behind_head', 'seconds_behind', 'failures', 'last_error',
-        'rebuild_slices', 'rebuild_slices_done', 'rebuilt_at', 'blockers'
+        'seconds_behind', 'failures', 'last_error', 'rebuild_slices',
+        'rebuild_slices_done', 'rebuilt_at', 'blockers', 'is_snapshot'
     ],
     'the view has its columns'
 );
@@ -25,7 +25,6 @@ select
     s.name,
     s.state,
     s.events_behind,
-    s.events_behind_head,
     s.failures
 from evident.projection_status as s
 where s.name ~ '^probe'
@@ -45,9 +44,9 @@ select results_eq(
     where s.name ~ '^probe'
     order by s.name $$,
     $$ select
-        c.name, c.mode, 'running', null::text, false, s.position, 0::bigint, 0::bigint, 0::numeric,
+        c.name, c.mode, 'running', null::text, false, s.position, 0::bigint, 0::numeric,
         0::bigint, null::text, null::integer, null::bigint, null::timestamptz,
-        0::bigint, true
+        0::bigint, false, true
     from (values ('probe.label', 'async'), ('probe.note', 'sync')) as c (name, mode)
     inner join evident.projection_status as s on c.name = s.name
     order by c.name $$,
@@ -68,9 +67,9 @@ select pg_temp.note(1, '2', '["red"]') as last \gset
 select results_eq(
     'select * from status',
     $$ values
-    ('probe.label', 'running', 2::bigint, 2::bigint, 0::bigint),
-    ('probe.note', 'running', 0, 0, 0) $$,
-    'an asynchronous projection is behind by the ids that it has not seen'
+    ('probe.label', 'running', 2::bigint, 0::bigint),
+    ('probe.note', 'running', 0, 0) $$,
+    'an asynchronous projection is behind by the events that it has not seen'
 );
 select is(
     (
@@ -93,14 +92,14 @@ select is(
 savepoint held;
 :safe_position;
 select pg_advisory_xact_lock_shared((17750::bigint << 48) | (:last - 1));
-select s.events_behind || ' ' || s.events_behind_head as behind
+select s.events_behind as behind
 from status as s
 where s.name = 'probe.label' \gset
 rollback to held;
 select is(
-    :'behind'::text,
-    '1 2',
-    'what is not safe yet is behind the head, but not behind'
+    :behind,
+    2,
+    'what the feed holds back is behind as well'
 );
 
 -- Failures.
@@ -113,8 +112,8 @@ select evident.run_projection('probe.label');
 select results_eq(
     'select * from status',
     $$ values
-    ('probe.label', 'running', 0::bigint, 0::bigint, 2::bigint),
-    ('probe.note', 'paused', 1, 1, 0) $$,
+    ('probe.label', 'running', 0::bigint, 2::bigint),
+    ('probe.note', 'paused', 1, 0) $$,
     'parked keys are counted, and a paused projection falls behind'
 );
 set local evident_test.minutes = 1;

@@ -1,5 +1,5 @@
 begin;
-select plan(92);
+select plan(94);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -181,7 +181,9 @@ select is_empty(
             ('_refuse_key', 'evident_projector'),
             ('_refuse_settings', 'evident_projector'),
             ('_share_projection', 'evident_projector')
-        ) $$,
+        )
+        -- By status views, with their readers' rights.
+        and r.name not in ('_events_after', '_feed_position') $$,
     'internal functions are granted to nobody, but for those by which folds are run, '
     'and by which they end'
 );
@@ -731,6 +733,14 @@ values
 (
     'evident_reader', 'read_feed(bigint,bigint,text[],bigint)',
     $$ select * from evident.read_feed(0, 10, '{OrderCreated}') $$
+),
+(
+    'evident_reader', '_feed_position()',
+    $$ select evident._feed_position() $$
+),
+(
+    'evident_reader', '_events_after(bigint[],bigint)',
+    $$ select evident._events_after('{1,2}', 1) $$
 ),
 (
     'evident_reader', 'feed_status',

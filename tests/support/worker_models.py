@@ -13,7 +13,7 @@ IS_FOLDED = """
 not exists (
     select
     from evident.projection_status as s
-    where s.events_behind_head > 0 or s.state <> 'running'
+    where s.events_behind > 0 or s.state <> 'running'
 )
 """
 
