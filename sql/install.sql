@@ -12121,13 +12121,15 @@ select
             '; ',
             case
                 when n.head > q.last
-                    then 'the sequence of the ids is behind its rows: '
-                    'as evident_owner, select evident.repair_sequences()'
+                    then
+                        'the sequence of the ids is behind its rows: '
+                        'as evident_owner, select evident.repair_sequences()'
             end,
             case
                 when not exists (select from evident.feed_stamp)
-                    then 'feed_stamp has no row: '
-                    'as evident_owner, select evident.initialize_log()'
+                    then
+                        'feed_stamp has no row: '
+                        'as evident_owner, select evident.initialize_log()'
             end
         ),
         ''
@@ -14637,13 +14639,15 @@ select
             '; ',
             case
                 when i.log_id is null
-                    then 'log_identity has no row: '
-                    'as evident_owner, select evident.initialize_log()'
+                    then
+                        'log_identity has no row: '
+                        'as evident_owner, select evident.initialize_log()'
             end,
             case
                 when h.tree_size is null
-                    then 'tree_head has no row: '
-                    'as evident_owner, select evident.initialize_log()'
+                    then
+                        'tree_head has no row: '
+                        'as evident_owner, select evident.initialize_log()'
             end
         ),
         ''

@@ -43,13 +43,15 @@ select
             '; ',
             case
                 when n.head > q.last
-                    then 'the sequence of the ids is behind its rows: '
-                    'as evident_owner, select evident.repair_sequences()'
+                    then
+                        'the sequence of the ids is behind its rows: '
+                        'as evident_owner, select evident.repair_sequences()'
             end,
             case
                 when not exists (select from evident.feed_stamp)
-                    then 'feed_stamp has no row: '
-                    'as evident_owner, select evident.initialize_log()'
+                    then
+                        'feed_stamp has no row: '
+                        'as evident_owner, select evident.initialize_log()'
             end
         ),
         ''

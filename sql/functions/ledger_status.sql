@@ -59,13 +59,15 @@ select
             '; ',
             case
                 when i.log_id is null
-                    then 'log_identity has no row: '
-                    'as evident_owner, select evident.initialize_log()'
+                    then
+                        'log_identity has no row: '
+                        'as evident_owner, select evident.initialize_log()'
             end,
             case
                 when h.tree_size is null
-                    then 'tree_head has no row: '
-                    'as evident_owner, select evident.initialize_log()'
+                    then
+                        'tree_head has no row: '
+                        'as evident_owner, select evident.initialize_log()'
             end
         ),
         ''
