@@ -38,7 +38,7 @@ select evident.run_projection('probe.label');
 
 set local role evident_reader;
 select results_eq(
-    $$ select s.*, s.position = f.head
+    $$ select s.*, s.position >= f.head
     from evident.projection_status as s
     cross join evident.feed_status as f
     where s.name ~ '^probe'
