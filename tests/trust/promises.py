@@ -183,6 +183,12 @@ PROMISES = [
         "text that is shown as it came",
     ),
     Promise(
+        28,
+        "Equal keys and equal events give equal rows, whatever the session.",
+        "the read model equals a fold in Python, the drift check finds nothing",
+        "keys by text",
+    ),
+    Promise(
         34,
         "Nothing that waits makes appends wait without limit.",
         "each append ends within the bound, beside any lock of an application",

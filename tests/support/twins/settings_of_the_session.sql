@@ -1,0 +1,10 @@
+-- Single events are folded under whatever the session that appends has set.
+
+create or replace function evident._projection_pinned()
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select 'true'::text;
+end;
