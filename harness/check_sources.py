@@ -17,8 +17,15 @@ SEARCH_PATH = ["pg_catalog", "pg_temp"]
 
 # Nobody logs in as these: one runs the folds for the other.
 _INNER_ROLES = frozenset({"evident_owner", "evident_projector"})
-# Views that anybody may read call these, with their reader's rights.
-_SHARED = frozenset({"evident._events_after", "evident._feed_position"})
+# What views and functions that anybody may read call, with their reader's rights.
+_SHARED = frozenset(
+    {
+        "evident._drawn",
+        "evident._events_after",
+        "evident._feed_position",
+        "evident._refuse_behind",
+    }
+)
 _ROUTINES = frozenset({"aggregate", "function", "procedure"})
 
 

@@ -6,21 +6,21 @@ set local lock_timeout = '5s';
 
 -- [begin generated rollback]
 drop function evident.append_batch(jsonb);
-drop function evident.append_events(uuid, jsonb, integer);
-drop function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid);
+drop function evident.append_events(uuid, jsonb, bigint);
+drop function evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid);
 drop function evident._append_in_turn(jsonb);
 drop function evident._append_together(jsonb);
-drop function evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid);
-drop function evident._append_checked(uuid, jsonb, integer);
-drop function evident._append_stream(uuid, jsonb, integer);
+drop function evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid);
+drop function evident._append_checked(uuid, jsonb, bigint);
+drop function evident._append_stream(uuid, jsonb, bigint);
 drop function evident._insert_stream(uuid, integer, jsonb, integer, integer);
-drop function evident._base_version(uuid, integer);
+drop function evident._base_version(uuid, bigint);
 drop function evident._replayed_version(uuid, jsonb, bigint[]);
 drop function evident._check_entry_events(jsonb);
 drop function evident._check_entries(jsonb);
 drop function evident._check_event_ids(text, jsonb, jsonpath);
 drop function evident._check_events(jsonb, text);
-drop function evident._check_aggregate(uuid, integer);
+drop function evident._check_aggregate(uuid, bigint);
 drop function evident._append_entries(jsonb);
 drop function evident._is_short(jsonb, jsonb);
 drop function evident._is_bounded(jsonb, jsonb);
@@ -40,7 +40,7 @@ drop function evident._is_ordered(regclass);
 drop function evident._draw_id();
 drop function evident._announce_append();
 drop function evident._announce_again();
-drop function evident._refuse_version(uuid, integer, integer);
+drop function evident._refuse_version(uuid, bigint, integer);
 drop function evident._refuse_versions(jsonb);
 drop function evident._refuse_argument(text, text, text);
 

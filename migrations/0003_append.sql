@@ -58,18 +58,50 @@ to evident_projector;
 -- at once. When nothing is wrong but that aggregates which must exist do not,
 -- reloading would find nothing: that is PT404.
 --
--- Errors: PT404 or PT409, always.
+-- An expectation that was met, and yet nothing was stored: there is no version left, or
+-- the ids of the events were taken.
+--
+-- Errors: always one of PT400, PT404, PT409, PT500, 40001
 
 create or replace function evident._refuse_versions(p_conflicts jsonb)
 returns void
 language plpgsql
 volatile
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_first constant jsonb := p_conflicts -> 0;
+    v_met constant jsonb := jsonb_path_query_first(
+        p_conflicts,
+        '$[*] ? (@.expected == @.actual || @.expected == null'
+        ' || (@.expected == -1 && @.actual > 0))'
+    );
 begin
+    if v_met is not null then
+        if (v_met ->> 'actual')::bigint < 2147483647 - 10000 then
+            perform evident._refuse_sequence();
+            raise exception using
+                errcode = 'serialization_failure',
+                message = format(
+                    'aggregate %s is not appended to: its event ids were taken',
+                    v_met ->> 'aggregate_id'
+                ),
+                detail = jsonb_build_object(
+                    'aggregate_id', v_met -> 'aggregate_id'
+                )::text,
+                hint = 'call again';
+        end if;
+        perform evident._refuse_argument(
+            'aggregate_id',
+            format(
+                'aggregate %s is at version %s, and the last one there is is '
+                '2147483647', v_met ->> 'aggregate_id', v_met ->> 'actual'
+            ),
+            'go on in a new aggregate, whose first event names this one'
+        );
+    end if;
+
     if not jsonb_path_exists(p_conflicts, '$[*] ? (@.expected != -1)') then
         raise exception using
             errcode = 'PT404',
@@ -113,13 +145,13 @@ revoke all on function evident._refuse_versions(jsonb) from public;
 
 create or replace function evident._refuse_version(
     p_aggregate_id uuid,
-    p_expected_version integer,
+    p_expected_version bigint,
     p_actual integer
 )
 returns void
 language plpgsql
 volatile
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
@@ -135,10 +167,10 @@ begin
 end;
 $function$;
 
-comment on function evident._refuse_version(uuid, integer, integer) is
+comment on function evident._refuse_version(uuid, bigint, integer) is
 'Raises what _refuse_versions raises for an aggregate that is at p_actual.';
 
-revoke all on function evident._refuse_version(uuid, integer, integer) from public;
+revoke all on function evident._refuse_version(uuid, bigint, integer) from public;
 -- [end sql/functions/_refuse_version.sql]
 -- [begin sql/functions/_announce_again.sql]
 -- evident._announce_again: announce an append in a transaction that has written
@@ -308,13 +340,16 @@ ids that the feed may have passed.';
 revoke all on function evident._draw_id() from public;
 -- [end sql/functions/_draw_id.sql]
 -- [begin sql/functions/_is_ordered.sql]
--- evident._is_ordered: true when a sequence hands out its numbers one after the other.
+-- evident._is_ordered: true when a sequence hands out its numbers one after the other,
+-- above the ids of all events.
 --
--- One that caches, descends or cycles gives ids that the feed may have passed. Marked
+-- One that caches, descends or cycles gives ids that the feed may have passed, and so
+-- does one that came without its rows' numbers. Marked
 -- immutable though it is not, so that the planner evaluates it once for a plan, and an
 -- append pays nothing for it. ALTER SEQUENCE gives the sequence a new file, so
 -- every session makes its plans that name it anew, and forgets the numbers that it
--- had cached.
+-- had cached. A setval does neither: that is seen where an id is taken, and by all who
+-- read the feed (_refuse_behind).
 
 create or replace function evident._is_ordered(p_sequence regclass)
 returns boolean
@@ -332,12 +367,17 @@ begin
             and s.seqcache = 1
             and s.seqincrement = 1
             and not s.seqcycle
-    );
+    )
+    and (
+        select case when s.is_called then s.last_value else s.last_value - 1 end
+        from evident.event_store_id_seq as s
+    ) >= coalesce((select max(e.id) from evident.event_store as e), 0);
 end;
 $function$;
 
 comment on function evident._is_ordered(regclass) is
-'True when a sequence caches nothing, counts by 1 and does not cycle.';
+'True when a sequence caches nothing, counts by 1, does not cycle, and is not below the
+events.';
 
 revoke all on function evident._is_ordered(regclass) from public;
 -- [end sql/functions/_is_ordered.sql]
@@ -659,14 +699,14 @@ begin atomic
         when 'number'
             then
                 p_value::numeric >= -1
-                and p_value::numeric <= 2147483647
+                and p_value::numeric <= 9223372036854775807
                 and scale(p_value::numeric) = 0
         else false
     end;
 end;
 
 comment on function evident._is_expected_version(jsonb) is
-'Whether a JSON value is absent, null or an integer from -1 to 2147483647.';
+'Whether a JSON value is absent, null or a bigint of -1 or more.';
 
 revoke all on function evident._is_expected_version(jsonb) from public;
 -- [end sql/functions/_is_expected_version.sql]
@@ -700,7 +740,7 @@ begin atomic
             then array[
                 '.payload', 'not a JSON object', 'wrap the value: {"value": ...}'
             ]
-        when jsonb_typeof(p_event -> 'metadata') <> 'object'
+        when jsonb_typeof(p_event -> 'metadata') not in ('object', 'null')
             then array[
                 '.metadata', 'not a JSON object',
                 'leave it out when there is none'
@@ -790,7 +830,7 @@ begin atomic
         and p_event_type <> ''
         and char_length(p_event_type) <= 100
         and p_payload @> '{}'
-        and p_metadata @> '{}';
+        and coalesce(p_metadata, '{}') @> '{}';
 end;
 
 comment on function evident._is_event(uuid, text, jsonb, jsonb) is
@@ -855,7 +895,7 @@ create or replace function evident._append_entries(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     events jsonb,
     event_count integer
 )
@@ -866,7 +906,7 @@ begin atomic
     select
         a.ordinality,
         (a.value ->> 'aggregate_id')::uuid as aggregate_id,
-        (a.value ->> 'expected_version')::integer as expected,
+        (a.value ->> 'expected_version')::bigint as expected,
         a.value -> 'events' as events,
         coalesce(jsonb_array_length(nullif(a.value -> 'events', 'null')), 0)
             as event_count
@@ -886,7 +926,7 @@ revoke all on function evident._append_entries(jsonb) from public;
 
 create or replace function evident._check_aggregate(
     p_aggregate_id uuid,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns void
 language plpgsql
@@ -911,11 +951,11 @@ begin
 end;
 $function$;
 
-comment on function evident._check_aggregate(uuid, integer) is
+comment on function evident._check_aggregate(uuid, bigint) is
 'Raises PT400 for a null aggregate or an expected version below -1, PT403 for the
 store''s own aggregate.';
 
-revoke all on function evident._check_aggregate(uuid, integer) from public;
+revoke all on function evident._check_aggregate(uuid, bigint) from public;
 -- [end sql/functions/_check_aggregate.sql]
 -- [begin sql/functions/_check_events.sql]
 -- evident._check_events: refuse an array of events that is malformed.
@@ -1334,11 +1374,13 @@ from public;
 -- the caller first queues for the aggregate, and what the one before it appended
 -- is visible to the statement after.
 --
+-- Nothing can follow version 2147483647, so that is null too.
+--
 -- Locks: the aggregate, when p_expected_version is null or -1.
 
 create or replace function evident._base_version(
     p_aggregate_id uuid,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns integer
 language plpgsql
@@ -1360,6 +1402,7 @@ begin
             where
                 e.aggregate_id = p_aggregate_id
                 and e.version = p_expected_version
+                and e.version < 2147483647
             order by e.version
             limit 1
         );
@@ -1368,8 +1411,11 @@ begin
     perform evident._lock_aggregate(p_aggregate_id);
     return (
         select
-            coalesce(
-                max(e.version), case when p_expected_version is null then 0 end
+            nullif(
+                coalesce(
+                    max(e.version), case when p_expected_version is null then 0 end
+                ),
+                2147483647
             )
         from evident.event_store as e
         where e.aggregate_id = p_aggregate_id
@@ -1377,11 +1423,12 @@ begin
 end;
 $function$;
 
-comment on function evident._base_version(uuid, integer) is
+comment on function evident._base_version(uuid, bigint) is
 'The version that an append with this expectation is to
-follow, 0 for a new aggregate; null when the aggregate is not as expected.';
+follow, 0 for a new aggregate; null when the aggregate is not as expected, or has the
+last version there is.';
 
-revoke all on function evident._base_version(uuid, integer) from public;
+revoke all on function evident._base_version(uuid, bigint) from public;
 -- [end sql/functions/_base_version.sql]
 -- [begin sql/functions/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
@@ -1461,19 +1508,21 @@ evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 -- elsewhere can keep one of them out.
 --
 -- When any version will do, a lost race is run again; each lost race is somebody
--- else's success.
+-- else's success. A thousand of them are enough. An id that is taken looks like a
+-- lost race too: the sequence was set back, which is asked each time.
 --
 -- Gives the version of the last event; or no version, and the actual version
--- that did not meet the expectation, so that a batch can report all of them.
+-- that did not meet the expectation, so that a batch can report all of them. An
+-- expectation that is met is a conflict only where no versions are left.
 --
 -- Locks: the aggregate, when p_expected_version is null or -1. The caller has
 -- announced the append.
--- Errors: PT422
+-- Errors: PT422, PT500, 40001
 
 create or replace function evident._append_stream(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer,
+    p_expected_version bigint,
     out version bigint,
     out actual integer
 )
@@ -1487,10 +1536,11 @@ declare
     v_length constant integer := jsonb_array_length(p_events);
     v_base integer;
 begin
-    loop
+    for v_attempt in 1..1000 loop
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
 
         if v_base is not null
+            and v_base <= 2147483647 - v_length
             and evident._insert_stream(p_aggregate_id, v_base, p_events, 1, 1) = 1
         then
             if v_length = 1 or evident._insert_stream(
@@ -1515,23 +1565,42 @@ begin
         end if;
 
         version := evident._replayed_version(p_aggregate_id, p_events, '{}');
-        exit when version is not null;
+        if version is not null then
+            return;
+        end if;
 
         -- Met after all, by what was committed meanwhile, or any version will do.
         select coalesce(max(e.version), 0) into actual
         from evident.event_store as e
         where e.aggregate_id = p_aggregate_id;
-        exit when actual <> p_expected_version
-        and (p_expected_version >= 0 or actual = 0);
+        if actual > 2147483647 - v_length
+            or (
+                actual <> p_expected_version
+                and (p_expected_version >= 0 or actual = 0)
+            )
+        then
+            return;
+        end if;
+        perform evident._refuse_sequence();
     end loop;
+
+    raise exception using
+        errcode = 'serialization_failure',
+        message = format(
+            'aggregate %s is not appended to: others were first a thousand times',
+            p_aggregate_id
+        ),
+        detail = jsonb_build_object('aggregate_id', p_aggregate_id)::text,
+        hint = 'call again';
 end;
 $function$;
 
-comment on function evident._append_stream(uuid, jsonb, integer) is
+comment on function evident._append_stream(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate. version: of the last event, also of an
-earlier run of the same append; null when actual does not meet p_expected_version.';
+earlier run of the same append; null when actual does not meet p_expected_version, or
+leaves no room.';
 
-revoke all on function evident._append_stream(uuid, jsonb, integer) from public;
+revoke all on function evident._append_stream(uuid, jsonb, bigint) from public;
 -- [end sql/functions/_append_stream.sql]
 -- [begin sql/functions/_append_checked.sql]
 -- evident._append_checked: append checked events to one aggregate, or refuse.
@@ -1541,7 +1610,7 @@ revoke all on function evident._append_stream(uuid, jsonb, integer) from public;
 create or replace function evident._append_checked(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns bigint
 language plpgsql
@@ -1569,11 +1638,11 @@ begin
 end;
 $function$;
 
-comment on function evident._append_checked(uuid, jsonb, integer) is
+comment on function evident._append_checked(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate; the version of the last one, or PT404,
 PT409 or PT422.';
 
-revoke all on function evident._append_checked(uuid, jsonb, integer) from public;
+revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
 -- [end sql/functions/_append_checked.sql]
 -- [begin sql/functions/_append_event_fully.sql]
 -- evident._append_event_fully: the long path of append_event.
@@ -1594,7 +1663,7 @@ create or replace function evident._append_event_fully(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
-    p_expected_version integer,
+    p_expected_version bigint,
     p_metadata jsonb,
     p_event_id uuid
 )
@@ -1662,11 +1731,11 @@ end;
 $function$;
 
 comment on function
-evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid) is
+evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event by the general engine, or raises what is wrong.';
 
 revoke all on function
-evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid)
+evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
 -- [end sql/functions/_append_event_fully.sql]
 -- [begin sql/functions/_append_together.sql]
@@ -1692,7 +1761,7 @@ create or replace function evident._append_together(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -1820,7 +1889,7 @@ create or replace function evident._append_in_turn(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -1933,14 +2002,14 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 --
 -- Locks: the feed announcement (shared, never waits); the aggregate's advisory
 -- lock when p_expected_version is null or -1.
--- Errors: PT400, PT403, PT404, PT409, PT422, PT500
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500; 40001
 
 create or replace function evident.append_event(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
-    p_expected_version integer default null,
-    p_metadata jsonb default '{}',
+    p_expected_version bigint default null,
+    p_metadata jsonb default null,
     p_event_id uuid default null
 )
 returns bigint
@@ -1959,7 +2028,8 @@ begin
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        select
+            p_aggregate_id, 1, p_event_type, p_payload, coalesce(p_metadata, '{}')
         where
             case
                 when
@@ -1970,15 +2040,17 @@ begin
                     and evident._is_ordered('evident.event_store_id_seq'::regclass)
                     then evident._announce_append()
             end
-        on conflict (aggregate_id, version) do nothing;
+        on conflict do nothing;
         if found then
             return 1;
         end if;
-    elsif p_expected_version > 0 and p_event_id is null then
+    elsif p_expected_version between 1 and 2147483646 and p_event_id is null then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        select
+            p_aggregate_id, b.version + 1, p_event_type, p_payload,
+            coalesce(p_metadata, '{}')
         from (
             select k.version
             from evident.event_store as k
@@ -1998,9 +2070,9 @@ begin
                     and evident._is_ordered('evident.event_store_id_seq'::regclass)
                     then evident._announce_append()
             end
-        on conflict (aggregate_id, version) do nothing;
+        on conflict do nothing;
         if found then
-            return p_expected_version + 1::bigint;
+            return p_expected_version + 1;
         end if;
     else
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
@@ -2008,8 +2080,8 @@ begin
             aggregate_id, version, event_type, payload, metadata, event_id
         )
         select
-            p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
-            coalesce(p_event_id, evident._uuid_v7())
+            p_aggregate_id, v_base + 1, p_event_type, p_payload,
+            coalesce(p_metadata, '{}'), coalesce(p_event_id, evident._uuid_v7())
         where
             case
                 when
@@ -2034,7 +2106,7 @@ begin
 end;
 $function$;
 
-comment on function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid) is
+comment on function evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event and gives its version, 1 for the first of its aggregate.
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
 -1 = it exists, null = any. p_event_type: 1 to 100 characters. p_payload and
@@ -2045,10 +2117,10 @@ no such aggregate, PT409 version conflict, PT422 event_id used for other content
 PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function
-evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
 grant execute on function
-evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 to evident_writer;
 -- [end sql/functions/append_event.sql]
 -- [begin sql/functions/append_events.sql]
@@ -2063,7 +2135,7 @@ to evident_writer;
 create or replace function evident.append_events(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer default null
+    p_expected_version bigint default null
 )
 returns bigint
 language plpgsql
@@ -2083,7 +2155,7 @@ begin
 end;
 $function$;
 
-comment on function evident.append_events(uuid, jsonb, integer) is
+comment on function evident.append_events(uuid, jsonb, bigint) is
 'Appends 1 to 10000 events to one aggregate, all or none, and gives the version of
 the last. p_events: [{"type", "payload", "metadata"?, "event_id"?}, ...].
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
@@ -2093,8 +2165,8 @@ PT403 the store''s own aggregate, PT404 no such aggregate, PT409 version conflic
 PT422 event_id used for other content, PT500 the sequence of the ids is not as it was
 made.';
 
-revoke all on function evident.append_events(uuid, jsonb, integer) from public;
-grant execute on function evident.append_events(uuid, jsonb, integer)
+revoke all on function evident.append_events(uuid, jsonb, bigint) from public;
+grant execute on function evident.append_events(uuid, jsonb, bigint)
 to evident_writer;
 -- [end sql/functions/append_events.sql]
 -- [begin sql/functions/append_batch.sql]

@@ -9,7 +9,7 @@ drop view evident.feed_status;
 drop function evident.read_feed(bigint, bigint, text[], bigint);
 drop function evident.safe_position();
 drop view evident.announcement;
-drop function evident.read_aggregate(uuid, integer, integer);
+drop function evident.read_aggregate(uuid, bigint, bigint);
 drop function evident.aggregate_version(uuid);
 
 -- [begin sql/functions/version.sql]

@@ -45,8 +45,8 @@ evident_reader, evident_operator, evident_auditor;
 
 create or replace function evident.read_aggregate(
     p_aggregate_id uuid,
-    p_from_version integer default 1,
-    p_to_version integer default null
+    p_from_version bigint default 1,
+    p_to_version bigint default null
 )
 returns setof evident.event_store
 language sql
@@ -62,13 +62,13 @@ begin atomic
     order by e.version;
 end;
 
-comment on function evident.read_aggregate(uuid, integer, integer) is
+comment on function evident.read_aggregate(uuid, bigint, bigint) is
 'The events of one aggregate in the order of their versions, from p_from_version
 to p_to_version, both included; null leaves that end open. No rows when there
 are none.';
 
-revoke all on function evident.read_aggregate(uuid, integer, integer) from public;
-grant execute on function evident.read_aggregate(uuid, integer, integer) to
+revoke all on function evident.read_aggregate(uuid, bigint, bigint) from public;
+grant execute on function evident.read_aggregate(uuid, bigint, bigint) to
 evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/read_aggregate.sql]
 -- [begin sql/functions/announcement.sql]
@@ -231,7 +231,7 @@ grant execute on function evident.safe_position() to evident_reader;
 -- The index on id is the only good plan at any size; a plan cached while the
 -- table was small must not be another.
 --
--- Errors: PT400
+-- Errors: PT400, PT500
 
 create or replace function evident.read_feed(
     p_after bigint default 0,
@@ -330,7 +330,7 @@ ids, only of p_event_types unless that is null; at least one, then as many as fi
 when their payloads and metadata may take p_max_bytes as text. Pass the id of the last
 event dealt with to go on; no event is ever skipped. An empty answer means: nothing
 new yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
-transaction at REPEATABLE READ or SERIALIZABLE.';
+transaction at REPEATABLE READ or SERIALIZABLE; PT500 as safe_position.';
 
 revoke all on function evident.read_feed(bigint, bigint, text[], bigint) from public;
 grant execute on function evident.read_feed(bigint, bigint, text[], bigint) to

@@ -85,6 +85,173 @@ comment on column evident.consumer_partition.lease is
 comment on column evident.consumer_partition.claimed_until is
 'The last id of the newest claim.';
 
+-- [begin sql/functions/_refuse_sequence.sql]
+-- evident._refuse_sequence: raise PT500 unless the event ids come in order.
+--
+-- A sequence that was set back would have events stored below those that are sealed
+-- (_refuse_behind); one that caches or cycles gives ids that the feed may have passed.
+--
+-- Errors: PT500
+
+create or replace function evident._refuse_sequence()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._refuse_behind(p_may_start => true);
+    if evident._is_ordered('evident.event_store_id_seq'::regclass) then
+        return;
+    end if;
+    raise exception using
+        errcode = 'PT500',
+        message = 'the sequence of the event ids does not hand them out in order: '
+            'the feed would skip events',
+        detail = (
+            select
+                jsonb_build_object(
+                    'reason', 'the sequence caches, descends, jumps or cycles',
+                    'sequence', 'evident.event_store_id_seq',
+                    'cache', s.seqcache,
+                    'increment', s.seqincrement,
+                    'is_cycling', s.seqcycle
+                )::text
+            from pg_sequence as s
+            where s.seqrelid = 'evident.event_store_id_seq'::regclass
+        ),
+        hint = 'the owner of the store runs: alter sequence'
+            ' evident.event_store_id_seq increment 1 cache 1 no cycle';
+end;
+$function$;
+
+comment on function evident._refuse_sequence() is
+'Raises PT500 when the sequence of the event ids is behind its rows, caches, does not
+count by 1, or cycles.';
+
+revoke all on function evident._refuse_sequence() from public;
+-- [end sql/functions/_refuse_sequence.sql]
+-- [begin sql/functions/_drawn.sql]
+-- evident._drawn: the ids of all events, and the position that readers have passed.
+--
+-- What the sequence of the event ids has to be at or above (_refuse_behind). A view, so
+-- that whoever reads the feed may look, without a right to the events, and nobody's row
+-- security hides one.
+
+create or replace view evident._drawn as
+select e.id
+from evident.event_store as e
+union all
+select s.position as id
+from evident.feed_stamp as s;
+
+comment on view evident._drawn is
+'The ids of all events, and the newest stamp: numbers that must not be drawn again.';
+
+revoke all on table evident._drawn from public;
+grant select on table evident._drawn to
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/_drawn.sql]
+-- [begin sql/functions/_refuse_behind.sql]
+-- evident._refuse_behind: raise PT500 when the sequence of the ids is behind its rows.
+--
+-- Rows come without their sequence by logical replication, a restore of parts, or an
+-- owner's setval. The feed would end before them, and new events would get ids below
+-- those that readers have passed. So the feed, the seal and the long path of each
+-- append ask; the short one when it is planned (_is_ordered), and where an id is taken.
+--
+-- First one look for any number above the last one drawn, which is at the end of an
+-- index: mostly there is none, or an append that was quicker than this. Then for the
+-- newest, which was drawn before the sequence is looked at again.
+--
+-- A sequence that an owner has restarted gives no last value until it is drawn from, so
+-- the feed ends at 0 then. An append may follow (p_may_start) where its id is above all
+-- others; the feed may not be read before that, or it would look empty.
+--
+-- A standby draws no ids. There the stamp alone says how far the feed is, so that it
+-- must be there.
+--
+-- Runs with its caller's rights.
+-- Errors: PT500
+
+create or replace function evident._refuse_behind(p_may_start boolean default false)
+returns void
+language plpgsql
+volatile
+parallel restricted
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_last bigint;
+    v_newest bigint;
+begin
+    if pg_is_in_recovery() then
+        if not exists (select from evident.feed_stamp as s) then
+            raise exception using
+                errcode = 'PT500',
+                message = 'the feed of this standby has no end: its stamp is gone',
+                detail = '{"reason": "feed_stamp has no row"}',
+                hint = 'on the primary, as a member of evident_owner: '
+                    'select evident.initialize_log()';
+        end if;
+        return;
+    end if;
+
+    v_last := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
+    perform
+    from evident._drawn as d
+    where d.id > v_last
+    order by d.id
+    limit 1;
+    if not found then
+        return;
+    end if;
+
+    v_newest := (
+        select d.id
+        from evident._drawn as d
+        order by d.id desc
+        limit 1
+    );
+    v_last := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass),
+        case
+            when p_may_start
+                then (select s.last_value - 1 from evident.event_store_id_seq as s)
+        end,
+        0
+    );
+    if v_last < v_newest then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'the sequence of the event ids is behind its rows: it is at %s, and '
+                '%s was drawn before', v_last, v_newest
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the sequence is behind its rows',
+                'sequence', 'evident.event_store_id_seq',
+                'last_value', v_last,
+                'newest', v_newest
+            )::text,
+            hint = 'as a member of evident_owner: '
+                'select * from evident.repair_sequences()';
+    end if;
+end;
+$function$;
+
+comment on function evident._refuse_behind(boolean) is
+'Raises PT500 when the sequence of the event ids is behind an event or the stamp; on a
+standby when there is no stamp.';
+
+revoke all on function evident._refuse_behind(boolean) from public;
+grant execute on function evident._refuse_behind(boolean) to
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/_refuse_behind.sql]
 -- [begin sql/functions/_feed_position.sql]
 -- evident._feed_position: where the feed ends now, for a statement that begins later.
 --
@@ -149,7 +316,10 @@ evident_reader, evident_consumer, evident_operator, evident_auditor, evident_mon
 -- newest stamp (stamp_position): whatever is at or below it was committed before
 -- the stamp, and a standby makes commits visible in the order of the log.
 --
--- Errors: PT400 at REPEATABLE READ and SERIALIZABLE
+-- A sequence that is behind its rows would end the feed before them: that is refused
+-- (_refuse_behind), not answered.
+--
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
 
 create or replace function evident.safe_position()
 returns bigint
@@ -175,6 +345,7 @@ begin
             )::text,
             hint = 'read the feed at READ COMMITTED';
     end if;
+    perform evident._refuse_behind();
     return evident._feed_position();
 end;
 $function$;
@@ -182,8 +353,9 @@ $function$;
 comment on function evident.safe_position() is
 'The id up to which the event store is complete: each event at or below it is
 visible to the next statement or will never exist. On a standby it is the newest
-position that stamp_position has stored, 0 without one. Errors: PT400 at REPEATABLE
-READ and SERIALIZABLE.';
+position that stamp_position has stored. Errors: PT400 at REPEATABLE READ and
+SERIALIZABLE; PT500 the sequence of the ids is behind its rows, or a standby has no
+stamp.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to
@@ -300,11 +472,8 @@ begin
             raise exception using
                 errcode = 'PT500',
                 message = 'the stamp has nowhere to be stored',
-                detail = jsonb_build_object(
-                    'reason', 'feed_stamp has no row'
-                )::text,
-                hint = 'the installation made this row: restore a whole dump, not one '
-                    'of the schema alone';
+                detail = '{"reason": "feed_stamp has no row"}',
+                hint = 'as a member of evident_owner: select evident.initialize_log()';
         end if;
         return v_position;
     end if;
@@ -327,7 +496,7 @@ comment on function evident.stamp_position(boolean) is
 position that is stored now. It never goes back. With p_must_notify one NOTIFY evident
 with the position is sent when it moved. For READ COMMITTED on the primary: call it at
 intervals. Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500 the row of
-feed_stamp is gone.';
+feed_stamp is gone, or the sequence of the ids is behind its rows.';
 
 revoke all on function evident.stamp_position(boolean) from public;
 grant execute on function evident.stamp_position(boolean) to evident_operator;

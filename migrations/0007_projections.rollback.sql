@@ -40,7 +40,7 @@ drop function evident._refuse_lock(text, text, oid[], text);
 drop function evident.skip_failure(text, text, text, text);
 drop function evident.retry_failure(text, text);
 drop function evident._projection_failure(evident.projection, text);
-drop function evident.run_projection(text, integer);
+drop function evident.run_projection(text, bigint);
 drop function evident._pause_unsafe();
 drop function evident.resume_projection(text);
 drop function evident.pause_projection(text);
@@ -192,7 +192,7 @@ create or replace function evident._append_together(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )

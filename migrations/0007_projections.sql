@@ -183,7 +183,7 @@ begin
             p_base + v.ordinality::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}')
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}')
         from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
         where v.ordinality between p_first and p_last
         order by v.ordinality;
@@ -196,7 +196,7 @@ begin
             p_base + v.ordinality::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}'),
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}'),
             coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
         from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
         where v.ordinality between p_first and p_last
@@ -244,7 +244,7 @@ create or replace function evident._append_together(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -263,12 +263,15 @@ begin
             n.aggregate_id,
             n.expected,
             n.events,
-            n.expected = 0 or n.expected = (
-                select e.version
-                from evident.event_store as e
-                where
-                    e.aggregate_id = n.aggregate_id
-                    and e.version = n.expected
+            n.expected <= 2147483647 - n.event_count
+            and (
+                n.expected = 0 or n.expected = (
+                    select e.version
+                    from evident.event_store as e
+                    where
+                        e.aggregate_id = n.aggregate_id
+                        and e.version = n.expected
+                )
             ) as has_base
         from evident._append_entries(p_appends) as n
     ),
@@ -279,10 +282,10 @@ begin
         )
         select
             n.aggregate_id,
-            n.expected + v.ordinality::integer,
+            (n.expected + v.ordinality)::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}'),
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}'),
             coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
         from entry as n
         cross join lateral
@@ -3921,12 +3924,15 @@ revoke all on function evident._pause_unsafe() from public;
 --
 -- A synchronous projection that has come this close is handed over to the appends.
 --
+-- One whose rows nobody knows to be those of any position (repair_sequences) is
+-- rebuilt, before the lock is taken: a rebuild takes it last.
+--
 -- Locks: the projection's, an advisory lock, tried and never waited for.
 -- Errors: PT400, PT404
 
 create or replace function evident.run_projection(
     p_name text,
-    p_limit integer default 1000
+    p_limit bigint default 1000
 )
 returns bigint
 language plpgsql
@@ -3965,7 +3971,11 @@ begin
             'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
         );
     end if;
-    v_number := (evident._projection(p_name)).number;
+    v_projection := evident._projection(p_name);
+    if v_projection.definition is null and v_projection.state <> 'paused' then
+        return evident.rebuild_projection(p_name);
+    end if;
+    v_number := v_projection.number;
     if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
         perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
@@ -4022,15 +4032,16 @@ begin
 end;
 $function$;
 
-comment on function evident.run_projection(text, integer) is
+comment on function evident.run_projection(text, bigint) is
 'Folds up to p_limit (1 or more) further events into the read model and gives how many
 it dealt with, 0 when there are none now, or it is kept by appends, or, with a notice,
-when another session holds its lock, or it is paused. For READ COMMITTED: call it at
+when another session holds its lock, or it is paused; after repair_sequences it is
+rebuilt, which gives how many rows differed. For READ COMMITTED: call it at
 intervals, or run evident work. Errors: PT400 invalid argument, or a transaction at
 REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
-revoke all on function evident.run_projection(text, integer) from public;
-grant execute on function evident.run_projection(text, integer)
+revoke all on function evident.run_projection(text, bigint) from public;
+grant execute on function evident.run_projection(text, bigint)
 to evident_projector, evident_operator;
 -- [end sql/functions/run_projection.sql]
 -- [begin sql/functions/_projection_failure.sql]
@@ -4696,6 +4707,12 @@ begin
             'p_name',
             'its read model, its fold, or the function that tells its keys is missing',
             'create what is missing, or drop_projection'
+        );
+    end if;
+    if v_projection.definition is null and p_slices > 1 then
+        perform evident._refuse_argument(
+            'p_slices', 'its rows are not known to be those of any position',
+            'rebuild it in one piece'
         );
     end if;
     select count(*)

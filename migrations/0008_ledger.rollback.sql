@@ -26,6 +26,8 @@ end;
 $do$;
 
 -- [begin generated rollback]
+drop function evident.repair_sequences();
+drop function evident.initialize_log();
 drop view evident.ledger_status;
 drop function evident.record_publication(text);
 drop function evident.begin_incarnation(text, text);
@@ -35,7 +37,7 @@ drop function evident._verify_heads(bigint, bigint);
 drop function evident._verify_tiles(integer, bigint, bigint);
 drop function evident._verify_leaves(bigint, bigint);
 drop function evident._changed_leaves(bigint, bigint);
-drop function evident.seal(integer);
+drop function evident.seal(bigint);
 drop function evident._attest();
 drop function evident._attest_guards();
 drop function evident._attest_incarnations();
@@ -43,6 +45,7 @@ drop function evident._seal_step(bigint);
 drop function evident._seal_tiles(bigint, bytea, bigint[]);
 drop function evident._append_own_event(text, jsonb);
 drop function evident._lock_sealer(boolean);
+drop function evident._require_log();
 drop function evident._refuse_ledger(bigint, text);
 drop function evident.read_tile(integer, bigint, integer);
 drop function evident.consistency_proof(bigint, bigint);

@@ -1340,13 +1340,11 @@ as $function$
 declare
     v_edge bytea := evident._tree_root(p_leaves);
     v_entries bigint := p_size;
-    v_level integer := 0;
 begin
     if p_size = 0 then
         return sha256('');
     end if;
-    loop
-        v_level := v_level + 1;
+    for v_level in 1..8 loop
         v_entries := v_entries >> 8;
         exit when v_entries = 0;
         v_edge := evident._tree_root(
@@ -1383,6 +1381,7 @@ set row_security = off
 as $function$
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     perform evident._check_tree_size('p_size', p_size, 0);
     return evident._root_over(
         p_size, evident._tile_hashes(0, p_size >> 8, (p_size & 255)::integer)
@@ -1537,6 +1536,7 @@ declare
     v_id bigint;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if p_size is not null then
         perform evident._check_tree_size('p_size', p_size, 1);
     end if;
@@ -1606,6 +1606,7 @@ declare
     v_path bytea[];
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     perform evident._check_tree_size('p_size1', p_size1, 1);
     perform evident._check_tree_size('p_size2', p_size2, 1);
     if p_size1 > p_size2 then
@@ -1663,6 +1664,7 @@ declare
     v_entries bigint;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if p_level is null or p_level not between 0 and 7 then
         perform evident._refuse_argument(
             'p_level', 'not from 0 to 7', 'give the level, 0 for leaves'
@@ -1727,6 +1729,54 @@ comment on function evident._refuse_ledger(bigint, text) is
 
 revoke all on function evident._refuse_ledger(bigint, text) from public;
 -- [end sql/functions/_refuse_ledger.sql]
+-- [begin sql/functions/_require_log.sql]
+-- evident._require_log: raise PT500 when a row is missing that the installation made.
+--
+-- A dump of the schema alone, or a copy of some tables, leaves them empty. Each
+-- function that works on the ledger asks before it begins, so that none works on
+-- nothing, or waits for a row that never comes.
+--
+-- Errors: PT500
+
+create or replace function evident._require_log()
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_reason constant text := case
+        when not exists (
+            select from evident.log_identity as i where i.incarnation = 1
+        ) then 'log_identity has no row of incarnation 1'
+        when not exists (select from evident.ledger_state as s)
+            then 'ledger_state has no row'
+    end;
+begin
+    if v_reason is not null then
+        raise exception using
+            errcode = 'PT500',
+            message = 'the log is not whole: ' || v_reason,
+            detail = jsonb_build_object('reason', v_reason)::text,
+            hint = 'restore the ledger''s tables from where the events came; for a '
+                'new log, as a member of evident_owner: '
+                'select evident.initialize_log()';
+    end if;
+    if not exists (select from evident.tree_head as h) then
+        perform evident._refuse_ledger(
+            0, 'does not have its newest tree head any more'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._require_log() is
+'Raises PT500 unless the log has its first incarnation, a tree head and the sealer''s
+row.';
+
+revoke all on function evident._require_log() from public;
+-- [end sql/functions/_require_log.sql]
 -- [begin sql/functions/_lock_sealer.sql]
 -- evident._lock_sealer: be the only one that writes to the ledger.
 --
@@ -1746,6 +1796,8 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
+declare
+    v_is_ours boolean;
 begin
     if p_must_wait then
         perform
@@ -1758,30 +1810,12 @@ begin
         where i.incarnation = 1
         for update skip locked;
     end if;
-    if found then
-        if not exists (select from evident.ledger_state as s) then
-            raise exception using
-                errcode = 'PT500',
-                message = 'the log has lost what its sealer wrote last',
-                detail = jsonb_build_object(
-                    'reason', 'ledger_state has no row'
-                )::text,
-                hint = 'the installation made this row: restore a whole dump, not one '
-                    'of the schema alone';
-        end if;
+    v_is_ours := found;
+    perform evident._require_log();
+    if v_is_ours then
         return true;
     end if;
 
-    if not exists (select from evident.log_identity as i where i.incarnation = 1) then
-        raise exception using
-            errcode = 'PT500',
-            message = 'the log has lost its first incarnation',
-            detail = jsonb_build_object(
-                'reason', 'log_identity has no row of incarnation 1'
-            )::text,
-            hint = 'the installation made this row: restore a whole dump, not one of '
-                'the schema alone';
-    end if;
     raise notice using
         message = format(
             'nothing is done: %s seals, or begins an incarnation',
@@ -2427,7 +2461,7 @@ revoke all on function evident._attest() from public;
 -- Locks: the first row of log_identity, not waited for (_lock_sealer).
 -- Errors: PT400, PT500; 0A000 in a database that is not UTF8; 25006 on a standby
 
-create or replace function evident.seal(p_max_events integer default 100000)
+create or replace function evident.seal(p_max_events bigint default 100000)
 returns bigint
 language plpgsql
 volatile
@@ -2464,7 +2498,7 @@ begin
         perform set_config('synchronous_commit', 'on', true);
     end if;
 
-    loop
+    for v_number in 1..100 loop
         v_step := least(p_max_events - v_count, 100000);
         v_sealed := evident._seal_step(v_step);
         v_count := v_count + v_sealed;
@@ -2506,7 +2540,7 @@ begin
 end;
 $function$;
 
-comment on function evident.seal(integer) is
+comment on function evident.seal(bigint) is
 'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
 many: 0 when there are none, or, with a notice, when another session is sealing or one
 holds the feed back. Call it every few seconds. Appends an event GuardChanged when what
@@ -2514,8 +2548,8 @@ guard_status tells has changed; ledger_status shows when that fails. Errors: PT5
 sealed events or the tree heads are not what they were; PT400 at REPEATABLE READ and
 SERIALIZABLE; 0A000 in a database that is not UTF8.';
 
-revoke all on function evident.seal(integer) from public;
-grant execute on function evident.seal(integer) to evident_operator;
+revoke all on function evident.seal(bigint) from public;
+grant execute on function evident.seal(bigint) to evident_operator;
 -- [end sql/functions/seal.sql]
 -- [begin sql/functions/_changed_leaves.sql]
 -- evident._changed_leaves: what differs between a full tile of leaves and its events.
@@ -2878,7 +2912,6 @@ as $function$
 declare
     v_size bigint := coalesce((evident._tree_head()).tree_size, 0);
     v_to bigint := coalesce(p_to, v_size);
-    v_level integer := 0;
 begin
     perform evident.require_utf8();
     perform evident._check_tree_size('p_to', v_to, 0);
@@ -2897,8 +2930,7 @@ begin
         p_from >> 8, least(v_to - 1, v_size - 256) >> 8
     ) as p;
 
-    loop
-        v_level := v_level + 1;
+    for v_level in 1..6 loop
         exit when v_size >> 8 * (v_level + 1) = 0;
 
         return query
@@ -3073,6 +3105,7 @@ declare
     v_head evident.tree_head;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if octet_length(p_checkpoint) > 65536 then
         perform evident._refuse_argument(
             'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
@@ -3211,6 +3244,335 @@ revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to
 evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/ledger_status.sql]
+-- [begin sql/functions/initialize_log.sql]
+-- evident.initialize_log: make the rows that the installation makes, where a copy of
+-- the schema lacks them.
+--
+-- The stamp's row, the first incarnation of the log with its tree head of no leaves and
+-- the sealer's row, and the record of the catalog, which guard_status compares with.
+--
+-- A log is one thing: its identity, tree heads and tiles belong together, and to the
+-- checkpoints that were published. So a new one is begun only where nothing of another
+-- is left; where a part is, the rest has to come from where that part came from. A log
+-- that had only lost its newest rows would otherwise hide it.
+--
+-- Events may be there. They become leaves of the new log, which says nothing about what
+-- they were before, and no checkpoint of an earlier log speaks for it: its uuid is
+-- another. That it began over events is told by the reason of its identity, and by an
+-- event LogInitialized in the store's own stream, so that the new log itself holds it.
+--
+-- Locks: SHARE ROW EXCLUSIVE on the tables that it looks at, asked for briefly
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500; 55P03 when others were in
+-- the way; 25006 on a standby
+
+create or replace function evident.initialize_log()
+returns setof text
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set lock_timeout = '900ms'
+as $function$
+declare
+    v_made text[] := '{}';
+    v_left text[];
+    v_newest bigint;
+    v_name text;
+begin
+    perform evident._refuse_one_snapshot();
+    lock table
+        evident.baseline, evident.feed_stamp, evident.ledger_tile, evident.tree_head,
+        evident.log_identity, evident.ledger_state, evident.ledger_publication
+        in share row exclusive mode;
+    v_newest := (select max(e.id) from evident.event_store as e);
+
+    v_left := array_remove(
+        array[
+            case when exists (select from evident.log_identity) then 'log_identity' end,
+            case when exists (select from evident.tree_head) then 'tree_head' end,
+            case when exists (select from evident.ledger_tile) then 'ledger_tile' end,
+            case when exists (select from evident.ledger_state) then 'ledger_state' end,
+            case
+                when exists (select from evident.ledger_publication)
+                    then 'ledger_publication'
+            end
+        ],
+        null
+    );
+    if v_left = '{}' then
+        insert into evident.log_identity (incarnation, log_id, name, reason, tree_size)
+        values (
+            1,
+            evident._uuid_v7(),
+            'evident',
+            case
+                when v_newest is null then 'installed'
+                else format(
+                    'begun over events that were there, the newest with id %s', v_newest
+                )
+            end,
+            0
+        );
+        insert into evident.tree_head (number, tree_size, root_hash, last_event_id)
+        values (1, 0, sha256(''), 0);
+        insert into evident.ledger_state (head_number)
+        values (1);
+        v_made := '{log_identity,tree_head,ledger_state}';
+    elsif
+        not v_left @> '{log_identity,tree_head,ledger_state}'
+        or not exists (select from evident.log_identity as i where i.incarnation = 1)
+    then
+        raise exception using
+            errcode = 'PT500',
+            message = 'no new log is begun: another one''s rows are here, in part',
+            detail = jsonb_build_object(
+                'reason', 'a part of a log is left',
+                'tables', to_jsonb(v_left)
+            )::text,
+            hint = 'restore log_identity, tree_head, ledger_state, ledger_tile and '
+                'ledger_publication together, from where these rows came';
+    end if;
+
+    if not exists (select from evident.feed_stamp) then
+        insert into evident.feed_stamp (position)
+        values (0);
+        v_made := v_made || 'feed_stamp'::text;
+    end if;
+    if not exists (select from evident.baseline) then
+        perform evident._record_baseline();
+        for v_name in
+            select p.name
+            from evident.projection as p
+            order by p.number
+        loop
+            perform evident._record_baseline(v_name);
+        end loop;
+        v_made := v_made || 'baseline'::text;
+    end if;
+
+    if v_made <> '{}' and v_newest is not null then
+        perform evident._append_own_event(
+            'LogInitialized',
+            jsonb_build_object(
+                'tables', v_made,
+                'newest_id', v_newest,
+                'reason', format(
+                    'rows of %s were missing', array_to_string(v_made, ', ')
+                )
+            )
+        );
+    end if;
+    return query
+    select m.name
+    from unnest(v_made) as m (name);
+end;
+$function$;
+
+comment on function evident.initialize_log() is
+'Makes the rows that a copy of the schema lacks (of feed_stamp, log_identity, tree_head,
+ledger_state, baseline) and gives the names of the tables that got theirs; none when all
+are there. A new log has a new uuid: no checkpoint of another speaks for it. Over events
+that are there it appends LogInitialized to the store''s own stream. For members of
+evident_owner, at READ COMMITTED. Errors: PT500 a part of another log is left, or the
+sequence of the ids is behind its rows; 55P03 when others were in the way: call again.';
+
+revoke all on function evident.initialize_log() from public;
+-- [end sql/functions/initialize_log.sql]
+-- [begin sql/functions/repair_sequences.sql]
+-- evident.repair_sequences: set the sequences of the store right, where rows came
+-- without them.
+--
+-- By logical replication, a restore of parts, or after an owner's setval. No sequence
+-- goes back. That of the event ids goes to the newest id, or to what readers have
+-- passed when that is more: the stamp, the ledger, positions of projections and
+-- consumers. So no id comes a second time. Fencing tokens leave a gap: those of
+-- consumers that were dropped may be in use.
+--
+-- Events that came without their triggers are in no synchronous read model, unless its
+-- rows came along; which of the two cannot be told here. So a read model without rows
+-- begins at 0 again. Of all others that appends kept, or whose checkpoint is beyond
+-- what this sequence had drawn, nothing is claimed any more: position 0 and no
+-- definition. The next run of such a one is a rebuild, which compares all rows with
+-- the events and writes those that differ.
+--
+-- An event that got an id below the stamp after the stamp was taken was stored while
+-- the sequence was behind. Readers of the feed have passed it: a warning tells.
+--
+-- ALTER SEQUENCE, with the cache that it has, makes all sessions plan their appends
+-- anew, which they may have planned while it was behind (_is_ordered).
+--
+-- Locks: the projections'; that of making; SHARE ROW EXCLUSIVE on evident.event_store:
+-- appends wait, readers do not. Each is asked for briefly. 55P03: try again.
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500; 55P03; 25006 on a standby
+
+create or replace function evident.repair_sequences()
+returns table (sequence text, was bigint, now bigint)
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set enable_seqscan = off
+set lock_timeout = '900ms'
+as $function$
+#variable_conflict use_column
+declare
+    v_projection evident.projection;
+    v_sequence record;
+    v_called boolean;
+    v_newest bigint;
+    v_was bigint;
+    v_moved jsonb := '[]';
+    v_reset text[] := '{}';
+    v_below bigint;
+begin
+    perform evident._refuse_one_snapshot();
+    perform evident._lock_registration();
+    for v_projection in
+        select p.*
+        from evident.projection as p
+        order by p.number
+    loop
+        perform evident._lock_projection(v_projection.name);
+    end loop;
+    perform evident._lock_making();
+    lock table evident.event_store in share row exclusive mode;
+
+    for v_sequence in
+        select
+            s.seqrelid::regclass::text as name,
+            case
+                when a.attname is not null then format(
+                    'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
+                )
+                else 'select max(t.epoch) + 1000000 from evident.consumer_partition '
+                    'as t'
+            end as newest
+        from pg_sequence as s
+        inner join pg_class as c on s.seqrelid = c.oid
+        left join pg_depend as d
+            inner join pg_attribute as a
+                on d.refobjid = a.attrelid and d.refobjsubid = a.attnum
+            on
+                s.seqrelid = d.objid
+                and d.classid = 'pg_class'::regclass
+                and d.refclassid = 'pg_class'::regclass
+                and d.deptype in ('a', 'i')
+        where
+            c.relnamespace = 'evident'::regnamespace
+            and (a.attname is not null or c.relname = 'consumer_epoch_seq')
+        order by c.relname <> 'event_store_id_seq', c.relname
+    loop
+        sequence := v_sequence.name;
+        execute format(
+            'select s.last_value, s.is_called from %s as s', sequence
+        ) into was, v_called;
+        execute v_sequence.newest into v_newest;
+        was := case when v_called then was else was - 1 end;
+        if sequence = 'evident.event_store_id_seq' then
+            v_newest := greatest(
+                v_newest,
+                (select s.position from evident.feed_stamp as s),
+                (
+                    select h.last_event_id
+                    from evident.tree_head as h
+                    order by h.number desc
+                    limit 1
+                ),
+                (select max(p.position) from evident.projection as p),
+                (select max(p.position) from evident.consumer_partition as p)
+            );
+            v_was := case when v_newest > was then was end;
+            if v_newest > was or (was > 0 and not v_called) then
+                alter sequence evident.event_store_id_seq cache 1;
+            end if;
+        end if;
+        now := greatest(was, coalesce(v_newest, 0));
+        if sequence = 'evident.consumer_epoch_seq' and now - 1000000 <= was then
+            now := was;
+        end if;
+        if now > was or (now > 0 and not v_called) then
+            perform setval(sequence::regclass, now);
+            v_moved := v_moved || jsonb_build_object(
+                'sequence', sequence, 'was', was, 'now', now
+            );
+        end if;
+        return next;
+    end loop;
+    if v_moved = '[]' then
+        return;
+    end if;
+
+    for v_projection in
+        select p.*
+        from evident.projection as p
+        where
+            v_was is not null
+            and (p.position > v_was or (p.mode = 'sync' and p.state = 'running'))
+        order by p.number
+    loop
+        if v_projection.mode = 'sync' and v_projection.state = 'running' then
+            perform evident._switch_triggers(v_projection, false);
+            v_projection.state := 'catching_up';
+        end if;
+        update evident.projection as p
+        set
+            state = v_projection.state,
+            position = 0,
+            definition = case
+                when (
+                    select c.relkind = 'r' and pg_relation_size(c.oid) = 0
+                    from pg_class as c
+                    where c.oid = evident._read_model(v_projection)
+                ) then p.definition
+            end
+        where p.name = v_projection.name;
+        delete from evident.projection_failure as f
+        where f.projection = v_projection.name;
+        v_reset := v_reset || v_projection.name;
+    end loop;
+
+    select count(*)
+    into v_below
+    from evident.event_store as e
+    where
+        v_was is not null
+        and e.occurred_at > (select s.stamped_at from evident.feed_stamp as s)
+        and e.id <= (select s.position from evident.feed_stamp as s);
+    if v_below > 0 then
+        raise warning using
+            message = format(
+                '%s events were stored below the stamp, while the sequence was behind: '
+                'readers of the feed have passed them', v_below
+            ),
+            hint = 'set consumers back to before them; projections are rebuilt';
+    end if;
+    perform evident._append_own_event(
+        'SequencesRepaired',
+        jsonb_build_object(
+            'sequences', v_moved,
+            'projections', v_reset,
+            'events_below_stamp', v_below,
+            'reason', 'rows came without their sequences'
+        )
+    );
+end;
+$function$;
+
+comment on function evident.repair_sequences() is
+'Sets each sequence of the store to the newest number of its rows, where it is behind,
+and gives all of them: where each was, and is now. None goes back. Where that of the
+event ids was behind, projections that appends kept, or that were beyond it, catch up by
+run_projection, which begins with a rebuild unless the read model is empty. Appends
+SequencesRepaired to the store''s own stream. For members of evident_owner, at READ
+COMMITTED. Errors: PT500 the sequence does not count by 1; 55P03 when others were in the
+way: call again.';
+
+revoke all on function evident.repair_sequences() from public;
+-- [end sql/functions/repair_sequences.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --

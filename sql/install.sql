@@ -824,18 +824,50 @@ to evident_projector;
 -- at once. When nothing is wrong but that aggregates which must exist do not,
 -- reloading would find nothing: that is PT404.
 --
--- Errors: PT404 or PT409, always.
+-- An expectation that was met, and yet nothing was stored: there is no version left, or
+-- the ids of the events were taken.
+--
+-- Errors: always one of PT400, PT404, PT409, PT500, 40001
 
 create or replace function evident._refuse_versions(p_conflicts jsonb)
 returns void
 language plpgsql
 volatile
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_first constant jsonb := p_conflicts -> 0;
+    v_met constant jsonb := jsonb_path_query_first(
+        p_conflicts,
+        '$[*] ? (@.expected == @.actual || @.expected == null'
+        ' || (@.expected == -1 && @.actual > 0))'
+    );
 begin
+    if v_met is not null then
+        if (v_met ->> 'actual')::bigint < 2147483647 - 10000 then
+            perform evident._refuse_sequence();
+            raise exception using
+                errcode = 'serialization_failure',
+                message = format(
+                    'aggregate %s is not appended to: its event ids were taken',
+                    v_met ->> 'aggregate_id'
+                ),
+                detail = jsonb_build_object(
+                    'aggregate_id', v_met -> 'aggregate_id'
+                )::text,
+                hint = 'call again';
+        end if;
+        perform evident._refuse_argument(
+            'aggregate_id',
+            format(
+                'aggregate %s is at version %s, and the last one there is is '
+                '2147483647', v_met ->> 'aggregate_id', v_met ->> 'actual'
+            ),
+            'go on in a new aggregate, whose first event names this one'
+        );
+    end if;
+
     if not jsonb_path_exists(p_conflicts, '$[*] ? (@.expected != -1)') then
         raise exception using
             errcode = 'PT404',
@@ -879,13 +911,13 @@ revoke all on function evident._refuse_versions(jsonb) from public;
 
 create or replace function evident._refuse_version(
     p_aggregate_id uuid,
-    p_expected_version integer,
+    p_expected_version bigint,
     p_actual integer
 )
 returns void
 language plpgsql
 volatile
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
@@ -901,10 +933,10 @@ begin
 end;
 $function$;
 
-comment on function evident._refuse_version(uuid, integer, integer) is
+comment on function evident._refuse_version(uuid, bigint, integer) is
 'Raises what _refuse_versions raises for an aggregate that is at p_actual.';
 
-revoke all on function evident._refuse_version(uuid, integer, integer) from public;
+revoke all on function evident._refuse_version(uuid, bigint, integer) from public;
 -- [end sql/functions/_refuse_version.sql]
 -- [begin sql/functions/_announce_again.sql]
 -- evident._announce_again: announce an append in a transaction that has written
@@ -1074,13 +1106,16 @@ ids that the feed may have passed.';
 revoke all on function evident._draw_id() from public;
 -- [end sql/functions/_draw_id.sql]
 -- [begin sql/functions/_is_ordered.sql]
--- evident._is_ordered: true when a sequence hands out its numbers one after the other.
+-- evident._is_ordered: true when a sequence hands out its numbers one after the other,
+-- above the ids of all events.
 --
--- One that caches, descends or cycles gives ids that the feed may have passed. Marked
+-- One that caches, descends or cycles gives ids that the feed may have passed, and so
+-- does one that came without its rows' numbers. Marked
 -- immutable though it is not, so that the planner evaluates it once for a plan, and an
 -- append pays nothing for it. ALTER SEQUENCE gives the sequence a new file, so
 -- every session makes its plans that name it anew, and forgets the numbers that it
--- had cached.
+-- had cached. A setval does neither: that is seen where an id is taken, and by all who
+-- read the feed (_refuse_behind).
 
 create or replace function evident._is_ordered(p_sequence regclass)
 returns boolean
@@ -1098,12 +1133,17 @@ begin
             and s.seqcache = 1
             and s.seqincrement = 1
             and not s.seqcycle
-    );
+    )
+    and (
+        select case when s.is_called then s.last_value else s.last_value - 1 end
+        from evident.event_store_id_seq as s
+    ) >= coalesce((select max(e.id) from evident.event_store as e), 0);
 end;
 $function$;
 
 comment on function evident._is_ordered(regclass) is
-'True when a sequence caches nothing, counts by 1 and does not cycle.';
+'True when a sequence caches nothing, counts by 1, does not cycle, and is not below the
+events.';
 
 revoke all on function evident._is_ordered(regclass) from public;
 -- [end sql/functions/_is_ordered.sql]
@@ -1425,14 +1465,14 @@ begin atomic
         when 'number'
             then
                 p_value::numeric >= -1
-                and p_value::numeric <= 2147483647
+                and p_value::numeric <= 9223372036854775807
                 and scale(p_value::numeric) = 0
         else false
     end;
 end;
 
 comment on function evident._is_expected_version(jsonb) is
-'Whether a JSON value is absent, null or an integer from -1 to 2147483647.';
+'Whether a JSON value is absent, null or a bigint of -1 or more.';
 
 revoke all on function evident._is_expected_version(jsonb) from public;
 -- [end sql/functions/_is_expected_version.sql]
@@ -1466,7 +1506,7 @@ begin atomic
             then array[
                 '.payload', 'not a JSON object', 'wrap the value: {"value": ...}'
             ]
-        when jsonb_typeof(p_event -> 'metadata') <> 'object'
+        when jsonb_typeof(p_event -> 'metadata') not in ('object', 'null')
             then array[
                 '.metadata', 'not a JSON object',
                 'leave it out when there is none'
@@ -1556,7 +1596,7 @@ begin atomic
         and p_event_type <> ''
         and char_length(p_event_type) <= 100
         and p_payload @> '{}'
-        and p_metadata @> '{}';
+        and coalesce(p_metadata, '{}') @> '{}';
 end;
 
 comment on function evident._is_event(uuid, text, jsonb, jsonb) is
@@ -1621,7 +1661,7 @@ create or replace function evident._append_entries(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     events jsonb,
     event_count integer
 )
@@ -1632,7 +1672,7 @@ begin atomic
     select
         a.ordinality,
         (a.value ->> 'aggregate_id')::uuid as aggregate_id,
-        (a.value ->> 'expected_version')::integer as expected,
+        (a.value ->> 'expected_version')::bigint as expected,
         a.value -> 'events' as events,
         coalesce(jsonb_array_length(nullif(a.value -> 'events', 'null')), 0)
             as event_count
@@ -1652,7 +1692,7 @@ revoke all on function evident._append_entries(jsonb) from public;
 
 create or replace function evident._check_aggregate(
     p_aggregate_id uuid,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns void
 language plpgsql
@@ -1677,11 +1717,11 @@ begin
 end;
 $function$;
 
-comment on function evident._check_aggregate(uuid, integer) is
+comment on function evident._check_aggregate(uuid, bigint) is
 'Raises PT400 for a null aggregate or an expected version below -1, PT403 for the
 store''s own aggregate.';
 
-revoke all on function evident._check_aggregate(uuid, integer) from public;
+revoke all on function evident._check_aggregate(uuid, bigint) from public;
 -- [end sql/functions/_check_aggregate.sql]
 -- [begin sql/functions/_check_events.sql]
 -- evident._check_events: refuse an array of events that is malformed.
@@ -2100,11 +2140,13 @@ from public;
 -- the caller first queues for the aggregate, and what the one before it appended
 -- is visible to the statement after.
 --
+-- Nothing can follow version 2147483647, so that is null too.
+--
 -- Locks: the aggregate, when p_expected_version is null or -1.
 
 create or replace function evident._base_version(
     p_aggregate_id uuid,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns integer
 language plpgsql
@@ -2126,6 +2168,7 @@ begin
             where
                 e.aggregate_id = p_aggregate_id
                 and e.version = p_expected_version
+                and e.version < 2147483647
             order by e.version
             limit 1
         );
@@ -2134,8 +2177,11 @@ begin
     perform evident._lock_aggregate(p_aggregate_id);
     return (
         select
-            coalesce(
-                max(e.version), case when p_expected_version is null then 0 end
+            nullif(
+                coalesce(
+                    max(e.version), case when p_expected_version is null then 0 end
+                ),
+                2147483647
             )
         from evident.event_store as e
         where e.aggregate_id = p_aggregate_id
@@ -2143,11 +2189,12 @@ begin
 end;
 $function$;
 
-comment on function evident._base_version(uuid, integer) is
+comment on function evident._base_version(uuid, bigint) is
 'The version that an append with this expectation is to
-follow, 0 for a new aggregate; null when the aggregate is not as expected.';
+follow, 0 for a new aggregate; null when the aggregate is not as expected, or has the
+last version there is.';
 
-revoke all on function evident._base_version(uuid, integer) from public;
+revoke all on function evident._base_version(uuid, bigint) from public;
 -- [end sql/functions/_base_version.sql]
 -- [begin sql/functions/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
@@ -2227,19 +2274,21 @@ evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 -- elsewhere can keep one of them out.
 --
 -- When any version will do, a lost race is run again; each lost race is somebody
--- else's success.
+-- else's success. A thousand of them are enough. An id that is taken looks like a
+-- lost race too: the sequence was set back, which is asked each time.
 --
 -- Gives the version of the last event; or no version, and the actual version
--- that did not meet the expectation, so that a batch can report all of them.
+-- that did not meet the expectation, so that a batch can report all of them. An
+-- expectation that is met is a conflict only where no versions are left.
 --
 -- Locks: the aggregate, when p_expected_version is null or -1. The caller has
 -- announced the append.
--- Errors: PT422
+-- Errors: PT422, PT500, 40001
 
 create or replace function evident._append_stream(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer,
+    p_expected_version bigint,
     out version bigint,
     out actual integer
 )
@@ -2253,10 +2302,11 @@ declare
     v_length constant integer := jsonb_array_length(p_events);
     v_base integer;
 begin
-    loop
+    for v_attempt in 1..1000 loop
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
 
         if v_base is not null
+            and v_base <= 2147483647 - v_length
             and evident._insert_stream(p_aggregate_id, v_base, p_events, 1, 1) = 1
         then
             if v_length = 1 or evident._insert_stream(
@@ -2281,23 +2331,42 @@ begin
         end if;
 
         version := evident._replayed_version(p_aggregate_id, p_events, '{}');
-        exit when version is not null;
+        if version is not null then
+            return;
+        end if;
 
         -- Met after all, by what was committed meanwhile, or any version will do.
         select coalesce(max(e.version), 0) into actual
         from evident.event_store as e
         where e.aggregate_id = p_aggregate_id;
-        exit when actual <> p_expected_version
-        and (p_expected_version >= 0 or actual = 0);
+        if actual > 2147483647 - v_length
+            or (
+                actual <> p_expected_version
+                and (p_expected_version >= 0 or actual = 0)
+            )
+        then
+            return;
+        end if;
+        perform evident._refuse_sequence();
     end loop;
+
+    raise exception using
+        errcode = 'serialization_failure',
+        message = format(
+            'aggregate %s is not appended to: others were first a thousand times',
+            p_aggregate_id
+        ),
+        detail = jsonb_build_object('aggregate_id', p_aggregate_id)::text,
+        hint = 'call again';
 end;
 $function$;
 
-comment on function evident._append_stream(uuid, jsonb, integer) is
+comment on function evident._append_stream(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate. version: of the last event, also of an
-earlier run of the same append; null when actual does not meet p_expected_version.';
+earlier run of the same append; null when actual does not meet p_expected_version, or
+leaves no room.';
 
-revoke all on function evident._append_stream(uuid, jsonb, integer) from public;
+revoke all on function evident._append_stream(uuid, jsonb, bigint) from public;
 -- [end sql/functions/_append_stream.sql]
 -- [begin sql/functions/_append_checked.sql]
 -- evident._append_checked: append checked events to one aggregate, or refuse.
@@ -2307,7 +2376,7 @@ revoke all on function evident._append_stream(uuid, jsonb, integer) from public;
 create or replace function evident._append_checked(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns bigint
 language plpgsql
@@ -2335,11 +2404,11 @@ begin
 end;
 $function$;
 
-comment on function evident._append_checked(uuid, jsonb, integer) is
+comment on function evident._append_checked(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate; the version of the last one, or PT404,
 PT409 or PT422.';
 
-revoke all on function evident._append_checked(uuid, jsonb, integer) from public;
+revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
 -- [end sql/functions/_append_checked.sql]
 -- [begin sql/functions/_append_event_fully.sql]
 -- evident._append_event_fully: the long path of append_event.
@@ -2360,7 +2429,7 @@ create or replace function evident._append_event_fully(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
-    p_expected_version integer,
+    p_expected_version bigint,
     p_metadata jsonb,
     p_event_id uuid
 )
@@ -2428,11 +2497,11 @@ end;
 $function$;
 
 comment on function
-evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid) is
+evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event by the general engine, or raises what is wrong.';
 
 revoke all on function
-evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid)
+evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
 -- [end sql/functions/_append_event_fully.sql]
 -- [begin sql/functions/_append_together.sql]
@@ -2458,7 +2527,7 @@ create or replace function evident._append_together(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -2586,7 +2655,7 @@ create or replace function evident._append_in_turn(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -2699,14 +2768,14 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 --
 -- Locks: the feed announcement (shared, never waits); the aggregate's advisory
 -- lock when p_expected_version is null or -1.
--- Errors: PT400, PT403, PT404, PT409, PT422, PT500
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500; 40001
 
 create or replace function evident.append_event(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
-    p_expected_version integer default null,
-    p_metadata jsonb default '{}',
+    p_expected_version bigint default null,
+    p_metadata jsonb default null,
     p_event_id uuid default null
 )
 returns bigint
@@ -2725,7 +2794,8 @@ begin
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        select
+            p_aggregate_id, 1, p_event_type, p_payload, coalesce(p_metadata, '{}')
         where
             case
                 when
@@ -2736,15 +2806,17 @@ begin
                     and evident._is_ordered('evident.event_store_id_seq'::regclass)
                     then evident._announce_append()
             end
-        on conflict (aggregate_id, version) do nothing;
+        on conflict do nothing;
         if found then
             return 1;
         end if;
-    elsif p_expected_version > 0 and p_event_id is null then
+    elsif p_expected_version between 1 and 2147483646 and p_event_id is null then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        select
+            p_aggregate_id, b.version + 1, p_event_type, p_payload,
+            coalesce(p_metadata, '{}')
         from (
             select k.version
             from evident.event_store as k
@@ -2764,9 +2836,9 @@ begin
                     and evident._is_ordered('evident.event_store_id_seq'::regclass)
                     then evident._announce_append()
             end
-        on conflict (aggregate_id, version) do nothing;
+        on conflict do nothing;
         if found then
-            return p_expected_version + 1::bigint;
+            return p_expected_version + 1;
         end if;
     else
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
@@ -2774,8 +2846,8 @@ begin
             aggregate_id, version, event_type, payload, metadata, event_id
         )
         select
-            p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
-            coalesce(p_event_id, evident._uuid_v7())
+            p_aggregate_id, v_base + 1, p_event_type, p_payload,
+            coalesce(p_metadata, '{}'), coalesce(p_event_id, evident._uuid_v7())
         where
             case
                 when
@@ -2800,7 +2872,7 @@ begin
 end;
 $function$;
 
-comment on function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid) is
+comment on function evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event and gives its version, 1 for the first of its aggregate.
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
 -1 = it exists, null = any. p_event_type: 1 to 100 characters. p_payload and
@@ -2811,10 +2883,10 @@ no such aggregate, PT409 version conflict, PT422 event_id used for other content
 PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function
-evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
 grant execute on function
-evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 to evident_writer;
 -- [end sql/functions/append_event.sql]
 -- [begin sql/functions/append_events.sql]
@@ -2829,7 +2901,7 @@ to evident_writer;
 create or replace function evident.append_events(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer default null
+    p_expected_version bigint default null
 )
 returns bigint
 language plpgsql
@@ -2849,7 +2921,7 @@ begin
 end;
 $function$;
 
-comment on function evident.append_events(uuid, jsonb, integer) is
+comment on function evident.append_events(uuid, jsonb, bigint) is
 'Appends 1 to 10000 events to one aggregate, all or none, and gives the version of
 the last. p_events: [{"type", "payload", "metadata"?, "event_id"?}, ...].
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
@@ -2859,8 +2931,8 @@ PT403 the store''s own aggregate, PT404 no such aggregate, PT409 version conflic
 PT422 event_id used for other content, PT500 the sequence of the ids is not as it was
 made.';
 
-revoke all on function evident.append_events(uuid, jsonb, integer) from public;
-grant execute on function evident.append_events(uuid, jsonb, integer)
+revoke all on function evident.append_events(uuid, jsonb, bigint) from public;
+grant execute on function evident.append_events(uuid, jsonb, bigint)
 to evident_writer;
 -- [end sql/functions/append_events.sql]
 -- [begin sql/functions/append_batch.sql]
@@ -3023,8 +3095,8 @@ evident_reader, evident_operator, evident_auditor;
 
 create or replace function evident.read_aggregate(
     p_aggregate_id uuid,
-    p_from_version integer default 1,
-    p_to_version integer default null
+    p_from_version bigint default 1,
+    p_to_version bigint default null
 )
 returns setof evident.event_store
 language sql
@@ -3040,13 +3112,13 @@ begin atomic
     order by e.version;
 end;
 
-comment on function evident.read_aggregate(uuid, integer, integer) is
+comment on function evident.read_aggregate(uuid, bigint, bigint) is
 'The events of one aggregate in the order of their versions, from p_from_version
 to p_to_version, both included; null leaves that end open. No rows when there
 are none.';
 
-revoke all on function evident.read_aggregate(uuid, integer, integer) from public;
-grant execute on function evident.read_aggregate(uuid, integer, integer) to
+revoke all on function evident.read_aggregate(uuid, bigint, bigint) from public;
+grant execute on function evident.read_aggregate(uuid, bigint, bigint) to
 evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/read_aggregate.sql]
 -- [begin sql/functions/announcement.sql]
@@ -3209,7 +3281,7 @@ grant execute on function evident.safe_position() to evident_reader;
 -- The index on id is the only good plan at any size; a plan cached while the
 -- table was small must not be another.
 --
--- Errors: PT400
+-- Errors: PT400, PT500
 
 create or replace function evident.read_feed(
     p_after bigint default 0,
@@ -3308,7 +3380,7 @@ ids, only of p_event_types unless that is null; at least one, then as many as fi
 when their payloads and metadata may take p_max_bytes as text. Pass the id of the last
 event dealt with to go on; no event is ever skipped. An empty answer means: nothing
 new yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
-transaction at REPEATABLE READ or SERIALIZABLE.';
+transaction at REPEATABLE READ or SERIALIZABLE; PT500 as safe_position.';
 
 revoke all on function evident.read_feed(bigint, bigint, text[], bigint) from public;
 grant execute on function evident.read_feed(bigint, bigint, text[], bigint) to
@@ -5079,6 +5151,173 @@ comment on column evident.consumer_partition.lease is
 comment on column evident.consumer_partition.claimed_until is
 'The last id of the newest claim.';
 
+-- [begin sql/functions/_refuse_sequence.sql]
+-- evident._refuse_sequence: raise PT500 unless the event ids come in order.
+--
+-- A sequence that was set back would have events stored below those that are sealed
+-- (_refuse_behind); one that caches or cycles gives ids that the feed may have passed.
+--
+-- Errors: PT500
+
+create or replace function evident._refuse_sequence()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._refuse_behind(p_may_start => true);
+    if evident._is_ordered('evident.event_store_id_seq'::regclass) then
+        return;
+    end if;
+    raise exception using
+        errcode = 'PT500',
+        message = 'the sequence of the event ids does not hand them out in order: '
+            'the feed would skip events',
+        detail = (
+            select
+                jsonb_build_object(
+                    'reason', 'the sequence caches, descends, jumps or cycles',
+                    'sequence', 'evident.event_store_id_seq',
+                    'cache', s.seqcache,
+                    'increment', s.seqincrement,
+                    'is_cycling', s.seqcycle
+                )::text
+            from pg_sequence as s
+            where s.seqrelid = 'evident.event_store_id_seq'::regclass
+        ),
+        hint = 'the owner of the store runs: alter sequence'
+            ' evident.event_store_id_seq increment 1 cache 1 no cycle';
+end;
+$function$;
+
+comment on function evident._refuse_sequence() is
+'Raises PT500 when the sequence of the event ids is behind its rows, caches, does not
+count by 1, or cycles.';
+
+revoke all on function evident._refuse_sequence() from public;
+-- [end sql/functions/_refuse_sequence.sql]
+-- [begin sql/functions/_drawn.sql]
+-- evident._drawn: the ids of all events, and the position that readers have passed.
+--
+-- What the sequence of the event ids has to be at or above (_refuse_behind). A view, so
+-- that whoever reads the feed may look, without a right to the events, and nobody's row
+-- security hides one.
+
+create or replace view evident._drawn as
+select e.id
+from evident.event_store as e
+union all
+select s.position as id
+from evident.feed_stamp as s;
+
+comment on view evident._drawn is
+'The ids of all events, and the newest stamp: numbers that must not be drawn again.';
+
+revoke all on table evident._drawn from public;
+grant select on table evident._drawn to
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/_drawn.sql]
+-- [begin sql/functions/_refuse_behind.sql]
+-- evident._refuse_behind: raise PT500 when the sequence of the ids is behind its rows.
+--
+-- Rows come without their sequence by logical replication, a restore of parts, or an
+-- owner's setval. The feed would end before them, and new events would get ids below
+-- those that readers have passed. So the feed, the seal and the long path of each
+-- append ask; the short one when it is planned (_is_ordered), and where an id is taken.
+--
+-- First one look for any number above the last one drawn, which is at the end of an
+-- index: mostly there is none, or an append that was quicker than this. Then for the
+-- newest, which was drawn before the sequence is looked at again.
+--
+-- A sequence that an owner has restarted gives no last value until it is drawn from, so
+-- the feed ends at 0 then. An append may follow (p_may_start) where its id is above all
+-- others; the feed may not be read before that, or it would look empty.
+--
+-- A standby draws no ids. There the stamp alone says how far the feed is, so that it
+-- must be there.
+--
+-- Runs with its caller's rights.
+-- Errors: PT500
+
+create or replace function evident._refuse_behind(p_may_start boolean default false)
+returns void
+language plpgsql
+volatile
+parallel restricted
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_last bigint;
+    v_newest bigint;
+begin
+    if pg_is_in_recovery() then
+        if not exists (select from evident.feed_stamp as s) then
+            raise exception using
+                errcode = 'PT500',
+                message = 'the feed of this standby has no end: its stamp is gone',
+                detail = '{"reason": "feed_stamp has no row"}',
+                hint = 'on the primary, as a member of evident_owner: '
+                    'select evident.initialize_log()';
+        end if;
+        return;
+    end if;
+
+    v_last := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
+    perform
+    from evident._drawn as d
+    where d.id > v_last
+    order by d.id
+    limit 1;
+    if not found then
+        return;
+    end if;
+
+    v_newest := (
+        select d.id
+        from evident._drawn as d
+        order by d.id desc
+        limit 1
+    );
+    v_last := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass),
+        case
+            when p_may_start
+                then (select s.last_value - 1 from evident.event_store_id_seq as s)
+        end,
+        0
+    );
+    if v_last < v_newest then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'the sequence of the event ids is behind its rows: it is at %s, and '
+                '%s was drawn before', v_last, v_newest
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the sequence is behind its rows',
+                'sequence', 'evident.event_store_id_seq',
+                'last_value', v_last,
+                'newest', v_newest
+            )::text,
+            hint = 'as a member of evident_owner: '
+                'select * from evident.repair_sequences()';
+    end if;
+end;
+$function$;
+
+comment on function evident._refuse_behind(boolean) is
+'Raises PT500 when the sequence of the event ids is behind an event or the stamp; on a
+standby when there is no stamp.';
+
+revoke all on function evident._refuse_behind(boolean) from public;
+grant execute on function evident._refuse_behind(boolean) to
+evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
+-- [end sql/functions/_refuse_behind.sql]
 -- [begin sql/functions/_feed_position.sql]
 -- evident._feed_position: where the feed ends now, for a statement that begins later.
 --
@@ -5143,7 +5382,10 @@ evident_reader, evident_consumer, evident_operator, evident_auditor, evident_mon
 -- newest stamp (stamp_position): whatever is at or below it was committed before
 -- the stamp, and a standby makes commits visible in the order of the log.
 --
--- Errors: PT400 at REPEATABLE READ and SERIALIZABLE
+-- A sequence that is behind its rows would end the feed before them: that is refused
+-- (_refuse_behind), not answered.
+--
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
 
 create or replace function evident.safe_position()
 returns bigint
@@ -5169,6 +5411,7 @@ begin
             )::text,
             hint = 'read the feed at READ COMMITTED';
     end if;
+    perform evident._refuse_behind();
     return evident._feed_position();
 end;
 $function$;
@@ -5176,8 +5419,9 @@ $function$;
 comment on function evident.safe_position() is
 'The id up to which the event store is complete: each event at or below it is
 visible to the next statement or will never exist. On a standby it is the newest
-position that stamp_position has stored, 0 without one. Errors: PT400 at REPEATABLE
-READ and SERIALIZABLE.';
+position that stamp_position has stored. Errors: PT400 at REPEATABLE READ and
+SERIALIZABLE; PT500 the sequence of the ids is behind its rows, or a standby has no
+stamp.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to
@@ -5294,11 +5538,8 @@ begin
             raise exception using
                 errcode = 'PT500',
                 message = 'the stamp has nowhere to be stored',
-                detail = jsonb_build_object(
-                    'reason', 'feed_stamp has no row'
-                )::text,
-                hint = 'the installation made this row: restore a whole dump, not one '
-                    'of the schema alone';
+                detail = '{"reason": "feed_stamp has no row"}',
+                hint = 'as a member of evident_owner: select evident.initialize_log()';
         end if;
         return v_position;
     end if;
@@ -5321,7 +5562,7 @@ comment on function evident.stamp_position(boolean) is
 position that is stored now. It never goes back. With p_must_notify one NOTIFY evident
 with the position is sent when it moved. For READ COMMITTED on the primary: call it at
 intervals. Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500 the row of
-feed_stamp is gone.';
+feed_stamp is gone, or the sequence of the ids is behind its rows.';
 
 revoke all on function evident.stamp_position(boolean) from public;
 grant execute on function evident.stamp_position(boolean) to evident_operator;
@@ -6191,7 +6432,7 @@ begin
             p_base + v.ordinality::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}')
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}')
         from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
         where v.ordinality between p_first and p_last
         order by v.ordinality;
@@ -6204,7 +6445,7 @@ begin
             p_base + v.ordinality::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}'),
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}'),
             coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
         from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
         where v.ordinality between p_first and p_last
@@ -6252,7 +6493,7 @@ create or replace function evident._append_together(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -6271,12 +6512,15 @@ begin
             n.aggregate_id,
             n.expected,
             n.events,
-            n.expected = 0 or n.expected = (
-                select e.version
-                from evident.event_store as e
-                where
-                    e.aggregate_id = n.aggregate_id
-                    and e.version = n.expected
+            n.expected <= 2147483647 - n.event_count
+            and (
+                n.expected = 0 or n.expected = (
+                    select e.version
+                    from evident.event_store as e
+                    where
+                        e.aggregate_id = n.aggregate_id
+                        and e.version = n.expected
+                )
             ) as has_base
         from evident._append_entries(p_appends) as n
     ),
@@ -6287,10 +6531,10 @@ begin
         )
         select
             n.aggregate_id,
-            n.expected + v.ordinality::integer,
+            (n.expected + v.ordinality)::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}'),
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}'),
             coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
         from entry as n
         cross join lateral
@@ -9929,12 +10173,15 @@ revoke all on function evident._pause_unsafe() from public;
 --
 -- A synchronous projection that has come this close is handed over to the appends.
 --
+-- One whose rows nobody knows to be those of any position (repair_sequences) is
+-- rebuilt, before the lock is taken: a rebuild takes it last.
+--
 -- Locks: the projection's, an advisory lock, tried and never waited for.
 -- Errors: PT400, PT404
 
 create or replace function evident.run_projection(
     p_name text,
-    p_limit integer default 1000
+    p_limit bigint default 1000
 )
 returns bigint
 language plpgsql
@@ -9973,7 +10220,11 @@ begin
             'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
         );
     end if;
-    v_number := (evident._projection(p_name)).number;
+    v_projection := evident._projection(p_name);
+    if v_projection.definition is null and v_projection.state <> 'paused' then
+        return evident.rebuild_projection(p_name);
+    end if;
+    v_number := v_projection.number;
     if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
         perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
@@ -10030,15 +10281,16 @@ begin
 end;
 $function$;
 
-comment on function evident.run_projection(text, integer) is
+comment on function evident.run_projection(text, bigint) is
 'Folds up to p_limit (1 or more) further events into the read model and gives how many
 it dealt with, 0 when there are none now, or it is kept by appends, or, with a notice,
-when another session holds its lock, or it is paused. For READ COMMITTED: call it at
+when another session holds its lock, or it is paused; after repair_sequences it is
+rebuilt, which gives how many rows differed. For READ COMMITTED: call it at
 intervals, or run evident work. Errors: PT400 invalid argument, or a transaction at
 REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
-revoke all on function evident.run_projection(text, integer) from public;
-grant execute on function evident.run_projection(text, integer)
+revoke all on function evident.run_projection(text, bigint) from public;
+grant execute on function evident.run_projection(text, bigint)
 to evident_projector, evident_operator;
 -- [end sql/functions/run_projection.sql]
 -- [begin sql/functions/_projection_failure.sql]
@@ -10704,6 +10956,12 @@ begin
             'p_name',
             'its read model, its fold, or the function that tells its keys is missing',
             'create what is missing, or drop_projection'
+        );
+    end if;
+    if v_projection.definition is null and p_slices > 1 then
+        perform evident._refuse_argument(
+            'p_slices', 'its rows are not known to be those of any position',
+            'rebuild it in one piece'
         );
     end if;
     select count(*)
@@ -12802,13 +13060,11 @@ as $function$
 declare
     v_edge bytea := evident._tree_root(p_leaves);
     v_entries bigint := p_size;
-    v_level integer := 0;
 begin
     if p_size = 0 then
         return sha256('');
     end if;
-    loop
-        v_level := v_level + 1;
+    for v_level in 1..8 loop
         v_entries := v_entries >> 8;
         exit when v_entries = 0;
         v_edge := evident._tree_root(
@@ -12845,6 +13101,7 @@ set row_security = off
 as $function$
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     perform evident._check_tree_size('p_size', p_size, 0);
     return evident._root_over(
         p_size, evident._tile_hashes(0, p_size >> 8, (p_size & 255)::integer)
@@ -12999,6 +13256,7 @@ declare
     v_id bigint;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if p_size is not null then
         perform evident._check_tree_size('p_size', p_size, 1);
     end if;
@@ -13068,6 +13326,7 @@ declare
     v_path bytea[];
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     perform evident._check_tree_size('p_size1', p_size1, 1);
     perform evident._check_tree_size('p_size2', p_size2, 1);
     if p_size1 > p_size2 then
@@ -13125,6 +13384,7 @@ declare
     v_entries bigint;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if p_level is null or p_level not between 0 and 7 then
         perform evident._refuse_argument(
             'p_level', 'not from 0 to 7', 'give the level, 0 for leaves'
@@ -13189,6 +13449,54 @@ comment on function evident._refuse_ledger(bigint, text) is
 
 revoke all on function evident._refuse_ledger(bigint, text) from public;
 -- [end sql/functions/_refuse_ledger.sql]
+-- [begin sql/functions/_require_log.sql]
+-- evident._require_log: raise PT500 when a row is missing that the installation made.
+--
+-- A dump of the schema alone, or a copy of some tables, leaves them empty. Each
+-- function that works on the ledger asks before it begins, so that none works on
+-- nothing, or waits for a row that never comes.
+--
+-- Errors: PT500
+
+create or replace function evident._require_log()
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_reason constant text := case
+        when not exists (
+            select from evident.log_identity as i where i.incarnation = 1
+        ) then 'log_identity has no row of incarnation 1'
+        when not exists (select from evident.ledger_state as s)
+            then 'ledger_state has no row'
+    end;
+begin
+    if v_reason is not null then
+        raise exception using
+            errcode = 'PT500',
+            message = 'the log is not whole: ' || v_reason,
+            detail = jsonb_build_object('reason', v_reason)::text,
+            hint = 'restore the ledger''s tables from where the events came; for a '
+                'new log, as a member of evident_owner: '
+                'select evident.initialize_log()';
+    end if;
+    if not exists (select from evident.tree_head as h) then
+        perform evident._refuse_ledger(
+            0, 'does not have its newest tree head any more'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._require_log() is
+'Raises PT500 unless the log has its first incarnation, a tree head and the sealer''s
+row.';
+
+revoke all on function evident._require_log() from public;
+-- [end sql/functions/_require_log.sql]
 -- [begin sql/functions/_lock_sealer.sql]
 -- evident._lock_sealer: be the only one that writes to the ledger.
 --
@@ -13208,6 +13516,8 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
+declare
+    v_is_ours boolean;
 begin
     if p_must_wait then
         perform
@@ -13220,30 +13530,12 @@ begin
         where i.incarnation = 1
         for update skip locked;
     end if;
-    if found then
-        if not exists (select from evident.ledger_state as s) then
-            raise exception using
-                errcode = 'PT500',
-                message = 'the log has lost what its sealer wrote last',
-                detail = jsonb_build_object(
-                    'reason', 'ledger_state has no row'
-                )::text,
-                hint = 'the installation made this row: restore a whole dump, not one '
-                    'of the schema alone';
-        end if;
+    v_is_ours := found;
+    perform evident._require_log();
+    if v_is_ours then
         return true;
     end if;
 
-    if not exists (select from evident.log_identity as i where i.incarnation = 1) then
-        raise exception using
-            errcode = 'PT500',
-            message = 'the log has lost its first incarnation',
-            detail = jsonb_build_object(
-                'reason', 'log_identity has no row of incarnation 1'
-            )::text,
-            hint = 'the installation made this row: restore a whole dump, not one of '
-                'the schema alone';
-    end if;
     raise notice using
         message = format(
             'nothing is done: %s seals, or begins an incarnation',
@@ -13889,7 +14181,7 @@ revoke all on function evident._attest() from public;
 -- Locks: the first row of log_identity, not waited for (_lock_sealer).
 -- Errors: PT400, PT500; 0A000 in a database that is not UTF8; 25006 on a standby
 
-create or replace function evident.seal(p_max_events integer default 100000)
+create or replace function evident.seal(p_max_events bigint default 100000)
 returns bigint
 language plpgsql
 volatile
@@ -13926,7 +14218,7 @@ begin
         perform set_config('synchronous_commit', 'on', true);
     end if;
 
-    loop
+    for v_number in 1..100 loop
         v_step := least(p_max_events - v_count, 100000);
         v_sealed := evident._seal_step(v_step);
         v_count := v_count + v_sealed;
@@ -13968,7 +14260,7 @@ begin
 end;
 $function$;
 
-comment on function evident.seal(integer) is
+comment on function evident.seal(bigint) is
 'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
 many: 0 when there are none, or, with a notice, when another session is sealing or one
 holds the feed back. Call it every few seconds. Appends an event GuardChanged when what
@@ -13976,8 +14268,8 @@ guard_status tells has changed; ledger_status shows when that fails. Errors: PT5
 sealed events or the tree heads are not what they were; PT400 at REPEATABLE READ and
 SERIALIZABLE; 0A000 in a database that is not UTF8.';
 
-revoke all on function evident.seal(integer) from public;
-grant execute on function evident.seal(integer) to evident_operator;
+revoke all on function evident.seal(bigint) from public;
+grant execute on function evident.seal(bigint) to evident_operator;
 -- [end sql/functions/seal.sql]
 -- [begin sql/functions/_changed_leaves.sql]
 -- evident._changed_leaves: what differs between a full tile of leaves and its events.
@@ -14340,7 +14632,6 @@ as $function$
 declare
     v_size bigint := coalesce((evident._tree_head()).tree_size, 0);
     v_to bigint := coalesce(p_to, v_size);
-    v_level integer := 0;
 begin
     perform evident.require_utf8();
     perform evident._check_tree_size('p_to', v_to, 0);
@@ -14359,8 +14650,7 @@ begin
         p_from >> 8, least(v_to - 1, v_size - 256) >> 8
     ) as p;
 
-    loop
-        v_level := v_level + 1;
+    for v_level in 1..6 loop
         exit when v_size >> 8 * (v_level + 1) = 0;
 
         return query
@@ -14535,6 +14825,7 @@ declare
     v_head evident.tree_head;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if octet_length(p_checkpoint) > 65536 then
         perform evident._refuse_argument(
             'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
@@ -14673,6 +14964,335 @@ revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to
 evident_operator, evident_auditor, evident_monitor;
 -- [end sql/functions/ledger_status.sql]
+-- [begin sql/functions/initialize_log.sql]
+-- evident.initialize_log: make the rows that the installation makes, where a copy of
+-- the schema lacks them.
+--
+-- The stamp's row, the first incarnation of the log with its tree head of no leaves and
+-- the sealer's row, and the record of the catalog, which guard_status compares with.
+--
+-- A log is one thing: its identity, tree heads and tiles belong together, and to the
+-- checkpoints that were published. So a new one is begun only where nothing of another
+-- is left; where a part is, the rest has to come from where that part came from. A log
+-- that had only lost its newest rows would otherwise hide it.
+--
+-- Events may be there. They become leaves of the new log, which says nothing about what
+-- they were before, and no checkpoint of an earlier log speaks for it: its uuid is
+-- another. That it began over events is told by the reason of its identity, and by an
+-- event LogInitialized in the store's own stream, so that the new log itself holds it.
+--
+-- Locks: SHARE ROW EXCLUSIVE on the tables that it looks at, asked for briefly
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500; 55P03 when others were in
+-- the way; 25006 on a standby
+
+create or replace function evident.initialize_log()
+returns setof text
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set lock_timeout = '900ms'
+as $function$
+declare
+    v_made text[] := '{}';
+    v_left text[];
+    v_newest bigint;
+    v_name text;
+begin
+    perform evident._refuse_one_snapshot();
+    lock table
+        evident.baseline, evident.feed_stamp, evident.ledger_tile, evident.tree_head,
+        evident.log_identity, evident.ledger_state, evident.ledger_publication
+        in share row exclusive mode;
+    v_newest := (select max(e.id) from evident.event_store as e);
+
+    v_left := array_remove(
+        array[
+            case when exists (select from evident.log_identity) then 'log_identity' end,
+            case when exists (select from evident.tree_head) then 'tree_head' end,
+            case when exists (select from evident.ledger_tile) then 'ledger_tile' end,
+            case when exists (select from evident.ledger_state) then 'ledger_state' end,
+            case
+                when exists (select from evident.ledger_publication)
+                    then 'ledger_publication'
+            end
+        ],
+        null
+    );
+    if v_left = '{}' then
+        insert into evident.log_identity (incarnation, log_id, name, reason, tree_size)
+        values (
+            1,
+            evident._uuid_v7(),
+            'evident',
+            case
+                when v_newest is null then 'installed'
+                else format(
+                    'begun over events that were there, the newest with id %s', v_newest
+                )
+            end,
+            0
+        );
+        insert into evident.tree_head (number, tree_size, root_hash, last_event_id)
+        values (1, 0, sha256(''), 0);
+        insert into evident.ledger_state (head_number)
+        values (1);
+        v_made := '{log_identity,tree_head,ledger_state}';
+    elsif
+        not v_left @> '{log_identity,tree_head,ledger_state}'
+        or not exists (select from evident.log_identity as i where i.incarnation = 1)
+    then
+        raise exception using
+            errcode = 'PT500',
+            message = 'no new log is begun: another one''s rows are here, in part',
+            detail = jsonb_build_object(
+                'reason', 'a part of a log is left',
+                'tables', to_jsonb(v_left)
+            )::text,
+            hint = 'restore log_identity, tree_head, ledger_state, ledger_tile and '
+                'ledger_publication together, from where these rows came';
+    end if;
+
+    if not exists (select from evident.feed_stamp) then
+        insert into evident.feed_stamp (position)
+        values (0);
+        v_made := v_made || 'feed_stamp'::text;
+    end if;
+    if not exists (select from evident.baseline) then
+        perform evident._record_baseline();
+        for v_name in
+            select p.name
+            from evident.projection as p
+            order by p.number
+        loop
+            perform evident._record_baseline(v_name);
+        end loop;
+        v_made := v_made || 'baseline'::text;
+    end if;
+
+    if v_made <> '{}' and v_newest is not null then
+        perform evident._append_own_event(
+            'LogInitialized',
+            jsonb_build_object(
+                'tables', v_made,
+                'newest_id', v_newest,
+                'reason', format(
+                    'rows of %s were missing', array_to_string(v_made, ', ')
+                )
+            )
+        );
+    end if;
+    return query
+    select m.name
+    from unnest(v_made) as m (name);
+end;
+$function$;
+
+comment on function evident.initialize_log() is
+'Makes the rows that a copy of the schema lacks (of feed_stamp, log_identity, tree_head,
+ledger_state, baseline) and gives the names of the tables that got theirs; none when all
+are there. A new log has a new uuid: no checkpoint of another speaks for it. Over events
+that are there it appends LogInitialized to the store''s own stream. For members of
+evident_owner, at READ COMMITTED. Errors: PT500 a part of another log is left, or the
+sequence of the ids is behind its rows; 55P03 when others were in the way: call again.';
+
+revoke all on function evident.initialize_log() from public;
+-- [end sql/functions/initialize_log.sql]
+-- [begin sql/functions/repair_sequences.sql]
+-- evident.repair_sequences: set the sequences of the store right, where rows came
+-- without them.
+--
+-- By logical replication, a restore of parts, or after an owner's setval. No sequence
+-- goes back. That of the event ids goes to the newest id, or to what readers have
+-- passed when that is more: the stamp, the ledger, positions of projections and
+-- consumers. So no id comes a second time. Fencing tokens leave a gap: those of
+-- consumers that were dropped may be in use.
+--
+-- Events that came without their triggers are in no synchronous read model, unless its
+-- rows came along; which of the two cannot be told here. So a read model without rows
+-- begins at 0 again. Of all others that appends kept, or whose checkpoint is beyond
+-- what this sequence had drawn, nothing is claimed any more: position 0 and no
+-- definition. The next run of such a one is a rebuild, which compares all rows with
+-- the events and writes those that differ.
+--
+-- An event that got an id below the stamp after the stamp was taken was stored while
+-- the sequence was behind. Readers of the feed have passed it: a warning tells.
+--
+-- ALTER SEQUENCE, with the cache that it has, makes all sessions plan their appends
+-- anew, which they may have planned while it was behind (_is_ordered).
+--
+-- Locks: the projections'; that of making; SHARE ROW EXCLUSIVE on evident.event_store:
+-- appends wait, readers do not. Each is asked for briefly. 55P03: try again.
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500; 55P03; 25006 on a standby
+
+create or replace function evident.repair_sequences()
+returns table (sequence text, was bigint, now bigint)
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set enable_seqscan = off
+set lock_timeout = '900ms'
+as $function$
+#variable_conflict use_column
+declare
+    v_projection evident.projection;
+    v_sequence record;
+    v_called boolean;
+    v_newest bigint;
+    v_was bigint;
+    v_moved jsonb := '[]';
+    v_reset text[] := '{}';
+    v_below bigint;
+begin
+    perform evident._refuse_one_snapshot();
+    perform evident._lock_registration();
+    for v_projection in
+        select p.*
+        from evident.projection as p
+        order by p.number
+    loop
+        perform evident._lock_projection(v_projection.name);
+    end loop;
+    perform evident._lock_making();
+    lock table evident.event_store in share row exclusive mode;
+
+    for v_sequence in
+        select
+            s.seqrelid::regclass::text as name,
+            case
+                when a.attname is not null then format(
+                    'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
+                )
+                else 'select max(t.epoch) + 1000000 from evident.consumer_partition '
+                    'as t'
+            end as newest
+        from pg_sequence as s
+        inner join pg_class as c on s.seqrelid = c.oid
+        left join pg_depend as d
+            inner join pg_attribute as a
+                on d.refobjid = a.attrelid and d.refobjsubid = a.attnum
+            on
+                s.seqrelid = d.objid
+                and d.classid = 'pg_class'::regclass
+                and d.refclassid = 'pg_class'::regclass
+                and d.deptype in ('a', 'i')
+        where
+            c.relnamespace = 'evident'::regnamespace
+            and (a.attname is not null or c.relname = 'consumer_epoch_seq')
+        order by c.relname <> 'event_store_id_seq', c.relname
+    loop
+        sequence := v_sequence.name;
+        execute format(
+            'select s.last_value, s.is_called from %s as s', sequence
+        ) into was, v_called;
+        execute v_sequence.newest into v_newest;
+        was := case when v_called then was else was - 1 end;
+        if sequence = 'evident.event_store_id_seq' then
+            v_newest := greatest(
+                v_newest,
+                (select s.position from evident.feed_stamp as s),
+                (
+                    select h.last_event_id
+                    from evident.tree_head as h
+                    order by h.number desc
+                    limit 1
+                ),
+                (select max(p.position) from evident.projection as p),
+                (select max(p.position) from evident.consumer_partition as p)
+            );
+            v_was := case when v_newest > was then was end;
+            if v_newest > was or (was > 0 and not v_called) then
+                alter sequence evident.event_store_id_seq cache 1;
+            end if;
+        end if;
+        now := greatest(was, coalesce(v_newest, 0));
+        if sequence = 'evident.consumer_epoch_seq' and now - 1000000 <= was then
+            now := was;
+        end if;
+        if now > was or (now > 0 and not v_called) then
+            perform setval(sequence::regclass, now);
+            v_moved := v_moved || jsonb_build_object(
+                'sequence', sequence, 'was', was, 'now', now
+            );
+        end if;
+        return next;
+    end loop;
+    if v_moved = '[]' then
+        return;
+    end if;
+
+    for v_projection in
+        select p.*
+        from evident.projection as p
+        where
+            v_was is not null
+            and (p.position > v_was or (p.mode = 'sync' and p.state = 'running'))
+        order by p.number
+    loop
+        if v_projection.mode = 'sync' and v_projection.state = 'running' then
+            perform evident._switch_triggers(v_projection, false);
+            v_projection.state := 'catching_up';
+        end if;
+        update evident.projection as p
+        set
+            state = v_projection.state,
+            position = 0,
+            definition = case
+                when (
+                    select c.relkind = 'r' and pg_relation_size(c.oid) = 0
+                    from pg_class as c
+                    where c.oid = evident._read_model(v_projection)
+                ) then p.definition
+            end
+        where p.name = v_projection.name;
+        delete from evident.projection_failure as f
+        where f.projection = v_projection.name;
+        v_reset := v_reset || v_projection.name;
+    end loop;
+
+    select count(*)
+    into v_below
+    from evident.event_store as e
+    where
+        v_was is not null
+        and e.occurred_at > (select s.stamped_at from evident.feed_stamp as s)
+        and e.id <= (select s.position from evident.feed_stamp as s);
+    if v_below > 0 then
+        raise warning using
+            message = format(
+                '%s events were stored below the stamp, while the sequence was behind: '
+                'readers of the feed have passed them', v_below
+            ),
+            hint = 'set consumers back to before them; projections are rebuilt';
+    end if;
+    perform evident._append_own_event(
+        'SequencesRepaired',
+        jsonb_build_object(
+            'sequences', v_moved,
+            'projections', v_reset,
+            'events_below_stamp', v_below,
+            'reason', 'rows came without their sequences'
+        )
+    );
+end;
+$function$;
+
+comment on function evident.repair_sequences() is
+'Sets each sequence of the store to the newest number of its rows, where it is behind,
+and gives all of them: where each was, and is now. None goes back. Where that of the
+event ids was behind, projections that appends kept, or that were beyond it, catch up by
+run_projection, which begins with a rebuild unless the read model is empty. Appends
+SequencesRepaired to the store''s own stream. For members of evident_owner, at READ
+COMMITTED. Errors: PT500 the sequence does not count by 1; 55P03 when others were in the
+way: call again.';
+
+revoke all on function evident.repair_sequences() from public;
+-- [end sql/functions/repair_sequences.sql]
 -- [begin sql/functions/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --

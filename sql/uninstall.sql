@@ -78,6 +78,8 @@ end;
 $do$;
 
 -- [begin generated rollback]
+drop function evident.repair_sequences();
+drop function evident.initialize_log();
 drop view evident.ledger_status;
 drop function evident.record_publication(text);
 drop function evident.begin_incarnation(text, text);
@@ -87,7 +89,7 @@ drop function evident._verify_heads(bigint, bigint);
 drop function evident._verify_tiles(integer, bigint, bigint);
 drop function evident._verify_leaves(bigint, bigint);
 drop function evident._changed_leaves(bigint, bigint);
-drop function evident.seal(integer);
+drop function evident.seal(bigint);
 drop function evident._attest();
 drop function evident._attest_guards();
 drop function evident._attest_incarnations();
@@ -95,6 +97,7 @@ drop function evident._seal_step(bigint);
 drop function evident._seal_tiles(bigint, bytea, bigint[]);
 drop function evident._append_own_event(text, jsonb);
 drop function evident._lock_sealer(boolean);
+drop function evident._require_log();
 drop function evident._refuse_ledger(bigint, text);
 drop function evident.read_tile(integer, bigint, integer);
 drop function evident.consistency_proof(bigint, bigint);
@@ -485,7 +488,7 @@ drop function evident._refuse_lock(text, text, oid[], text);
 drop function evident.skip_failure(text, text, text, text);
 drop function evident.retry_failure(text, text);
 drop function evident._projection_failure(evident.projection, text);
-drop function evident.run_projection(text, integer);
+drop function evident.run_projection(text, bigint);
 drop function evident._pause_unsafe();
 drop function evident.resume_projection(text);
 drop function evident.pause_projection(text);
@@ -637,7 +640,7 @@ create or replace function evident._append_together(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -802,8 +805,80 @@ drop function evident._refuse_consumer(text);
 drop function evident._partition_of(uuid, integer);
 drop function evident.stamp_position(boolean);
 drop function evident._feed_position();
+drop function evident._refuse_behind(boolean);
+drop view evident._drawn;
 revoke execute on function evident.safe_position() from evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 revoke select on table evident.feed_status from evident_reader, evident_operator, evident_auditor, evident_monitor;
+
+-- [begin sql/functions/_refuse_sequence.sql]
+-- evident._refuse_sequence: raise PT500 unless the event ids come in order.
+--
+-- A sequence that was set back would have events stored below those that are sealed.
+-- The newest id is looked up before the sequence, which only grows.
+--
+-- Errors: PT500
+
+create or replace function evident._refuse_sequence()
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_newest constant bigint := (select max(e.id) from evident.event_store as e);
+    v_last constant bigint := coalesce(
+        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
+    );
+begin
+    if v_last < v_newest then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'the sequence of the event ids is behind its rows: it is at %s, the '
+                'newest event has %s', v_last, v_newest
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the sequence is behind its rows',
+                'sequence', 'evident.event_store_id_seq',
+                'last_value', v_last,
+                'newest_id', v_newest
+            )::text,
+            hint = format(
+                'the owner of the store runs: select setval('
+                '''evident.event_store_id_seq'', %s)', v_newest
+            );
+    end if;
+    if evident._is_ordered('evident.event_store_id_seq'::regclass) then
+        return;
+    end if;
+    raise exception using
+        errcode = 'PT500',
+        message = 'the sequence of the event ids does not hand them out in order: '
+            'the feed would skip events',
+        detail = (
+            select
+                jsonb_build_object(
+                    'reason', 'the sequence caches, descends, jumps or cycles',
+                    'sequence', 'evident.event_store_id_seq',
+                    'cache', s.seqcache,
+                    'increment', s.seqincrement,
+                    'is_cycling', s.seqcycle
+                )::text
+            from pg_sequence as s
+            where s.seqrelid = 'evident.event_store_id_seq'::regclass
+        ),
+        hint = 'the owner of the store runs: alter sequence'
+            ' evident.event_store_id_seq increment 1 cache 1 no cycle';
+end;
+$function$;
+
+comment on function evident._refuse_sequence() is
+'Raises PT500 when the sequence of the event ids is behind its rows, caches, does not
+count by 1, or cycles.';
+
+revoke all on function evident._refuse_sequence() from public;
+-- [end sql/functions/_refuse_sequence.sql]
 
 -- [begin sql/functions/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
@@ -1072,7 +1147,7 @@ drop view evident.feed_status;
 drop function evident.read_feed(bigint, bigint, text[], bigint);
 drop function evident.safe_position();
 drop view evident.announcement;
-drop function evident.read_aggregate(uuid, integer, integer);
+drop function evident.read_aggregate(uuid, bigint, bigint);
 drop function evident.aggregate_version(uuid);
 
 -- [begin sql/functions/version.sql]
@@ -1111,21 +1186,21 @@ set local lock_timeout = '5s';
 
 -- [begin generated rollback]
 drop function evident.append_batch(jsonb);
-drop function evident.append_events(uuid, jsonb, integer);
-drop function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid);
+drop function evident.append_events(uuid, jsonb, bigint);
+drop function evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid);
 drop function evident._append_in_turn(jsonb);
 drop function evident._append_together(jsonb);
-drop function evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid);
-drop function evident._append_checked(uuid, jsonb, integer);
-drop function evident._append_stream(uuid, jsonb, integer);
+drop function evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid);
+drop function evident._append_checked(uuid, jsonb, bigint);
+drop function evident._append_stream(uuid, jsonb, bigint);
 drop function evident._insert_stream(uuid, integer, jsonb, integer, integer);
-drop function evident._base_version(uuid, integer);
+drop function evident._base_version(uuid, bigint);
 drop function evident._replayed_version(uuid, jsonb, bigint[]);
 drop function evident._check_entry_events(jsonb);
 drop function evident._check_entries(jsonb);
 drop function evident._check_event_ids(text, jsonb, jsonpath);
 drop function evident._check_events(jsonb, text);
-drop function evident._check_aggregate(uuid, integer);
+drop function evident._check_aggregate(uuid, bigint);
 drop function evident._append_entries(jsonb);
 drop function evident._is_short(jsonb, jsonb);
 drop function evident._is_bounded(jsonb, jsonb);
@@ -1145,7 +1220,7 @@ drop function evident._is_ordered(regclass);
 drop function evident._draw_id();
 drop function evident._announce_append();
 drop function evident._announce_again();
-drop function evident._refuse_version(uuid, integer, integer);
+drop function evident._refuse_version(uuid, bigint, integer);
 drop function evident._refuse_versions(jsonb);
 drop function evident._refuse_argument(text, text, text);
 

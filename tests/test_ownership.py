@@ -230,7 +230,7 @@ def test_a_planted_schema_evident_is_refused_by_every_command(
         " create function evident.version() returns text language sql as"
         " $$ select '0001_schema_and_roles' where plant.run() $$;"
         " create view evident.feed_status as select plant.run();"
-        " create function evident.seal(integer) returns bigint language sql as"
+        " create function evident.seal(bigint) returns bigint language sql as"
         " $$ select 1::bigint where plant.run() $$",
     )
     require_refused(planted)

@@ -5,7 +5,7 @@
 create or replace function evident._append_checked(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns bigint
 language plpgsql
@@ -33,8 +33,8 @@ begin
 end;
 $function$;
 
-comment on function evident._append_checked(uuid, jsonb, integer) is
+comment on function evident._append_checked(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate; the version of the last one, or PT404,
 PT409 or PT422.';
 
-revoke all on function evident._append_checked(uuid, jsonb, integer) from public;
+revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;

@@ -6,7 +6,7 @@ create or replace function evident._append_entries(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     events jsonb,
     event_count integer
 )
@@ -17,7 +17,7 @@ begin atomic
     select
         a.ordinality,
         (a.value ->> 'aggregate_id')::uuid as aggregate_id,
-        (a.value ->> 'expected_version')::integer as expected,
+        (a.value ->> 'expected_version')::bigint as expected,
         a.value -> 'events' as events,
         coalesce(jsonb_array_length(nullif(a.value -> 'events', 'null')), 0)
             as event_count

@@ -16,7 +16,7 @@ create or replace function evident._append_event_fully(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
-    p_expected_version integer,
+    p_expected_version bigint,
     p_metadata jsonb,
     p_event_id uuid
 )
@@ -84,9 +84,9 @@ end;
 $function$;
 
 comment on function
-evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid) is
+evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event by the general engine, or raises what is wrong.';
 
 revoke all on function
-evident._append_event_fully(uuid, text, jsonb, integer, jsonb, uuid)
+evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;

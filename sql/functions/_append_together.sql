@@ -23,7 +23,7 @@ create or replace function evident._append_together(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
@@ -42,12 +42,15 @@ begin
             n.aggregate_id,
             n.expected,
             n.events,
-            n.expected = 0 or n.expected = (
-                select e.version
-                from evident.event_store as e
-                where
-                    e.aggregate_id = n.aggregate_id
-                    and e.version = n.expected
+            n.expected <= 2147483647 - n.event_count
+            and (
+                n.expected = 0 or n.expected = (
+                    select e.version
+                    from evident.event_store as e
+                    where
+                        e.aggregate_id = n.aggregate_id
+                        and e.version = n.expected
+                )
             ) as has_base
         from evident._append_entries(p_appends) as n
     ),
@@ -58,10 +61,10 @@ begin
         )
         select
             n.aggregate_id,
-            n.expected + v.ordinality::integer,
+            (n.expected + v.ordinality)::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}'),
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}'),
             coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
         from entry as n
         cross join lateral

@@ -6,11 +6,13 @@
 -- the caller first queues for the aggregate, and what the one before it appended
 -- is visible to the statement after.
 --
+-- Nothing can follow version 2147483647, so that is null too.
+--
 -- Locks: the aggregate, when p_expected_version is null or -1.
 
 create or replace function evident._base_version(
     p_aggregate_id uuid,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns integer
 language plpgsql
@@ -32,6 +34,7 @@ begin
             where
                 e.aggregate_id = p_aggregate_id
                 and e.version = p_expected_version
+                and e.version < 2147483647
             order by e.version
             limit 1
         );
@@ -40,8 +43,11 @@ begin
     perform evident._lock_aggregate(p_aggregate_id);
     return (
         select
-            coalesce(
-                max(e.version), case when p_expected_version is null then 0 end
+            nullif(
+                coalesce(
+                    max(e.version), case when p_expected_version is null then 0 end
+                ),
+                2147483647
             )
         from evident.event_store as e
         where e.aggregate_id = p_aggregate_id
@@ -49,8 +55,9 @@ begin
 end;
 $function$;
 
-comment on function evident._base_version(uuid, integer) is
+comment on function evident._base_version(uuid, bigint) is
 'The version that an append with this expectation is to
-follow, 0 for a new aggregate; null when the aggregate is not as expected.';
+follow, 0 for a new aggregate; null when the aggregate is not as expected, or has the
+last version there is.';
 
-revoke all on function evident._base_version(uuid, integer) from public;
+revoke all on function evident._base_version(uuid, bigint) from public;

@@ -5,7 +5,7 @@
 
 create or replace function evident._check_aggregate(
     p_aggregate_id uuid,
-    p_expected_version integer
+    p_expected_version bigint
 )
 returns void
 language plpgsql
@@ -30,8 +30,8 @@ begin
 end;
 $function$;
 
-comment on function evident._check_aggregate(uuid, integer) is
+comment on function evident._check_aggregate(uuid, bigint) is
 'Raises PT400 for a null aggregate or an expected version below -1, PT403 for the
 store''s own aggregate.';
 
-revoke all on function evident._check_aggregate(uuid, integer) from public;
+revoke all on function evident._check_aggregate(uuid, bigint) from public;

@@ -27,7 +27,7 @@ begin atomic
             then array[
                 '.payload', 'not a JSON object', 'wrap the value: {"value": ...}'
             ]
-        when jsonb_typeof(p_event -> 'metadata') <> 'object'
+        when jsonb_typeof(p_event -> 'metadata') not in ('object', 'null')
             then array[
                 '.metadata', 'not a JSON object',
                 'leave it out when there is none'

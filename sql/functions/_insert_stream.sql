@@ -35,7 +35,7 @@ begin
             p_base + v.ordinality::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}')
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}')
         from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
         where v.ordinality between p_first and p_last
         order by v.ordinality;
@@ -48,7 +48,7 @@ begin
             p_base + v.ordinality::integer,
             v.value ->> 'type',
             v.value -> 'payload',
-            coalesce(v.value -> 'metadata', '{}'),
+            coalesce(nullif(v.value -> 'metadata', 'null'), '{}'),
             coalesce((v.value ->> 'event_id')::uuid, evident._uuid_v7())
         from jsonb_array_elements(p_events) with ordinality as v (value, ordinality)
         where v.ordinality between p_first and p_last

@@ -21,7 +21,7 @@ begin atomic
         and p_event_type <> ''
         and char_length(p_event_type) <= 100
         and p_payload @> '{}'
-        and p_metadata @> '{}';
+        and coalesce(p_metadata, '{}') @> '{}';
 end;
 
 comment on function evident._is_event(uuid, text, jsonb, jsonb) is

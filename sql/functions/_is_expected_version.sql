@@ -15,13 +15,13 @@ begin atomic
         when 'number'
             then
                 p_value::numeric >= -1
-                and p_value::numeric <= 2147483647
+                and p_value::numeric <= 9223372036854775807
                 and scale(p_value::numeric) = 0
         else false
     end;
 end;
 
 comment on function evident._is_expected_version(jsonb) is
-'Whether a JSON value is absent, null or an integer from -1 to 2147483647.';
+'Whether a JSON value is absent, null or a bigint of -1 or more.';
 
 revoke all on function evident._is_expected_version(jsonb) from public;

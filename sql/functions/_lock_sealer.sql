@@ -16,6 +16,8 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
+declare
+    v_is_ours boolean;
 begin
     if p_must_wait then
         perform
@@ -28,30 +30,12 @@ begin
         where i.incarnation = 1
         for update skip locked;
     end if;
-    if found then
-        if not exists (select from evident.ledger_state as s) then
-            raise exception using
-                errcode = 'PT500',
-                message = 'the log has lost what its sealer wrote last',
-                detail = jsonb_build_object(
-                    'reason', 'ledger_state has no row'
-                )::text,
-                hint = 'the installation made this row: restore a whole dump, not one '
-                    'of the schema alone';
-        end if;
+    v_is_ours := found;
+    perform evident._require_log();
+    if v_is_ours then
         return true;
     end if;
 
-    if not exists (select from evident.log_identity as i where i.incarnation = 1) then
-        raise exception using
-            errcode = 'PT500',
-            message = 'the log has lost its first incarnation',
-            detail = jsonb_build_object(
-                'reason', 'log_identity has no row of incarnation 1'
-            )::text,
-            hint = 'the installation made this row: restore a whole dump, not one of '
-                'the schema alone';
-    end if;
     raise notice using
         message = format(
             'nothing is done: %s seals, or begins an incarnation',

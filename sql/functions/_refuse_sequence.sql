@@ -1,7 +1,7 @@
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
--- A sequence that was set back would have events stored below those that are sealed.
--- The newest id is looked up before the sequence, which only grows.
+-- A sequence that was set back would have events stored below those that are sealed
+-- (_refuse_behind); one that caches or cycles gives ids that the feed may have passed.
 --
 -- Errors: PT500
 
@@ -12,30 +12,8 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_newest constant bigint := (select max(e.id) from evident.event_store as e);
-    v_last constant bigint := coalesce(
-        pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
-    );
 begin
-    if v_last < v_newest then
-        raise exception using
-            errcode = 'PT500',
-            message = format(
-                'the sequence of the event ids is behind its rows: it is at %s, the '
-                'newest event has %s', v_last, v_newest
-            ),
-            detail = jsonb_build_object(
-                'reason', 'the sequence is behind its rows',
-                'sequence', 'evident.event_store_id_seq',
-                'last_value', v_last,
-                'newest_id', v_newest
-            )::text,
-            hint = format(
-                'the owner of the store runs: select setval('
-                '''evident.event_store_id_seq'', %s)', v_newest
-            );
-    end if;
+    perform evident._refuse_behind(p_may_start => true);
     if evident._is_ordered('evident.event_store_id_seq'::regclass) then
         return;
     end if;

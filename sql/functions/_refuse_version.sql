@@ -4,13 +4,13 @@
 
 create or replace function evident._refuse_version(
     p_aggregate_id uuid,
-    p_expected_version integer,
+    p_expected_version bigint,
     p_actual integer
 )
 returns void
 language plpgsql
 volatile
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
@@ -26,7 +26,7 @@ begin
 end;
 $function$;
 
-comment on function evident._refuse_version(uuid, integer, integer) is
+comment on function evident._refuse_version(uuid, bigint, integer) is
 'Raises what _refuse_versions raises for an aggregate that is at p_actual.';
 
-revoke all on function evident._refuse_version(uuid, integer, integer) from public;
+revoke all on function evident._refuse_version(uuid, bigint, integer) from public;

@@ -14,13 +14,11 @@ as $function$
 declare
     v_edge bytea := evident._tree_root(p_leaves);
     v_entries bigint := p_size;
-    v_level integer := 0;
 begin
     if p_size = 0 then
         return sha256('');
     end if;
-    loop
-        v_level := v_level + 1;
+    for v_level in 1..8 loop
         v_entries := v_entries >> 8;
         exit when v_entries = 0;
         v_edge := evident._tree_root(

@@ -32,14 +32,14 @@
 --
 -- Locks: the feed announcement (shared, never waits); the aggregate's advisory
 -- lock when p_expected_version is null or -1.
--- Errors: PT400, PT403, PT404, PT409, PT422, PT500
+-- Errors: PT400, PT403, PT404, PT409, PT422, PT500; 40001
 
 create or replace function evident.append_event(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
-    p_expected_version integer default null,
-    p_metadata jsonb default '{}',
+    p_expected_version bigint default null,
+    p_metadata jsonb default null,
     p_event_id uuid default null
 )
 returns bigint
@@ -58,7 +58,8 @@ begin
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, 1, p_event_type, p_payload, p_metadata
+        select
+            p_aggregate_id, 1, p_event_type, p_payload, coalesce(p_metadata, '{}')
         where
             case
                 when
@@ -69,15 +70,17 @@ begin
                     and evident._is_ordered('evident.event_store_id_seq'::regclass)
                     then evident._announce_append()
             end
-        on conflict (aggregate_id, version) do nothing;
+        on conflict do nothing;
         if found then
             return 1;
         end if;
-    elsif p_expected_version > 0 and p_event_id is null then
+    elsif p_expected_version between 1 and 2147483646 and p_event_id is null then
         insert into evident.event_store as e (
             aggregate_id, version, event_type, payload, metadata
         )
-        select p_aggregate_id, b.version + 1, p_event_type, p_payload, p_metadata
+        select
+            p_aggregate_id, b.version + 1, p_event_type, p_payload,
+            coalesce(p_metadata, '{}')
         from (
             select k.version
             from evident.event_store as k
@@ -97,9 +100,9 @@ begin
                     and evident._is_ordered('evident.event_store_id_seq'::regclass)
                     then evident._announce_append()
             end
-        on conflict (aggregate_id, version) do nothing;
+        on conflict do nothing;
         if found then
-            return p_expected_version + 1::bigint;
+            return p_expected_version + 1;
         end if;
     else
         v_base := evident._base_version(p_aggregate_id, p_expected_version);
@@ -107,8 +110,8 @@ begin
             aggregate_id, version, event_type, payload, metadata, event_id
         )
         select
-            p_aggregate_id, v_base + 1, p_event_type, p_payload, p_metadata,
-            coalesce(p_event_id, evident._uuid_v7())
+            p_aggregate_id, v_base + 1, p_event_type, p_payload,
+            coalesce(p_metadata, '{}'), coalesce(p_event_id, evident._uuid_v7())
         where
             case
                 when
@@ -133,7 +136,7 @@ begin
 end;
 $function$;
 
-comment on function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid) is
+comment on function evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event and gives its version, 1 for the first of its aggregate.
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
 -1 = it exists, null = any. p_event_type: 1 to 100 characters. p_payload and
@@ -144,8 +147,8 @@ no such aggregate, PT409 version conflict, PT422 event_id used for other content
 PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function
-evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
 grant execute on function
-evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 to evident_writer;

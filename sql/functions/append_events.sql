@@ -9,7 +9,7 @@
 create or replace function evident.append_events(
     p_aggregate_id uuid,
     p_events jsonb,
-    p_expected_version integer default null
+    p_expected_version bigint default null
 )
 returns bigint
 language plpgsql
@@ -29,7 +29,7 @@ begin
 end;
 $function$;
 
-comment on function evident.append_events(uuid, jsonb, integer) is
+comment on function evident.append_events(uuid, jsonb, bigint) is
 'Appends 1 to 10000 events to one aggregate, all or none, and gives the version of
 the last. p_events: [{"type", "payload", "metadata"?, "event_id"?}, ...].
 p_expected_version: n = the aggregate is at exactly n, 0 = it does not exist,
@@ -39,6 +39,6 @@ PT403 the store''s own aggregate, PT404 no such aggregate, PT409 version conflic
 PT422 event_id used for other content, PT500 the sequence of the ids is not as it was
 made.';
 
-revoke all on function evident.append_events(uuid, jsonb, integer) from public;
-grant execute on function evident.append_events(uuid, jsonb, integer)
+revoke all on function evident.append_events(uuid, jsonb, bigint) from public;
+grant execute on function evident.append_events(uuid, jsonb, bigint)
 to evident_writer;

@@ -19,6 +19,7 @@ declare
     v_path bytea[];
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     perform evident._check_tree_size('p_size1', p_size1, 1);
     perform evident._check_tree_size('p_size2', p_size2, 1);
     if p_size1 > p_size2 then

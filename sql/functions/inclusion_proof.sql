@@ -25,6 +25,7 @@ declare
     v_id bigint;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if p_size is not null then
         perform evident._check_tree_size('p_size', p_size, 1);
     end if;

@@ -4,8 +4,8 @@
 
 create or replace function evident.read_aggregate(
     p_aggregate_id uuid,
-    p_from_version integer default 1,
-    p_to_version integer default null
+    p_from_version bigint default 1,
+    p_to_version bigint default null
 )
 returns setof evident.event_store
 language sql
@@ -21,11 +21,11 @@ begin atomic
     order by e.version;
 end;
 
-comment on function evident.read_aggregate(uuid, integer, integer) is
+comment on function evident.read_aggregate(uuid, bigint, bigint) is
 'The events of one aggregate in the order of their versions, from p_from_version
 to p_to_version, both included; null leaves that end open. No rows when there
 are none.';
 
-revoke all on function evident.read_aggregate(uuid, integer, integer) from public;
-grant execute on function evident.read_aggregate(uuid, integer, integer) to
+revoke all on function evident.read_aggregate(uuid, bigint, bigint) from public;
+grant execute on function evident.read_aggregate(uuid, bigint, bigint) to
 evident_reader, evident_operator, evident_auditor;

@@ -20,7 +20,7 @@
 -- The index on id is the only good plan at any size; a plan cached while the
 -- table was small must not be another.
 --
--- Errors: PT400
+-- Errors: PT400, PT500
 
 create or replace function evident.read_feed(
     p_after bigint default 0,
@@ -119,7 +119,7 @@ ids, only of p_event_types unless that is null; at least one, then as many as fi
 when their payloads and metadata may take p_max_bytes as text. Pass the id of the last
 event dealt with to go on; no event is ever skipped. An empty answer means: nothing
 new yet. Errors: PT400 invalid argument, an id that this store has not drawn, or a
-transaction at REPEATABLE READ or SERIALIZABLE.';
+transaction at REPEATABLE READ or SERIALIZABLE; PT500 as safe_position.';
 
 revoke all on function evident.read_feed(bigint, bigint, text[], bigint) from public;
 grant execute on function evident.read_feed(bigint, bigint, text[], bigint) to

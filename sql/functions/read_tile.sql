@@ -23,6 +23,7 @@ declare
     v_entries bigint;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if p_level is null or p_level not between 0 and 7 then
         perform evident._refuse_argument(
             'p_level', 'not from 0 to 7', 'give the level, 0 for leaves'

@@ -91,6 +91,12 @@ begin
             'create what is missing, or drop_projection'
         );
     end if;
+    if v_projection.definition is null and p_slices > 1 then
+        perform evident._refuse_argument(
+            'p_slices', 'its rows are not known to be those of any position',
+            'rebuild it in one piece'
+        );
+    end if;
     select count(*)
     into v_skips
     from evident.projection_skip as s

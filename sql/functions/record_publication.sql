@@ -20,6 +20,7 @@ declare
     v_head evident.tree_head;
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     if octet_length(p_checkpoint) > 65536 then
         perform evident._refuse_argument(
             'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'

@@ -16,6 +16,7 @@ set row_security = off
 as $function$
 begin
     perform evident.require_utf8();
+    perform evident._require_log();
     perform evident._check_tree_size('p_size', p_size, 0);
     return evident._root_over(
         p_size, evident._tile_hashes(0, p_size >> 8, (p_size & 255)::integer)

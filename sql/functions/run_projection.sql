@@ -10,12 +10,15 @@
 --
 -- A synchronous projection that has come this close is handed over to the appends.
 --
+-- One whose rows nobody knows to be those of any position (repair_sequences) is
+-- rebuilt, before the lock is taken: a rebuild takes it last.
+--
 -- Locks: the projection's, an advisory lock, tried and never waited for.
 -- Errors: PT400, PT404
 
 create or replace function evident.run_projection(
     p_name text,
-    p_limit integer default 1000
+    p_limit bigint default 1000
 )
 returns bigint
 language plpgsql
@@ -54,7 +57,11 @@ begin
             'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
         );
     end if;
-    v_number := (evident._projection(p_name)).number;
+    v_projection := evident._projection(p_name);
+    if v_projection.definition is null and v_projection.state <> 'paused' then
+        return evident.rebuild_projection(p_name);
+    end if;
+    v_number := v_projection.number;
     if not pg_try_advisory_xact_lock((17752::bigint << 48) | v_number) then
         perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
@@ -111,13 +118,14 @@ begin
 end;
 $function$;
 
-comment on function evident.run_projection(text, integer) is
+comment on function evident.run_projection(text, bigint) is
 'Folds up to p_limit (1 or more) further events into the read model and gives how many
 it dealt with, 0 when there are none now, or it is kept by appends, or, with a notice,
-when another session holds its lock, or it is paused. For READ COMMITTED: call it at
+when another session holds its lock, or it is paused; after repair_sequences it is
+rebuilt, which gives how many rows differed. For READ COMMITTED: call it at
 intervals, or run evident work. Errors: PT400 invalid argument, or a transaction at
 REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 
-revoke all on function evident.run_projection(text, integer) from public;
-grant execute on function evident.run_projection(text, integer)
+revoke all on function evident.run_projection(text, bigint) from public;
+grant execute on function evident.run_projection(text, bigint)
 to evident_projector, evident_operator;

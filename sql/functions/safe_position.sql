@@ -20,7 +20,10 @@
 -- newest stamp (stamp_position): whatever is at or below it was committed before
 -- the stamp, and a standby makes commits visible in the order of the log.
 --
--- Errors: PT400 at REPEATABLE READ and SERIALIZABLE
+-- A sequence that is behind its rows would end the feed before them: that is refused
+-- (_refuse_behind), not answered.
+--
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
 
 create or replace function evident.safe_position()
 returns bigint
@@ -46,6 +49,7 @@ begin
             )::text,
             hint = 'read the feed at READ COMMITTED';
     end if;
+    perform evident._refuse_behind();
     return evident._feed_position();
 end;
 $function$;
@@ -53,8 +57,9 @@ $function$;
 comment on function evident.safe_position() is
 'The id up to which the event store is complete: each event at or below it is
 visible to the next statement or will never exist. On a standby it is the newest
-position that stamp_position has stored, 0 without one. Errors: PT400 at REPEATABLE
-READ and SERIALIZABLE.';
+position that stamp_position has stored. Errors: PT400 at REPEATABLE READ and
+SERIALIZABLE; PT500 the sequence of the ids is behind its rows, or a standby has no
+stamp.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to

@@ -20,7 +20,7 @@
 -- Locks: the first row of log_identity, not waited for (_lock_sealer).
 -- Errors: PT400, PT500; 0A000 in a database that is not UTF8; 25006 on a standby
 
-create or replace function evident.seal(p_max_events integer default 100000)
+create or replace function evident.seal(p_max_events bigint default 100000)
 returns bigint
 language plpgsql
 volatile
@@ -57,7 +57,7 @@ begin
         perform set_config('synchronous_commit', 'on', true);
     end if;
 
-    loop
+    for v_number in 1..100 loop
         v_step := least(p_max_events - v_count, 100000);
         v_sealed := evident._seal_step(v_step);
         v_count := v_count + v_sealed;
@@ -99,7 +99,7 @@ begin
 end;
 $function$;
 
-comment on function evident.seal(integer) is
+comment on function evident.seal(bigint) is
 'Seals new events into the ledger, at most p_max_events (1 to 10000000), and gives how
 many: 0 when there are none, or, with a notice, when another session is sealing or one
 holds the feed back. Call it every few seconds. Appends an event GuardChanged when what
@@ -107,5 +107,5 @@ guard_status tells has changed; ledger_status shows when that fails. Errors: PT5
 sealed events or the tree heads are not what they were; PT400 at REPEATABLE READ and
 SERIALIZABLE; 0A000 in a database that is not UTF8.';
 
-revoke all on function evident.seal(integer) from public;
-grant execute on function evident.seal(integer) to evident_operator;
+revoke all on function evident.seal(bigint) from public;
+grant execute on function evident.seal(bigint) to evident_operator;

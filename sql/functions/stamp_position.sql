@@ -39,11 +39,8 @@ begin
             raise exception using
                 errcode = 'PT500',
                 message = 'the stamp has nowhere to be stored',
-                detail = jsonb_build_object(
-                    'reason', 'feed_stamp has no row'
-                )::text,
-                hint = 'the installation made this row: restore a whole dump, not one '
-                    'of the schema alone';
+                detail = '{"reason": "feed_stamp has no row"}',
+                hint = 'as a member of evident_owner: select evident.initialize_log()';
         end if;
         return v_position;
     end if;
@@ -66,7 +63,7 @@ comment on function evident.stamp_position(boolean) is
 position that is stored now. It never goes back. With p_must_notify one NOTIFY evident
 with the position is sent when it moved. For READ COMMITTED on the primary: call it at
 intervals. Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500 the row of
-feed_stamp is gone.';
+feed_stamp is gone, or the sequence of the ids is behind its rows.';
 
 revoke all on function evident.stamp_position(boolean) from public;
 grant execute on function evident.stamp_position(boolean) to evident_operator;

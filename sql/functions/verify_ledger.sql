@@ -24,7 +24,6 @@ as $function$
 declare
     v_size bigint := coalesce((evident._tree_head()).tree_size, 0);
     v_to bigint := coalesce(p_to, v_size);
-    v_level integer := 0;
 begin
     perform evident.require_utf8();
     perform evident._check_tree_size('p_to', v_to, 0);
@@ -43,8 +42,7 @@ begin
         p_from >> 8, least(v_to - 1, v_size - 256) >> 8
     ) as p;
 
-    loop
-        v_level := v_level + 1;
+    for v_level in 1..6 loop
         exit when v_size >> 8 * (v_level + 1) = 0;
 
         return query

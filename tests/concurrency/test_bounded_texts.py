@@ -112,7 +112,7 @@ def test_a_refused_document_is_not_copied_into_plans(
     assert (code, megabytes <= MEGABYTES) == ("PT400", True)
 
     observer.execute(
-        "alter function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)"
+        "alter function evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)"
         " reset plan_cache_mode"
     )
     code, megabytes, _ = refused(store, SINGLE, digits)

@@ -63,7 +63,7 @@ REFUSED = [
     " values (gen_random_uuid(), 1, 'Forged', '{}')",
     "alter table evident.event_store disable trigger all",
     "grant select on evident.projection to public",
-    "alter function evident.append_events(uuid, jsonb, integer) security invoker",
+    "alter function evident.append_events(uuid, jsonb, bigint) security invoker",
     "alter schema evident owner to evident_projector",
     "select * from evident.projection",
     "select * from evident.projection_failure",

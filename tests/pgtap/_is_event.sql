@@ -25,7 +25,7 @@ from (
     ('a', '1', '{}', false),
     ('a', null, '{}', null),
     ('a', '{}', '"b"', false),
-    ('a', '{}', null, null)
+    ('a', '{}', null, true)
 ) as c (event_type, payload, metadata, answer);
 select is(
     evident._is_event(null, 'a', '{}', '{}'),

@@ -1,5 +1,5 @@
 begin;
-select plan(16);
+select plan(18);
 
 select is(
     evident._is_expected_version(c.value::jsonb),
@@ -17,7 +17,9 @@ from (
     ('0', true),
     ('1', true),
     ('2147483647', true),
-    ('2147483648', false),
+    ('2147483648', true),
+    ('9223372036854775807', true),
+    ('9223372036854775808', false),
     ('99999999999999999999', false),
     ('-2', false),
     ('1.5', false),

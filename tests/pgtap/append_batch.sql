@@ -728,9 +728,9 @@ from (
     (
         19,
         jsonb_build_array(
-            pg_temp.entry(21, 0) || '{"expected_version": 2147483648}'
+            pg_temp.entry(21, 0) || '{"expected_version": 9223372036854775808}'
         )::text,
-        '[0].expected_version', 'an expected version beyond an integer'
+        '[0].expected_version', 'an expected version beyond a bigint'
     ),
     (
         20,

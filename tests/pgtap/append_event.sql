@@ -1,5 +1,5 @@
 begin;
-select plan(71);
+select plan(82);
 \ir helpers/refusal.psql
 
 -- Who may call it.
@@ -471,8 +471,8 @@ from (
         'p_payload', 'a payload that is a number'
     ),
     (
-        $$ '01900000-0000-7000-8000-000000000008', 'TaskCreated', '{}', 0, null $$,
-        'p_metadata', 'null metadata'
+        $$ '01900000-0000-7000-8000-000000000008', 'TaskCreated', '{}', 0, '1' $$,
+        'p_metadata', 'metadata that is a number'
     ),
     (
         $$ '01900000-0000-7000-8000-000000000008', 'TaskCreated', '{}', 0, '[]' $$,
@@ -583,6 +583,86 @@ select is(
     ),
     1::bigint,
     'an append goes on when it caches no more'
+);
+
+-- The last version there is, in an aggregate that an owner brought there.
+
+set local session_replication_role = replica;
+insert into evident.event_store (
+    aggregate_id, version, event_type, payload
+)
+values ('01900000-0000-7000-8000-0000000f0000', 2147483646, 'TaskNoted', '{}');
+set local session_replication_role = origin;
+select is(
+    evident.append_event(
+        '01900000-0000-7000-8000-0000000f0000', 'TaskNoted', '{}', 2147483646
+    ),
+    2147483647::bigint,
+    'version 2147483647 is the last that is given'
+);
+select is(
+    pg_temp.refusal(format(c.call, '01900000-0000-7000-8000-0000000f0000'))
+    #> '{detail,argument}',
+    '"aggregate_id"'::jsonb,
+    'behind version 2147483647 nothing is appended ' || c.description
+)
+from (
+    values
+    (
+        $$ select evident.append_event('%s', 'TaskNoted', '{}', 2147483647) $$,
+        'with that version'
+    ),
+    (
+        $$ select evident.append_event('%s', 'TaskNoted', '{}') $$,
+        'with any version'
+    ),
+    (
+        $$ select evident.append_event(
+            '%s', 'TaskNoted', '{}', -1, null, gen_random_uuid()
+        ) $$,
+        'with -1 and an event_id'
+    ),
+    (
+        $$ select evident.append_events(
+            '%s', '[{"type": "a", "payload": {}}, {"type": "b", "payload": {}}]', null
+        ) $$,
+        'by append_events'
+    ),
+    (
+        $$ select evident.append_batch(jsonb_build_array(jsonb_build_object(
+            'aggregate_id', '%s', 'expected_version', 2147483647,
+            'events', '[{"type": "a", "payload": {}}]'::jsonb
+        ))) $$,
+        'by append_batch'
+    )
+) as c (call, description);
+select is(
+    pg_temp.refusal(format(
+        $$ select evident.append_event(
+            '01900000-0000-7000-8000-0000000f0000', 'TaskNoted', '{}', %s
+        ) $$, c.expected
+    )) #> '{detail,conflicts,0,actual}',
+    '2147483647'::jsonb,
+    format('nothing is at version %s', c.expected)
+)
+from (values (2147483648), (9223372036854775807)) as c (expected);
+
+select is(
+    evident.append_event(
+        '01900000-0000-7000-8000-0000000f0001', 'TaskNoted', '{}', c.expected, null
+    ),
+    c.expected + 1,
+    format('null metadata is taken with expected version %s', c.expected)
+)
+from (values (0::bigint), (1::bigint)) as c (expected);
+select is(
+    (
+        select array_agg(e.metadata)
+        from evident.event_store as e
+        where e.aggregate_id = '01900000-0000-7000-8000-0000000f0001'
+    ),
+    '{"{}", "{}"}'::jsonb [],
+    'null metadata is an empty object'
 );
 
 select * from finish();

@@ -416,8 +416,8 @@ from (
     (17, '[{"type": "a", "payload": [1]}]', '[0].payload', 'an array as payload'),
     (18, '[{"type": "a", "payload": "b"}]', '[0].payload', 'a string as payload'),
     (
-        19, '[{"type": "a", "payload": {}, "metadata": null}]', '[0].metadata',
-        'null metadata'
+        19, '[{"type": "a", "payload": {}, "metadata": 1}]', '[0].metadata',
+        'a number as metadata'
     ),
     (
         20, '[{"type": "a", "payload": {}, "metadata": []}]', '[0].metadata',

@@ -1,5 +1,5 @@
 begin;
-select plan(94);
+select plan(95);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -172,6 +172,11 @@ select is_empty(
         and (r.name, g.grantee::regrole::text) not in (
             ('_as_projector', 'evident_owner'),
             ('_ask_projector', 'evident_owner'),
+            ('_refuse_behind', 'evident_auditor'),
+            ('_refuse_behind', 'evident_consumer'),
+            ('_refuse_behind', 'evident_monitor'),
+            ('_refuse_behind', 'evident_operator'),
+            ('_refuse_behind', 'evident_reader'),
             ('_close_made', 'evident_projector'),
             ('_revoke_from_all', 'evident_projector'),
             ('_is_fold_error', 'evident_projector'),
@@ -233,7 +238,8 @@ select set_eq(
         'evident.projection_rebuild', 'reader operator auditor'),
         ('evident.feed_status evident.projection_status',
         'reader operator auditor monitor'),
-        ('evident.event_store_id_seq evident.announcement evident.feed_stamp '
+        ('evident.event_store_id_seq evident.announcement evident._drawn '
+        'evident.feed_stamp '
         'evident.consumer_status', 'reader consumer operator auditor monitor'),
         ('evident.ledger_tile evident.tree_head evident.log_identity '
         'evident.ledger_state evident.ledger_publication evident.baseline',
@@ -356,10 +362,10 @@ select set_eq(
         'evident.consistency_proof', 'evident.create_consumer',
         'evident.create_projection', 'evident.drop_consumer',
         'evident.drop_projection', 'evident.fingerprint', 'evident.guard_status',
-        'evident.inclusion_proof',
+        'evident.inclusion_proof', 'evident.initialize_log',
         'evident.pause_projection', 'evident.projection_definition',
         'evident.read_tile', 'evident.rebuild_projection',
-        'evident.record_publication', 'evident.release_events',
+        'evident.record_publication', 'evident.release_events', 'evident.repair_sequences',
         'evident.resume_projection', 'evident.retry_failure', 'evident.root_hash',
         'evident.run_projection', 'evident.seal', 'evident.skip_failure',
         'evident.stamp_position', 'evident.verify_ledger',
@@ -663,7 +669,7 @@ create temporary table attempt (
 insert into attempt (role, name, statement)
 values
 (
-    'evident_writer', 'append_event(uuid,text,jsonb,integer,jsonb,uuid)',
+    'evident_writer', 'append_event(uuid,text,jsonb,bigint,jsonb,uuid)',
     $$ select
         evident.append_event(
             '01900000-0000-7000-8000-000000000011', 'OrderCreated',
@@ -682,7 +688,7 @@ values
         ) $$
 ),
 (
-    'evident_writer', 'append_events(uuid,jsonb,integer)',
+    'evident_writer', 'append_events(uuid,jsonb,bigint)',
     $$ select
         evident.append_events(
             '01900000-0000-7000-8000-000000000011',
@@ -723,7 +729,7 @@ values
     $$ select evident.aggregate_version('01900000-0000-7000-8000-000000000011') $$
 ),
 (
-    'evident_reader', 'read_aggregate(uuid,integer,integer)',
+    'evident_reader', 'read_aggregate(uuid,bigint,bigint)',
     $$ select * from evident.read_aggregate('01900000-0000-7000-8000-000000000011') $$
 ),
 (
@@ -818,7 +824,7 @@ values
         evident.run_projection('shop.counted') $$
 ),
 (
-    'evident_operator', 'run_projection(text,integer)',
+    'evident_operator', 'run_projection(text,bigint)',
     $$ select
         evident.run_projection('shop.parked', 1),
         evident.run_projection('shop.parked') $$
@@ -898,8 +904,12 @@ values
     $$ select evident.fingerprint() $$
 ),
 (
-    'evident_operator', 'seal(integer)',
+    'evident_operator', 'seal(bigint)',
     $$ select evident.seal(150), evident.seal() $$
+),
+(
+    'evident_reader', '_refuse_behind(boolean)',
+    $$ select evident._refuse_behind(), evident._refuse_behind(true) $$
 ),
 (
     'evident_reader', 'leaf_entry(evident.event_store)',

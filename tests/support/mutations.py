@@ -38,7 +38,7 @@ MUTATIONS = {
     " (sfunc = int4pl, stype = integer)",
     "setting of a function": "alter function evident._refuse_change()"
     " set search_path = public",
-    "definer made invoker": "alter function evident.seal(integer) security invoker",
+    "definer made invoker": "alter function evident.seal(bigint) security invoker",
     "volatility": "alter function evident._refuse_change() stable",
     "owner of a function": "alter function evident.version() owner to postgres",
     # Tables and columns

@@ -7,7 +7,7 @@ grant execute on function public.dblink_connect_u(text, text) to evident_owner;
 
 -- The owner may not look up where the server's socket is.
 select pg_temp.spoil(
-    'evident.run_projection(text, integer)',
+    'evident.run_projection(text, bigint)',
     'if v_count > 0 then',
     format(
         'perform public.dblink_connect_u(''checkpoint'', %L);',
@@ -30,7 +30,7 @@ select pg_temp.spoil(
     if v_count > 0 then$$
 );
 select pg_temp.spoil(
-    'evident.run_projection(text, integer)',
+    'evident.run_projection(text, bigint)',
     'if v_until > v_projection.position then',
     'if false then'
 );

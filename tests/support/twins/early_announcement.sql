@@ -2,7 +2,7 @@
 -- long as it waits for others.
 
 select pg_temp.spoil(
-    'evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)',
+    'evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)',
     'v_base := evident._base_version(',
     'perform evident._announce_append(); v_base := evident._base_version('
 );

@@ -1,6 +1,6 @@
 -- Reads what policies let through, and takes it for the whole.
 
-alter function evident.seal(integer) reset row_security;
+alter function evident.seal(bigint) reset row_security;
 alter function evident.verify_ledger(bigint, bigint) reset row_security;
 alter function evident.root_hash(bigint) reset row_security;
 alter function evident.inclusion_proof(uuid, bigint) reset row_security;

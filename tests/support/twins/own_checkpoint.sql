@@ -2,7 +2,7 @@
 -- one that folds: the session's next call folds what this one passed.
 
 select pg_temp.spoil(
-    'evident.run_projection(text, integer)',
+    'evident.run_projection(text, bigint)',
     'v_reached := evident._fold_around(
             v_projection, v_projection.position, v_until
         );',
@@ -14,7 +14,7 @@ select pg_temp.spoil(
     );$$
 );
 select pg_temp.spoil(
-    'evident.run_projection(text, integer)',
+    'evident.run_projection(text, bigint)',
     'v_safe := evident.safe_position();',
     $$v_safe := evident.safe_position();
     if current_setting('races.passed', true) <> '' then

@@ -3,11 +3,11 @@
 -- when planned anew.
 
 select pg_temp.spoil(
-    'evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)',
+    'evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)',
     '
             order by k.version
             limit 1',
     ''
 );
-alter function evident.append_event(uuid, text, jsonb, integer, jsonb, uuid)
+alter function evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 reset plan_cache_mode;

@@ -1,7 +1,7 @@
 -- Seals beside other sealers.
 
 select pg_temp.spoil(
-    'evident.seal(integer)',
+    'evident.seal(bigint)',
     'not evident._lock_sealer(false)',
     'false'
 );
