@@ -1066,6 +1066,7 @@ declare
     v_projections text [];
     v_objects text [];
     v_running text [];
+    v_parked text [];
 begin
     select array_agg(c.oid)
     into v_relations
@@ -1166,9 +1167,14 @@ begin
         into v_running
         from evident.projection as p
         where p.state = 'running';
+
+        select coalesce(array_agg(distinct f.projection), '{}')
+        into v_parked
+        from evident.projection_failure as f;
     end if;
 
-    -- A trigger that keeps a read model is on while its projection is running.
+    -- A trigger that keeps a read model is on while its projection is running; one that
+    -- refuses events of parked keys may be off while none is parked.
     return query
     select
         coalesce(w.projection, ''),
@@ -1179,7 +1185,16 @@ begin
                 d.name like 'event\_store.%'
                 and (
                     (t.mode = 'enabled: ' and w.projection = any (v_running))
-                    or (t.mode = 'disabled: ' and w.projection <> all (v_running))
+                    or (
+                        t.mode = 'disabled: '
+                        and (
+                            w.projection <> all (v_running)
+                            or (
+                                d.name like 'event\_store.event\_store\_hold\_%'
+                                and w.projection <> all (v_parked)
+                            )
+                        )
+                    )
                 )
                 then 'as its projection is: '
             else t.mode
@@ -1236,10 +1251,10 @@ revoke all on function evident._catalog() from public;
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
--- p_part handover: only functions and triggers on the event store that are new, which a
--- synchronous projection gets when appends begin to keep it; nobody looked at anything
--- else then. fold: only p_functions, fold and keys of a registration that is there
--- already.
+-- p_part handover: only what _switch_triggers makes, or makes anew, when appends begin
+-- to keep a synchronous projection: functions, who may call them, and triggers on the
+-- event store; nobody looked at anything else then. fold: only p_functions, fold
+-- and keys of a registration that is there already.
 --
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
@@ -1301,10 +1316,17 @@ begin
                 p_part = 'all'
                 or (
                     p_part = 'handover'
-                    and b.state is null
                     and (
-                        f.kind = 'function'
-                        or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                        (
+                            f.kind in ('function', 'grant')
+                            and f.name
+                            ~ '^evident[.]"?(row|next|pinned|keep|kept|hold)_'
+                        )
+                        or (
+                            b.state is null
+                            and f.kind = 'trigger'
+                            and f.name like 'event\_store.%'
+                        )
                     )
                 )
                 or (

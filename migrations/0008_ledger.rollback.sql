@@ -43,7 +43,6 @@ drop function evident._attest_guards();
 drop function evident._attest_incarnations();
 drop function evident._seal_step(bigint);
 drop function evident._seal_tiles(bigint, bytea, bigint[]);
-drop function evident._append_own_event(text, jsonb);
 drop function evident._lock_sealer(boolean);
 drop function evident._require_log();
 drop function evident._refuse_ledger(bigint, text);
@@ -258,8 +257,24 @@ create or replace view evident.projection_status as
 select
     p.name,
     p.mode,
+    p.is_invariant,
     p.state,
-    p.reason,
+    coalesce(
+        p.reason,
+        (
+            select
+                format(
+                    'the keys of event %s cannot be told, so everything waits:'
+                    ' retry_failure or skip_failure with the key ''''', u.position
+                )
+            from evident.projection_failure as u
+            where u.projection = p.name and u.key = ''
+        ),
+        case
+            when p.is_invariant and p.state <> 'running'
+                then 'its rule is not enforced until it is running'
+        end
+    ) as reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
@@ -318,8 +333,8 @@ left join lateral (
 ) as r on true;
 
 comment on view evident.projection_status is
-'One row for each projection: mode; state (running, catching_up, paused); reason, where
-the store paused it; is_stale (its
+'One row for each projection: mode; is_invariant (its fold enforces a rule); state
+(running, catching_up, paused); reason, why it is paused or cannot go on; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the head where appends keep it); events_behind the safe position and the
 head, at most, counted in ids; seconds_behind, the age of the oldest event that

@@ -4559,6 +4559,7 @@ declare
     v_projections text [];
     v_objects text [];
     v_running text [];
+    v_parked text [];
 begin
     select array_agg(c.oid)
     into v_relations
@@ -4659,9 +4660,14 @@ begin
         into v_running
         from evident.projection as p
         where p.state = 'running';
+
+        select coalesce(array_agg(distinct f.projection), '{}')
+        into v_parked
+        from evident.projection_failure as f;
     end if;
 
-    -- A trigger that keeps a read model is on while its projection is running.
+    -- A trigger that keeps a read model is on while its projection is running; one that
+    -- refuses events of parked keys may be off while none is parked.
     return query
     select
         coalesce(w.projection, ''),
@@ -4672,7 +4678,16 @@ begin
                 d.name like 'event\_store.%'
                 and (
                     (t.mode = 'enabled: ' and w.projection = any (v_running))
-                    or (t.mode = 'disabled: ' and w.projection <> all (v_running))
+                    or (
+                        t.mode = 'disabled: '
+                        and (
+                            w.projection <> all (v_running)
+                            or (
+                                d.name like 'event\_store.event\_store\_hold\_%'
+                                and w.projection <> all (v_parked)
+                            )
+                        )
+                    )
                 )
                 then 'as its projection is: '
             else t.mode
@@ -4729,10 +4744,10 @@ revoke all on function evident._catalog() from public;
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
--- p_part handover: only functions and triggers on the event store that are new, which a
--- synchronous projection gets when appends begin to keep it; nobody looked at anything
--- else then. fold: only p_functions, fold and keys of a registration that is there
--- already.
+-- p_part handover: only what _switch_triggers makes, or makes anew, when appends begin
+-- to keep a synchronous projection: functions, who may call them, and triggers on the
+-- event store; nobody looked at anything else then. fold: only p_functions, fold
+-- and keys of a registration that is there already.
 --
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
@@ -4794,10 +4809,17 @@ begin
                 p_part = 'all'
                 or (
                     p_part = 'handover'
-                    and b.state is null
                     and (
-                        f.kind = 'function'
-                        or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                        (
+                            f.kind in ('function', 'grant')
+                            and f.name
+                            ~ '^evident[.]"?(row|next|pinned|keep|kept|hold)_'
+                        )
+                        or (
+                            b.state is null
+                            and f.kind = 'trigger'
+                            and f.name like 'event\_store.%'
+                        )
                     )
                 )
                 or (
@@ -6274,6 +6296,7 @@ create table evident.projection (
     key_type text not null,
     event_types text [],
     mode text not null,
+    is_invariant boolean not null default false,
     state text not null,
     reason text,
     position bigint not null default 0,
@@ -6302,8 +6325,11 @@ comment on column evident.projection.event_types is
 comment on column evident.projection.state is
 'running; catching_up: folded by run_projection until it is close enough to be kept in
 the appends'' transactions; paused.';
+comment on column evident.projection.is_invariant is
+'The fold enforces a rule: its own error reaches whoever appends, and it is paused by
+force only.';
 comment on column evident.projection.reason is
-'Why the store paused it; null where a person did.';
+'Why it is paused: what the store found, or who decided so, and why.';
 comment on column evident.projection.position is
 'Every event at or below it is folded or parked. Of no meaning while a synchronous
 projection is running.';
@@ -6327,7 +6353,8 @@ comment on table evident.projection_failure is
 'Parked keys: the event that could not be folded. Later events of the key wait behind
 it; see retry_failure and skip_failure.';
 comment on column evident.projection_failure.key is
-'The key; empty when the keys of the event could not be told: then everything waits.';
+'The key; empty when the keys of the event could not be told: then everything waits.
+While appends keep the read model, those that touch the key are refused.';
 comment on column evident.projection_failure.position is
 'The id of the event.';
 comment on column evident.projection_failure.code is
@@ -7357,7 +7384,7 @@ begin atomic
                 'keys_' || p_name, 'row_' || p_name, 'next_' || p_name,
                 'pinned_' || p_name, 'keep_event_' || p_name,
                 'keep_batch_' || p_name, 'kept_event_' || p_name,
-                'kept_batch_' || p_name
+                'kept_batch_' || p_name, 'hold_event_' || p_name
             )
     ) as m
     order by m.rank, m.object;
@@ -7472,6 +7499,10 @@ revoke all on function evident._routine_attributes(oid) from public;
 -- Whoever owns a fold, or may make another in its place, has code of his own run with
 -- the rights of all folds; and he does who owns the schema, or may create in it.
 -- Superusers may anyway. Empty when all is well; the names are quoted.
+--
+-- A foreign key makes rows of a read model somebody else's, or theirs of it: a rebuild,
+-- which removes rows and writes them again, would be refused, or remove theirs as well,
+-- and a fold would wait for whoever locks them.
 
 create or replace function evident._projection_intruder(
     p_relations oid[],
@@ -7483,7 +7514,16 @@ stable
 parallel safe
 begin atomic
     -- In schema evident nobody makes anything but evident_owner, or in its hands.
-    with place as (
+    with held as (
+        select u.oid
+        from unnest(p_relations) as u (oid)
+        union
+        select t.relid
+        from unnest(p_relations) as u (oid)
+        cross join lateral pg_partition_tree(u.oid) as t
+    ),
+
+    place as (
         select c.relnamespace as oid
         from pg_class as c
         where c.oid = any(p_relations)
@@ -7568,7 +7608,33 @@ begin atomic
         a.privilege_type = 'CREATE'
         and a.grantee <> n.nspowner
         and a.grantee <> to_regrole('evident_projector')
-        and not coalesce(r.rolsuper, false);
+        and not coalesce(r.rolsuper, false)
+    union all
+    select
+        6,
+        format(
+            'foreign key %I of %s references %s',
+            c.conname, c.conrelid::regclass, c.confrelid::regclass
+        ),
+        format(
+            'alter table %s drop constraint %I: rows of a read model come and go with'
+            ' its events alone, also in a rebuild',
+            c.conrelid::regclass, c.conname
+        )
+    from pg_constraint as c
+    where
+        c.contype = 'f'
+        and c.conparentid = 0
+        and (
+            c.conrelid in (
+                select h.oid
+                from held as h
+            )
+            or c.confrelid in (
+                select h.oid
+                from held as h
+            )
+        );
 end;
 
 comment on function evident._projection_intruder(oid[], oid[]) is
@@ -8186,7 +8252,8 @@ from public;
 --
 -- The block is around the fold alone, and writes nothing: such a block takes no
 -- transaction id, which on the append path would be dear. What is not the fold's
--- doing passes as it is.
+-- doing passes as it is. All errors of an invariant do: they are its answer to whoever
+-- appends.
 
 create or replace function evident._projection_refusal(
     p_projection evident.projection
@@ -8196,7 +8263,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select format(
+    select case when (p_projection).is_invariant then 'end;' else format(
         $sql$
         exception when others then
             get stacked diagnostics
@@ -8209,12 +8276,12 @@ begin atomic
         end;
         $sql$,
         (p_projection).name
-    );
+    ) end;
 end;
 
 comment on function evident._projection_refusal(evident.projection) is
-'SQL for the end of a block: raises a fold''s error with the projection''s name. It
-uses the variables v_message and v_detail.';
+'SQL for the end of a block: raises a fold''s error with the projection''s name, but an
+invariant''s as it is. It uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
 -- [end sql/functions/_projection_refusal.sql]
@@ -8397,12 +8464,12 @@ begin
         select
             7,
             case when p.oid = p_apply then 'p_apply' else 'p_keys' end,
-            'made by create_projection',
+            'in schema evident',
             'name the function that was written for the read model'
         from pg_proc as p
         where
             p.oid in (p_apply, p_keys)
-            and obj_description(p.oid, 'pg_proc') like 'Made by create_projection:%'
+            and p.pronamespace = 'evident'::regnamespace
         union all
         select 7 + o.rank, 'p_read_model', o.reason, o.hint
         from evident._projection_intruder(array[p_model::oid], '{}') as o
@@ -8435,7 +8502,7 @@ begin
             c.oid = p_model
             and a.grantee <> c.relowner
             and a.privilege_type in (
-                'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'
+                'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER', 'REFERENCES'
             )
         union all
         select
@@ -8506,6 +8573,11 @@ begin
             coalesce(quote_literal(evident._short(p_projection.mode)), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
+        union all
+        select
+            21, 'p_is_invariant', 'async: no append waits for its answer',
+            'an invariant is synchronous: p_mode => ''sync'''
+        where p_projection.mode = 'async' and p_projection.is_invariant
     ) as r
     order by r.rank, r.argument, r.reason
     limit 1;
@@ -9322,11 +9394,241 @@ comment on function evident._make_keep_batch(evident.projection) is
 
 revoke all on function evident._make_keep_batch(evident.projection) from public;
 -- [end sql/functions/_make_keep_batch.sql]
+-- [begin sql/functions/_refuse_parked.sql]
+-- evident._refuse_parked: refuse an append that touches a parked key.
+--
+-- Of a synchronous projection: its events could not be folded in their order, so they
+-- must not be stored. Of several parked keys the first one is told.
+--
+-- Errors: PT423
+
+create or replace function evident._refuse_parked(p_projection text, p_keys text[])
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_key text;
+    v_position bigint;
+begin
+    select
+        f.key,
+        f.position
+    into v_key, v_position
+    from evident.projection_failure as f
+    where f.projection = p_projection and f.key = any (p_keys)
+    order by f.key collate "C"
+    limit 1;
+
+    if found then
+        raise exception using
+            errcode = 'PT423',
+            message = format(
+                'projection %s: the key %L is parked behind event %s',
+                p_projection, evident._short(v_key), v_position
+            ),
+            detail = jsonb_build_object(
+                'projection', p_projection, 'key', v_key, 'position', v_position
+            )::text,
+            hint = format(
+                'repair the fold and call evident.retry_failure(%L, %L), or leave'
+                ' the event out with evident.skip_failure; all other keys go on',
+                p_projection, v_key
+            );
+    end if;
+end;
+$function$;
+
+comment on function evident._refuse_parked(text, text[]) is
+'Raises PT423, with projection, key and position, where one of these keys is parked.';
+
+revoke all on function evident._refuse_parked(text, text[]) from public;
+-- [end sql/functions/_refuse_parked.sql]
+-- [begin sql/functions/_make_hold.sql]
+-- evident._make_hold: write the trigger that refuses appends to parked keys.
+--
+-- While appends keep a read model, a key that is parked must get no further events: its
+-- row has not seen those that wait. hold_event_<projection> refuses them, and all other
+-- keys go on. It is made when a projection goes live with parked keys, and disabled
+-- when none is left (_drop_hold): otherwise each append would pay for a look.
+--
+-- No key is parked while appends keep the read model. So one that is found free here
+-- stays so, and the triggers that fold, whose names come later in the alphabet, find
+-- what freed it (retry_failure, skip_failure, a rebuild) in its row.
+--
+-- With one snapshot for the transaction the look may be old; the projection's row,
+-- which was touched by whatever parked or freed a key, tells (_projection_snapshot).
+-- Where keys cross aggregates the trigger that folds refuses those levels.
+--
+-- The keys are told as evident_projector, from the events themselves: the view of a
+-- projection's events may not be waited for by who holds the event store.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+
+create or replace function evident._make_hold(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_body text := format(
+        $hold$
+        begin
+            if %1$s then
+                if current_setting('transaction_isolation')
+                    in ('repeatable read', 'serializable')
+                then
+                    perform evident._as_projector(%2$L);
+                    perform evident._share_projection(%3$L);
+                end if;
+                perform evident._refuse_parked(
+                    %3$L, array[new.aggregate_id::text]
+                );
+            end if;
+            return null;
+        end;
+        $hold$,
+        evident._projection_types(p_projection, 'new'),
+        format('lock table %s in row exclusive mode', p_projection.name),
+        p_projection.name
+    );
+begin
+    if p_projection.keys is not null then
+        v_body := format(
+            $hold$
+        declare
+            v_ids constant bigint[] := array(
+                select n.id from new_events as n where %1$s
+            );
+            v_keys text[];
+            v_message text;
+            v_detail text;
+        begin
+            if v_ids = '{}' then
+                return null;
+            end if;
+            begin
+                v_keys := array(
+                    select a.answer ->> 0
+                    from evident._ask_projector(format(%2$L, v_ids)) as a (answer)
+                );
+            %3$s
+            perform evident._refuse_parked(%4$L, v_keys);
+            return null;
+        end;
+        $hold$,
+            evident._projection_types(p_projection, 'n'),
+            format(
+                $sql$
+                select jsonb_build_array(k.key::text)
+                from (
+                    select e as event
+                    from evident.event_store as e
+                    where e.id = any (%%L::bigint[])
+                    offset 0
+                ) as l
+                cross join lateral (%s) as k (key)
+                $sql$,
+                replace(evident._projection_keys(p_projection, 'l.event'), '%', '%%')
+            ),
+            evident._projection_refusal(p_projection),
+            p_projection.name
+        );
+    end if;
+
+    execute format(
+        $sql$
+        create or replace function %2$s()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        set enable_seqscan = off
+        as %3$L;
+
+        comment on function %2$s() is
+        'Made by create_projection: refuses events of parked keys.';
+
+        revoke all on function %2$s() from public;
+
+        create or replace trigger %1$I
+        after insert on evident.event_store
+        %4$s execute function %2$s();
+        $sql$,
+        evident._projection_trigger(p_projection, 'hold_event_%s'),
+        evident._projection_object(p_projection, 'hold_event_%s'),
+        v_body,
+        case
+            when p_projection.keys is null then 'for each row'
+            else 'referencing new table as new_events for each statement'
+        end
+    );
+end;
+$function$;
+
+comment on function evident._make_hold(evident.projection) is
+'Creates or replaces the trigger that refuses appends to parked keys, and enables it.';
+
+revoke all on function evident._make_hold(evident.projection) from public;
+-- [end sql/functions/_make_hold.sql]
+-- [begin sql/functions/_drop_hold.sql]
+-- evident._drop_hold: let appends no longer look for parked keys, where none is left.
+--
+-- The trigger stays, disabled. Whoever frees the last key cannot do it: an operator may
+-- leave his transaction open, and appends would wait for it. So the next run does.
+--
+-- The caller holds the projection's lock, so no key is parked meanwhile.
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store, asked for briefly; without
+-- success the next run tries again
+
+create or replace function evident._drop_hold(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms'
+as $function$
+begin
+    if exists (
+        select
+        from pg_trigger as t
+        where
+            t.tgrelid = 'evident.event_store'::regclass
+            and t.tgname = evident._projection_trigger(p_projection, 'hold_event_%s')
+            and t.tgenabled <> 'D'
+            and not exists (
+                select
+                from evident.projection_failure as f
+                where f.projection = p_projection.name
+            )
+    ) then
+        execute format(
+            'alter table evident.event_store disable trigger %I',
+            evident._projection_trigger(p_projection, 'hold_event_%s')
+        );
+    end if;
+exception when lock_not_available then
+    null;
+end;
+$function$;
+
+comment on function evident._drop_hold(evident.projection) is
+'Disables the trigger that refuses appends to parked keys when no key is parked.';
+
+revoke all on function evident._drop_hold(evident.projection) from public;
+-- [end sql/functions/_drop_hold.sql]
 -- [begin sql/functions/_switch_triggers.sql]
 -- evident._switch_triggers: let appends keep a synchronous projection, or no longer.
 --
 -- The triggers name the read model's columns, so they are made anew each time they are
--- to act; that enables them.
+-- to act; that enables them. While keys are parked one more refuses their events.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store: no transaction has appended
 -- events that are not decided yet, and readers go on.
@@ -9352,7 +9654,14 @@ begin
             perform evident._make_keep(p_projection);
         end if;
         perform evident._make_keep_batch(p_projection);
-        return;
+        if exists (
+            select
+            from evident.projection_failure as f
+            where f.projection = p_projection.name
+        ) then
+            perform evident._make_hold(p_projection);
+            return;
+        end if;
     end if;
 
     for v_name in
@@ -9360,9 +9669,16 @@ begin
         from pg_trigger as t
         where
             t.tgrelid = 'evident.event_store'::regclass
-            and t.tgname in (
-                evident._projection_trigger(p_projection, 'keep_event_%s'),
-                evident._projection_trigger(p_projection, 'keep_batch_%s')
+            and t.tgenabled <> 'D'
+            and (
+                t.tgname = evident._projection_trigger(p_projection, 'hold_event_%s')
+                or (
+                    not p_must_keep
+                    and t.tgname in (
+                        evident._projection_trigger(p_projection, 'keep_event_%s'),
+                        evident._projection_trigger(p_projection, 'keep_batch_%s')
+                    )
+                )
             )
         order by t.tgname
     loop
@@ -9617,6 +9933,11 @@ from public;
 --
 -- All of it at once; when that fails, event by event up to the one that fails,
 -- behind which the key is parked again. Gives how many events were folded.
+--
+-- Where appends keep the read model they refuse the key's events while it is parked
+-- (_make_hold), so all of its events are there to be read. Those with an older snapshot
+-- are told by the projection's row, see _projection_snapshot; it comes last, for they
+-- may have it for long.
 
 create or replace function evident._fold_key(
     p_projection evident.projection,
@@ -9630,6 +9951,11 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
+    v_is_live constant boolean := p_projection.mode = 'sync'
+        and p_projection.state = 'running';
+    v_until constant bigint := case
+        when v_is_live then 9223372036854775807 else p_projection.position
+    end;
     v_positions bigint[];
     v_position bigint;
     v_folded bigint := 0;
@@ -9643,15 +9969,13 @@ begin
                 ' where v.key = %L::%s and v.position > %s and v.position <= %s'
                 ' order by v.position',
                 evident._projection_object(p_projection, 'events_of_%s'),
-                p_key, p_projection.key_type, p_after, p_projection.position
+                p_key, p_projection.key_type, p_after, v_until
             )
         ) as a (answer)
     );
 
     begin
-        perform evident._fold_slice(
-            p_projection, p_after, p_projection.position, p_key
-        );
+        perform evident._fold_slice(p_projection, p_after, v_until, p_key);
         v_folded := cardinality(v_positions);
     exception when others then
         get stacked diagnostics v_message = message_text;
@@ -9668,19 +9992,27 @@ begin
                 perform evident._note_failure(
                     p_projection, p_key, v_position, sqlstate, v_message
                 );
-                return v_folded;
+                exit;
             end;
         end loop;
     end;
 
-    delete from evident.projection_failure as f
-    where f.projection = p_projection.name and f.key = p_key;
+    if v_folded = cardinality(v_positions) then
+        delete from evident.projection_failure as f
+        where f.projection = p_projection.name and f.key = p_key;
+    end if;
+    if v_is_live then
+        update evident.projection as p
+        set position = p.position
+        where p.name = p_projection.name;
+    end if;
     return v_folded;
 end;
 $function$;
 
 comment on function evident._fold_key(evident.projection, text, bigint) is
-'Folds the events of a parked key above p_after up to the checkpoint; gives how many.';
+'Folds the events of a parked key above p_after, up to the checkpoint or all where
+appends keep the read model; gives how many.';
 
 revoke all on function evident._fold_key(evident.projection, text, bigint)
 from public;
@@ -9693,7 +10025,8 @@ from public;
 -- triggers. The wait is short, since appends queue behind it; without success the
 -- projection goes on catching up, and tries again with its next run.
 --
--- Not while a key is parked: an append could not fold around it.
+-- A parked key stays so, and appends that touch it are refused (_make_hold). But not
+-- while the keys of an event cannot be told: nobody knows which would have to wait.
 --
 -- The caller holds the projection's lock.
 -- Locks: that of making, SHARE ROW EXCLUSIVE on evident.event_store, to the end of the
@@ -9713,7 +10046,7 @@ begin
     if exists (
         select
         from evident.projection_failure as f
-        where f.projection = p_projection.name
+        where f.projection = p_projection.name and f.key = ''
     ) then
         return false;
     end if;
@@ -9750,6 +10083,213 @@ way or an event failed.';
 
 revoke all on function evident._go_live(evident.projection) from public;
 -- [end sql/functions/_go_live.sql]
+-- [begin sql/functions/_append_own_event.sql]
+-- evident._append_own_event: append an event of the store's own.
+--
+-- Its stream is the aggregate of the nil UUID, a constant. Every append function
+-- refuses that aggregate, so what stands there the store itself wrote, and nothing
+-- that a writer does can keep the store from writing: no aggregate lock is taken, and
+-- the version is the exact next one. Another own event may be first; then once more.
+--
+-- Locks: the feed announcement of an append (_draw_id).
+-- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
+
+create or replace function evident._append_own_event(
+    p_event_type text,
+    p_payload jsonb
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
+    v_version bigint;
+begin
+    perform evident._refuse_one_snapshot();
+    if evident._text_length(p_payload) is null then
+        raise exception using
+            errcode = 'PT500',
+            message = format(
+                'event %s of the store''s own is not stored', p_event_type
+            ),
+            detail = jsonb_build_object(
+                'reason', 'the payload is longer than 1048576 bytes'
+            )::text,
+            hint = 'evident.guard_status() shows what it would tell';
+    end if;
+    perform evident._refuse_sequence();
+    for v_attempt in 1 .. 100 loop
+        insert into evident.event_store as e (
+            id, aggregate_id, version, event_type, payload
+        )
+        overriding system value
+        select
+            currval('evident.event_store_id_seq'::regclass),
+            v_own,
+            coalesce(
+                (
+                    select s.version
+                    from evident.event_store as s
+                    where s.aggregate_id = v_own
+                    order by s.version desc
+                    limit 1
+                ),
+                0
+            ) + 1,
+            p_event_type,
+            p_payload
+        where evident._draw_id()
+        on conflict do nothing
+        returning e.version into v_version;
+
+        if found then
+            return v_version;
+        end if;
+    end loop;
+    raise exception using
+        errcode = 'PT500',
+        message = format('event %s of the store''s own is not stored', p_event_type),
+        detail = jsonb_build_object(
+            'reason', 'a hundred attempts stored no row'
+        )::text,
+        hint = 'evident.guard_status() shows what of event_store and its sequence is '
+            'not as the package made it';
+end;
+$function$;
+
+comment on function evident._append_own_event(text, jsonb) is
+'Appends an event to the store''s own stream, which is the nil UUID''s and closed to
+everybody else, and gives its version.';
+
+revoke all on function evident._append_own_event(text, jsonb) from public;
+-- [end sql/functions/_append_own_event.sql]
+-- [begin sql/functions/_check_actor.sql]
+-- evident._check_actor: refuse a decision without a name and a reason.
+--
+-- Errors: PT400
+
+create or replace function evident._check_actor(p_actor text, p_reason text)
+returns void
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    -- The whole length: blanks at the ends are stored as well.
+    if coalesce(char_length(p_actor), 0) not between 1 and 200
+        or trim(p_actor) = ''
+    then
+        perform evident._refuse_argument(
+            'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
+        );
+    end if;
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
+        perform evident._refuse_argument(
+            'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._check_actor(text, text) is
+'Raises PT400 unless there are an actor of 1 to 200 characters and a reason of 1 to
+1000.';
+
+revoke all on function evident._check_actor(text, text) from public;
+-- [end sql/functions/_check_actor.sql]
+-- [begin sql/functions/_require_force.sql]
+-- evident._require_force: refuse to leave a rule off by the way.
+--
+-- An invariant refuses appends that break its rule. Whoever stops it has to mean it,
+-- and say why (_record_force); without an actor it was the login's own decision.
+-- Elsewhere the reason may be left out, too.
+--
+-- Errors: PT400
+
+create or replace function evident._require_force(
+    p_projection evident.projection,
+    p_actor text,
+    p_reason text,
+    p_force boolean
+)
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if p_projection.is_invariant and p_force is not true then
+        perform evident._refuse_argument(
+            'p_force',
+            format(
+                'appends would no longer be held to the rule of %s', p_projection.name
+            ),
+            'pass p_force => true with a p_reason, which is recorded'
+        );
+    end if;
+    if p_projection.is_invariant or p_actor is not null or p_reason is not null then
+        perform evident._check_actor(coalesce(p_actor, session_user), p_reason);
+    end if;
+end;
+$function$;
+
+comment on function
+evident._require_force(evident.projection, text, text, boolean) is
+'Raises PT400 unless an invariant is stopped by force, with a reason.';
+
+revoke all on function
+evident._require_force(evident.projection, text, text, boolean) from public;
+-- [end sql/functions/_require_force.sql]
+-- [begin sql/functions/_record_force.sql]
+-- evident._record_force: make it history that a rule is no longer enforced.
+--
+-- In the store's own stream, where nobody can change it: who decided it and why, as
+-- they were given, beside the login that did it.
+--
+-- Errors: those of _append_own_event
+
+create or replace function evident._record_force(
+    p_projection evident.projection,
+    p_event_type text,
+    p_actor text,
+    p_reason text
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if p_projection.is_invariant then
+        perform evident._append_own_event(
+            p_event_type,
+            jsonb_build_object(
+                'projection', p_projection.name,
+                'actor', coalesce(p_actor, session_user),
+                'reason', p_reason
+            )
+        );
+    end if;
+end;
+$function$;
+
+comment on function
+evident._record_force(evident.projection, text, text, text) is
+'Appends an event, {"projection", "actor", "reason"}, to the store''s own stream when
+the projection is an invariant.';
+
+revoke all on function
+evident._record_force(evident.projection, text, text, text) from public;
+-- [end sql/functions/_record_force.sql]
 -- [begin sql/functions/create_projection.sql]
 -- evident.create_projection: register a fold, and make what keeps its read model.
 --
@@ -9762,6 +10302,11 @@ revoke all on function evident._go_live(evident.projection) from public;
 -- is rebuilt. Where appends keep the read model, change its columns and register again
 -- in one transaction: the triggers name the columns. Other keys or another mode make
 -- another projection: drop the old one first.
+--
+-- An invariant is a fold that enforces a rule: what it raises is what appends are
+-- refused with (_projection_refusal). Whoever makes it an ordinary one, which could
+-- then be paused by the way, leaves an event in the store's own stream. A repeated
+-- registration that does not say (null) leaves it as it is.
 --
 -- Rows that are there already would be folded onto, hence none may be.
 --
@@ -9778,7 +10323,8 @@ create or replace function evident.create_projection(
     p_apply regprocedure,
     p_event_types text[],
     p_mode text default 'sync',
-    p_keys regprocedure default null
+    p_keys regprocedure default null,
+    p_is_invariant boolean default null
 )
 returns text
 language plpgsql
@@ -9821,6 +10367,7 @@ begin
     v_new.apply := p_apply::text;
     v_new.keys := p_keys::text;
     v_new.mode := p_mode;
+    v_new.is_invariant := p_is_invariant;
     v_new.event_types := (
         select array_agg(distinct t.event_type order by t.event_type)
         from unnest(p_event_types) as t (event_type)
@@ -9855,8 +10402,9 @@ begin
                 format('drop_projection(%L) and empty the table first', v_new.name)
             );
         end if;
-        if (v_old.apply, v_old.event_types) is not distinct from
-            (v_new.apply, v_new.event_types)
+        v_new.is_invariant := coalesce(p_is_invariant, v_old.is_invariant);
+        if (v_old.apply, v_old.event_types, v_old.is_invariant) is not distinct from
+            (v_new.apply, v_new.event_types, v_new.is_invariant)
             and v_old.definition = evident.projection_definition(v_old.name)
             and evident._projection_bound(v_old, 'step_%s') = p_apply
         then
@@ -9870,7 +10418,8 @@ begin
         update evident.projection as p
         set
             apply = v_new.apply,
-            event_types = v_new.event_types
+            event_types = v_new.event_types,
+            is_invariant = v_new.is_invariant
         where p.name = v_old.name
         returning p.* into v_new;
     else
@@ -9890,11 +10439,12 @@ begin
             );
         end if;
         insert into evident.projection as p (
-            name, apply, keys, key_column, key_type, event_types, mode, state
+            name, apply, keys, key_column, key_type, event_types, mode, is_invariant,
+            state
         )
         values (
             v_new.name, v_new.apply, v_new.keys, v_new.key_column, v_new.key_type,
-            v_new.event_types, v_new.mode,
+            v_new.event_types, v_new.mode, coalesce(p_is_invariant, false),
             case v_new.mode when 'sync' then 'catching_up' else 'running' end
         )
         returning p.* into v_new;
@@ -9912,27 +10462,38 @@ begin
         perform evident._go_live(v_new);
     end if;
     perform evident._record_baseline(v_new.name);
+    if not v_new.is_invariant then
+        perform evident._record_force(
+            v_old, 'InvariantEnded', null,
+            'registered again with p_is_invariant => false'
+        );
+    end if;
     return v_new.name;
 end;
 $function$;
 
 comment on function
-evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
+evident.create_projection(
+    regclass, regprocedure, text[], text, regprocedure, boolean
+) is
 'Registers the fold of a read model and gives the projection''s name, which is the read
 model''s, schema included. p_apply(row so far, event) returns the next row, null to
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded, 1,000 at most; null = all. p_mode: sync = in the append''s transaction,
 async = by run_projection. p_keys(event): the keys that an event touches, null and ''''
-aside; without it, its aggregate. Table, functions and their schemas belong to
-evident_projector. For READ COMMITTED. Errors: PT400; 55P03 when others were in the
-way: call again.';
+aside; without it, its aggregate. p_is_invariant: the fold enforces a rule, and appends
+are refused with its own error; for sync; null = as it is registered, or false. Table,
+functions and their schemas belong to evident_projector. For READ COMMITTED. Errors:
+PT400; 55P03 when others were in the way: call again.';
 
 revoke all on function
-evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
-from public;
+evident.create_projection(
+    regclass, regprocedure, text[], text, regprocedure, boolean
+) from public;
 grant execute on function
-evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
-to evident_projector, evident_operator;
+evident.create_projection(
+    regclass, regprocedure, text[], text, regprocedure, boolean
+) to evident_projector, evident_operator;
 -- [end sql/functions/create_projection.sql]
 -- [begin sql/functions/drop_projection.sql]
 -- evident.drop_projection: forget a projection and what was made for it.
@@ -9940,12 +10501,19 @@ to evident_projector, evident_operator;
 -- The read model stays as it is, and so do the fold and the events. Works also when
 -- the read model is gone, which would otherwise stop appends for good.
 --
+-- An invariant is dropped by force only, as it is paused.
+--
 -- Locks: the registration's, the projection's and that of making; ACCESS EXCLUSIVE on
 -- evident.event_store where there are triggers to drop; asked for briefly, since all
 -- wait behind it. 55P03: try again.
 -- Errors: PT400, PT404, 55P03
 
-create or replace function evident.drop_projection(p_name text)
+create or replace function evident.drop_projection(
+    p_name text,
+    p_actor text default null,
+    p_reason text default null,
+    p_force boolean default false
+)
 returns void
 language plpgsql
 volatile
@@ -9964,11 +10532,13 @@ begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
     v_projection := evident._lock_projection(p_name);
+    perform evident._require_force(v_projection, p_actor, p_reason, p_force);
     perform evident._lock_making();
 
     -- Before the event store, as everyone who reads it does.
     execute format('drop view if exists evident.%I', 'events_of_' || p_name);
-    foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
+    foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
+    loop
         continue when v_projection.mode <> 'sync';
         execute format(
             'drop trigger if exists %I on evident.event_store',
@@ -9985,16 +10555,21 @@ begin
     delete from evident.projection as p
     where p.name = p_name;
     perform evident._record_baseline(p_name);
+    perform evident._record_force(
+        v_projection, 'InvariantDropped', p_actor, p_reason
+    );
 end;
 $function$;
 
-comment on function evident.drop_projection(text) is
+comment on function evident.drop_projection(text, text, text, boolean) is
 'Forgets a projection with its failures and skips, and drops what create_projection
-made for it. The read model and its rows stay. For READ COMMITTED. Errors: PT404 no such
-projection; 55P03 when others were in the way: call again.';
+made for it. The read model and its rows stay. An invariant needs p_force and
+p_reason, and an event InvariantDropped tells it, as in pause_projection. For READ
+COMMITTED. Errors: PT400 invalid argument, PT404 no such projection; 55P03 when others
+were in the way: call again.';
 
-revoke all on function evident.drop_projection(text) from public;
-grant execute on function evident.drop_projection(text) to
+revoke all on function evident.drop_projection(text, text, text, boolean) from public;
+grant execute on function evident.drop_projection(text, text, text, boolean) to
 evident_projector, evident_operator;
 -- [end sql/functions/drop_projection.sql]
 -- [begin sql/functions/_pause.sql]
@@ -10044,12 +10619,20 @@ revoke all on function evident._pause(evident.projection, text) from public;
 -- [begin sql/functions/pause_projection.sql]
 -- evident.pause_projection: leave a read model as it is for a while.
 --
+-- An invariant is paused by force only, with a reason: see _record_force.
+-- That event comes after the lock, so that it waits for no append.
+--
 -- Locks: the projection's; SHARE ROW EXCLUSIVE on evident.event_store for a synchronous
 -- projection: appends wait, readers do not. Asked for briefly, since appends queue
 -- behind it. 55P03: try again.
 -- Errors: PT400, PT404, 55P03
 
-create or replace function evident.pause_projection(p_name text)
+create or replace function evident.pause_projection(
+    p_name text,
+    p_actor text default null,
+    p_reason text default null,
+    p_force boolean default false
+)
 returns void
 language plpgsql
 volatile
@@ -10059,18 +10642,31 @@ set search_path = pg_catalog, pg_temp
 set row_security = off
 set lock_timeout = '900ms'
 as $function$
+declare
+    v_projection evident.projection;
 begin
-    perform evident._pause(evident._lock_projection(p_name), null);
+    v_projection := evident._lock_projection(p_name);
+    perform evident._require_force(v_projection, p_actor, p_reason, p_force);
+    perform evident._pause(
+        v_projection, coalesce(p_actor, session_user) || ': ' || p_reason
+    );
+    perform evident._record_force(
+        v_projection, 'InvariantPaused', p_actor, p_reason
+    );
 end;
 $function$;
 
-comment on function evident.pause_projection(text) is
+comment on function evident.pause_projection(text, text, text, boolean) is
 'Stops folding into a read model, which stays as it is; appends and other projections
-go on. For READ COMMITTED. Errors: PT404 no such projection; 55P03 when others were in
-the way: call again.';
+go on. p_reason (1 to 1000 characters) is shown in projection_status with p_actor (1 to
+200; null = the login). An invariant needs p_force and a reason, and an event
+InvariantPaused in the store''s own stream tells it. For READ COMMITTED. Errors: PT400
+invalid argument, PT404 no such projection; 55P03 when others were in the way: call
+again.';
 
-revoke all on function evident.pause_projection(text) from public;
-grant execute on function evident.pause_projection(text) to evident_operator;
+revoke all on function evident.pause_projection(text, text, text, boolean) from public;
+grant execute on function evident.pause_projection(text, text, text, boolean)
+to evident_operator;
 -- [end sql/functions/pause_projection.sql]
 -- [begin sql/functions/resume_projection.sql]
 -- evident.resume_projection: go on with a paused projection.
@@ -10231,8 +10827,13 @@ begin
     end if;
     v_projection := evident._projection(p_name);
 
+    if v_projection.mode = 'sync' and v_projection.state = 'running' then
+        if v_projection.number = v_number then
+            perform evident._drop_hold(v_projection);
+        end if;
+        return 0;
+    end if;
     if v_projection.number <> v_number
-        or (v_projection.mode = 'sync' and v_projection.state = 'running')
         or exists (
             select
             from evident.projection_failure as f
@@ -10422,21 +11023,7 @@ declare
     v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
-    -- The whole length: blanks at the ends are stored as well.
-    if coalesce(char_length(p_actor), 0) not between 1 and 200
-        or trim(p_actor) = ''
-    then
-        perform evident._refuse_argument(
-            'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
-        );
-    end if;
-    if coalesce(char_length(p_reason), 0) not between 1 and 1000
-        or trim(p_reason) = ''
-    then
-        perform evident._refuse_argument(
-            'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
-        );
-    end if;
+    perform evident._check_actor(p_actor, p_reason);
 
     v_projection := evident._lock_projection(p_name);
     perform evident._require_projector(v_projection);
@@ -11606,8 +12193,24 @@ create or replace view evident.projection_status as
 select
     p.name,
     p.mode,
+    p.is_invariant,
     p.state,
-    p.reason,
+    coalesce(
+        p.reason,
+        (
+            select
+                format(
+                    'the keys of event %s cannot be told, so everything waits:'
+                    ' retry_failure or skip_failure with the key ''''', u.position
+                )
+            from evident.projection_failure as u
+            where u.projection = p.name and u.key = ''
+        ),
+        case
+            when p.is_invariant and p.state <> 'running'
+                then 'its rule is not enforced until it is running'
+        end
+    ) as reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
@@ -11666,8 +12269,8 @@ left join lateral (
 ) as r on true;
 
 comment on view evident.projection_status is
-'One row for each projection: mode; state (running, catching_up, paused); reason, where
-the store paused it; is_stale (its
+'One row for each projection: mode; is_invariant (its fold enforces a rule); state
+(running, catching_up, paused); reason, why it is paused or cannot go on; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the head where appends keep it); events_behind the safe position and the
 head, at most, counted in ids; seconds_behind, the age of the oldest event that
@@ -12518,8 +13121,24 @@ create or replace view evident.projection_status as
 select
     p.name,
     p.mode,
+    p.is_invariant,
     p.state,
-    p.reason,
+    coalesce(
+        p.reason,
+        (
+            select
+                format(
+                    'the keys of event %s cannot be told, so everything waits:'
+                    ' retry_failure or skip_failure with the key ''''', u.position
+                )
+            from evident.projection_failure as u
+            where u.projection = p.name and u.key = ''
+        ),
+        case
+            when p.is_invariant and p.state <> 'running'
+                then 'its rule is not enforced until it is running'
+        end
+    ) as reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     evident._events_after(n.ids, l.position) as events_behind,
@@ -12587,8 +13206,8 @@ left join lateral (
 ) as r on true;
 
 comment on view evident.projection_status is
-'One row for each projection: mode; state (running, catching_up, paused); reason, where
-the store paused it; is_stale (its
+'One row for each projection: mode; is_invariant (its fold enforces a rule); state
+(running, catching_up, paused); reason, why it is paused or cannot go on; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the newest event where appends keep it); events_behind, committed ones
 after the position, also those that the feed holds back (above 10,000 an estimate);
@@ -13598,91 +14217,6 @@ that tells who has it, when it is locked and p_must_wait is false.';
 
 revoke all on function evident._lock_sealer(boolean) from public;
 -- [end sql/functions/_lock_sealer.sql]
-
--- [begin sql/functions/_append_own_event.sql]
--- evident._append_own_event: append an event of the store's own.
---
--- Its stream is the aggregate of the nil UUID, a constant. Every append function
--- refuses that aggregate, so what stands there the store itself wrote, and nothing
--- that a writer does can keep the store from writing: no aggregate lock is taken, and
--- the version is the exact next one. Another own event may be first; then once more.
---
--- Locks: the feed announcement of an append (_draw_id).
--- Errors: PT400 at REPEATABLE READ and SERIALIZABLE; PT500
-
-create or replace function evident._append_own_event(
-    p_event_type text,
-    p_payload jsonb
-)
-returns bigint
-language plpgsql
-volatile
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-as $function$
-declare
-    v_own constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
-    v_version bigint;
-begin
-    perform evident._refuse_one_snapshot();
-    if evident._text_length(p_payload) is null then
-        raise exception using
-            errcode = 'PT500',
-            message = format(
-                'event %s of the store''s own is not stored', p_event_type
-            ),
-            detail = jsonb_build_object(
-                'reason', 'the payload is longer than 1048576 bytes'
-            )::text,
-            hint = 'evident.guard_status() shows what it would tell';
-    end if;
-    perform evident._refuse_sequence();
-    for v_attempt in 1 .. 100 loop
-        insert into evident.event_store as e (
-            id, aggregate_id, version, event_type, payload
-        )
-        overriding system value
-        select
-            currval('evident.event_store_id_seq'::regclass),
-            v_own,
-            coalesce(
-                (
-                    select s.version
-                    from evident.event_store as s
-                    where s.aggregate_id = v_own
-                    order by s.version desc
-                    limit 1
-                ),
-                0
-            ) + 1,
-            p_event_type,
-            p_payload
-        where evident._draw_id()
-        on conflict do nothing
-        returning e.version into v_version;
-
-        if found then
-            return v_version;
-        end if;
-    end loop;
-    raise exception using
-        errcode = 'PT500',
-        message = format('event %s of the store''s own is not stored', p_event_type),
-        detail = jsonb_build_object(
-            'reason', 'a hundred attempts stored no row'
-        )::text,
-        hint = 'evident.guard_status() shows what of event_store and its sequence is '
-            'not as the package made it';
-end;
-$function$;
-
-comment on function evident._append_own_event(text, jsonb) is
-'Appends an event to the store''s own stream, which is the nil UUID''s and closed to
-everybody else, and gives its version.';
-
-revoke all on function evident._append_own_event(text, jsonb) from public;
--- [end sql/functions/_append_own_event.sql]
 
 -- [begin sql/functions/_seal_tiles.sql]
 -- evident._seal_tiles: store the tiles that new leaves have filled.

@@ -95,7 +95,6 @@ drop function evident._attest_guards();
 drop function evident._attest_incarnations();
 drop function evident._seal_step(bigint);
 drop function evident._seal_tiles(bigint, bytea, bigint[]);
-drop function evident._append_own_event(text, jsonb);
 drop function evident._lock_sealer(boolean);
 drop function evident._require_log();
 drop function evident._refuse_ledger(bigint, text);
@@ -310,8 +309,24 @@ create or replace view evident.projection_status as
 select
     p.name,
     p.mode,
+    p.is_invariant,
     p.state,
-    p.reason,
+    coalesce(
+        p.reason,
+        (
+            select
+                format(
+                    'the keys of event %s cannot be told, so everything waits:'
+                    ' retry_failure or skip_failure with the key ''''', u.position
+                )
+            from evident.projection_failure as u
+            where u.projection = p.name and u.key = ''
+        ),
+        case
+            when p.is_invariant and p.state <> 'running'
+                then 'its rule is not enforced until it is running'
+        end
+    ) as reason,
     (p.definition is distinct from evident.projection_definition(p.name)) as is_stale,
     l.position,
     greatest(s.safe_position - l.position, 0) as events_behind,
@@ -370,8 +385,8 @@ left join lateral (
 ) as r on true;
 
 comment on view evident.projection_status is
-'One row for each projection: mode; state (running, catching_up, paused); reason, where
-the store paused it; is_stale (its
+'One row for each projection: mode; is_invariant (its fold enforces a rule); state
+(running, catching_up, paused); reason, why it is paused or cannot go on; is_stale (its
 fold, event types or columns changed since its rows were folded); position (the
 checkpoint; the head where appends keep it); events_behind the safe position and the
 head, at most, counted in ids; seconds_behind, the age of the oldest event that
@@ -491,10 +506,14 @@ drop function evident._projection_failure(evident.projection, text);
 drop function evident.run_projection(text, bigint);
 drop function evident._pause_unsafe();
 drop function evident.resume_projection(text);
-drop function evident.pause_projection(text);
+drop function evident.pause_projection(text, text, text, boolean);
 drop function evident._pause(evident.projection, text);
-drop function evident.drop_projection(text);
-drop function evident.create_projection(regclass, regprocedure, text[], text, regprocedure);
+drop function evident.drop_projection(text, text, text, boolean);
+drop function evident.create_projection(regclass, regprocedure, text[], text, regprocedure, boolean);
+drop function evident._record_force(evident.projection, text, text, text);
+drop function evident._require_force(evident.projection, text, text, boolean);
+drop function evident._check_actor(text, text);
+drop function evident._append_own_event(text, jsonb);
 drop function evident._go_live(evident.projection);
 drop function evident._fold_key(evident.projection, text, bigint);
 drop function evident._fold_around(evident.projection, bigint, bigint);
@@ -502,6 +521,9 @@ drop function evident._park_event(evident.projection, bigint);
 drop function evident._note_failure(evident.projection, text, bigint, text, text);
 drop function evident._fold_slice(evident.projection, bigint, bigint, text);
 drop function evident._switch_triggers(evident.projection, boolean);
+drop function evident._drop_hold(evident.projection);
+drop function evident._make_hold(evident.projection);
+drop function evident._refuse_parked(text, text[]);
 drop function evident._make_keep_batch(evident.projection);
 drop function evident._make_keep(evident.projection);
 drop function evident._make_fold(evident.projection, regprocedure, regprocedure);

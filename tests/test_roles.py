@@ -156,10 +156,11 @@ def test_a_role_that_got_more_is_caught(empty_db: Database) -> None:
     migrate(empty_db.dsn)
     connection = empty_db.connect(autocommit=True)
     connection.execute(
-        "grant execute on function evident.drop_projection(text) to evident_consumer"
+        "grant execute on function"
+        " evident.drop_projection(text, text, text, boolean) to evident_consumer"
     )
     assert ("drop_projection", "consumer") not in stated("Who may call what")[1]
     assert connection.execute(
         "select has_function_privilege('evident_consumer',"
-        " 'evident.drop_projection(text)', 'execute')"
+        " 'evident.drop_projection(text, text, text, boolean)', 'execute')"
     ).fetchone() == (True,)

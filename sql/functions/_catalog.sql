@@ -38,6 +38,7 @@ declare
     v_projections text [];
     v_objects text [];
     v_running text [];
+    v_parked text [];
 begin
     select array_agg(c.oid)
     into v_relations
@@ -138,9 +139,14 @@ begin
         into v_running
         from evident.projection as p
         where p.state = 'running';
+
+        select coalesce(array_agg(distinct f.projection), '{}')
+        into v_parked
+        from evident.projection_failure as f;
     end if;
 
-    -- A trigger that keeps a read model is on while its projection is running.
+    -- A trigger that keeps a read model is on while its projection is running; one that
+    -- refuses events of parked keys may be off while none is parked.
     return query
     select
         coalesce(w.projection, ''),
@@ -151,7 +157,16 @@ begin
                 d.name like 'event\_store.%'
                 and (
                     (t.mode = 'enabled: ' and w.projection = any (v_running))
-                    or (t.mode = 'disabled: ' and w.projection <> all (v_running))
+                    or (
+                        t.mode = 'disabled: '
+                        and (
+                            w.projection <> all (v_running)
+                            or (
+                                d.name like 'event\_store.event\_store\_hold\_%'
+                                and w.projection <> all (v_parked)
+                            )
+                        )
+                    )
                 )
                 then 'as its projection is: '
             else t.mode

@@ -82,12 +82,12 @@ begin
         select
             7,
             case when p.oid = p_apply then 'p_apply' else 'p_keys' end,
-            'made by create_projection',
+            'in schema evident',
             'name the function that was written for the read model'
         from pg_proc as p
         where
             p.oid in (p_apply, p_keys)
-            and obj_description(p.oid, 'pg_proc') like 'Made by create_projection:%'
+            and p.pronamespace = 'evident'::regnamespace
         union all
         select 7 + o.rank, 'p_read_model', o.reason, o.hint
         from evident._projection_intruder(array[p_model::oid], '{}') as o
@@ -120,7 +120,7 @@ begin
             c.oid = p_model
             and a.grantee <> c.relowner
             and a.privilege_type in (
-                'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'
+                'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER', 'REFERENCES'
             )
         union all
         select
@@ -191,6 +191,11 @@ begin
             coalesce(quote_literal(evident._short(p_projection.mode)), 'null'),
             'choose ''sync'' (in the append''s transaction) or ''async'''
         where p_projection.mode is null or p_projection.mode not in ('sync', 'async')
+        union all
+        select
+            21, 'p_is_invariant', 'async: no append waits for its answer',
+            'an invariant is synchronous: p_mode => ''sync'''
+        where p_projection.mode = 'async' and p_projection.is_invariant
     ) as r
     order by r.rank, r.argument, r.reason
     limit 1;

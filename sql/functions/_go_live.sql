@@ -5,7 +5,8 @@
 -- triggers. The wait is short, since appends queue behind it; without success the
 -- projection goes on catching up, and tries again with its next run.
 --
--- Not while a key is parked: an append could not fold around it.
+-- A parked key stays so, and appends that touch it are refused (_make_hold). But not
+-- while the keys of an event cannot be told: nobody knows which would have to wait.
 --
 -- The caller holds the projection's lock.
 -- Locks: that of making, SHARE ROW EXCLUSIVE on evident.event_store, to the end of the
@@ -25,7 +26,7 @@ begin
     if exists (
         select
         from evident.projection_failure as f
-        where f.projection = p_projection.name
+        where f.projection = p_projection.name and f.key = ''
     ) then
         return false;
     end if;

@@ -3,6 +3,10 @@
 -- Whoever owns a fold, or may make another in its place, has code of his own run with
 -- the rights of all folds; and he does who owns the schema, or may create in it.
 -- Superusers may anyway. Empty when all is well; the names are quoted.
+--
+-- A foreign key makes rows of a read model somebody else's, or theirs of it: a rebuild,
+-- which removes rows and writes them again, would be refused, or remove theirs as well,
+-- and a fold would wait for whoever locks them.
 
 create or replace function evident._projection_intruder(
     p_relations oid[],
@@ -14,7 +18,16 @@ stable
 parallel safe
 begin atomic
     -- In schema evident nobody makes anything but evident_owner, or in its hands.
-    with place as (
+    with held as (
+        select u.oid
+        from unnest(p_relations) as u (oid)
+        union
+        select t.relid
+        from unnest(p_relations) as u (oid)
+        cross join lateral pg_partition_tree(u.oid) as t
+    ),
+
+    place as (
         select c.relnamespace as oid
         from pg_class as c
         where c.oid = any(p_relations)
@@ -99,7 +112,33 @@ begin atomic
         a.privilege_type = 'CREATE'
         and a.grantee <> n.nspowner
         and a.grantee <> to_regrole('evident_projector')
-        and not coalesce(r.rolsuper, false);
+        and not coalesce(r.rolsuper, false)
+    union all
+    select
+        6,
+        format(
+            'foreign key %I of %s references %s',
+            c.conname, c.conrelid::regclass, c.confrelid::regclass
+        ),
+        format(
+            'alter table %s drop constraint %I: rows of a read model come and go with'
+            ' its events alone, also in a rebuild',
+            c.conrelid::regclass, c.conname
+        )
+    from pg_constraint as c
+    where
+        c.contype = 'f'
+        and c.conparentid = 0
+        and (
+            c.conrelid in (
+                select h.oid
+                from held as h
+            )
+            or c.confrelid in (
+                select h.oid
+                from held as h
+            )
+        );
 end;
 
 comment on function evident._projection_intruder(oid[], oid[]) is

@@ -39,7 +39,7 @@ begin atomic
                 'keys_' || p_name, 'row_' || p_name, 'next_' || p_name,
                 'pinned_' || p_name, 'keep_event_' || p_name,
                 'keep_batch_' || p_name, 'kept_event_' || p_name,
-                'kept_batch_' || p_name
+                'kept_batch_' || p_name, 'hold_event_' || p_name
             )
     ) as m
     order by m.rank, m.object;

@@ -2,7 +2,8 @@
 --
 -- The block is around the fold alone, and writes nothing: such a block takes no
 -- transaction id, which on the append path would be dear. What is not the fold's
--- doing passes as it is.
+-- doing passes as it is. All errors of an invariant do: they are its answer to whoever
+-- appends.
 
 create or replace function evident._projection_refusal(
     p_projection evident.projection
@@ -12,7 +13,7 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select format(
+    select case when (p_projection).is_invariant then 'end;' else format(
         $sql$
         exception when others then
             get stacked diagnostics
@@ -25,11 +26,11 @@ begin atomic
         end;
         $sql$,
         (p_projection).name
-    );
+    ) end;
 end;
 
 comment on function evident._projection_refusal(evident.projection) is
-'SQL for the end of a block: raises a fold''s error with the projection''s name. It
-uses the variables v_message and v_detail.';
+'SQL for the end of a block: raises a fold''s error with the projection''s name, but an
+invariant''s as it is. It uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;

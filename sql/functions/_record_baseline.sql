@@ -6,10 +6,10 @@
 -- default privileges. Of a role the best is stored: one that may log in is never
 -- intact.
 --
--- p_part handover: only functions and triggers on the event store that are new, which a
--- synchronous projection gets when appends begin to keep it; nobody looked at anything
--- else then. fold: only p_functions, fold and keys of a registration that is there
--- already.
+-- p_part handover: only what _switch_triggers makes, or makes anew, when appends begin
+-- to keep a synchronous projection: functions, who may call them, and triggers on the
+-- event store; nobody looked at anything else then. fold: only p_functions, fold
+-- and keys of a registration that is there already.
 --
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
@@ -71,10 +71,17 @@ begin
                 p_part = 'all'
                 or (
                     p_part = 'handover'
-                    and b.state is null
                     and (
-                        f.kind = 'function'
-                        or (f.kind = 'trigger' and f.name like 'event\_store.%')
+                        (
+                            f.kind in ('function', 'grant')
+                            and f.name
+                            ~ '^evident[.]"?(row|next|pinned|keep|kept|hold)_'
+                        )
+                        or (
+                            b.state is null
+                            and f.kind = 'trigger'
+                            and f.name like 'event\_store.%'
+                        )
                     )
                 )
                 or (

@@ -1,7 +1,7 @@
 -- evident._switch_triggers: let appends keep a synchronous projection, or no longer.
 --
 -- The triggers name the read model's columns, so they are made anew each time they are
--- to act; that enables them.
+-- to act; that enables them. While keys are parked one more refuses their events.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.event_store: no transaction has appended
 -- events that are not decided yet, and readers go on.
@@ -27,7 +27,14 @@ begin
             perform evident._make_keep(p_projection);
         end if;
         perform evident._make_keep_batch(p_projection);
-        return;
+        if exists (
+            select
+            from evident.projection_failure as f
+            where f.projection = p_projection.name
+        ) then
+            perform evident._make_hold(p_projection);
+            return;
+        end if;
     end if;
 
     for v_name in
@@ -35,9 +42,16 @@ begin
         from pg_trigger as t
         where
             t.tgrelid = 'evident.event_store'::regclass
-            and t.tgname in (
-                evident._projection_trigger(p_projection, 'keep_event_%s'),
-                evident._projection_trigger(p_projection, 'keep_batch_%s')
+            and t.tgenabled <> 'D'
+            and (
+                t.tgname = evident._projection_trigger(p_projection, 'hold_event_%s')
+                or (
+                    not p_must_keep
+                    and t.tgname in (
+                        evident._projection_trigger(p_projection, 'keep_event_%s'),
+                        evident._projection_trigger(p_projection, 'keep_batch_%s')
+                    )
+                )
             )
         order by t.tgname
     loop

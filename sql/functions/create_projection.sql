@@ -10,6 +10,11 @@
 -- in one transaction: the triggers name the columns. Other keys or another mode make
 -- another projection: drop the old one first.
 --
+-- An invariant is a fold that enforces a rule: what it raises is what appends are
+-- refused with (_projection_refusal). Whoever makes it an ordinary one, which could
+-- then be paused by the way, leaves an event in the store's own stream. A repeated
+-- registration that does not say (null) leaves it as it is.
+--
 -- Rows that are there already would be folded onto, hence none may be.
 --
 -- A setting that quotes every identifier would give the same read model another name,
@@ -25,7 +30,8 @@ create or replace function evident.create_projection(
     p_apply regprocedure,
     p_event_types text[],
     p_mode text default 'sync',
-    p_keys regprocedure default null
+    p_keys regprocedure default null,
+    p_is_invariant boolean default null
 )
 returns text
 language plpgsql
@@ -68,6 +74,7 @@ begin
     v_new.apply := p_apply::text;
     v_new.keys := p_keys::text;
     v_new.mode := p_mode;
+    v_new.is_invariant := p_is_invariant;
     v_new.event_types := (
         select array_agg(distinct t.event_type order by t.event_type)
         from unnest(p_event_types) as t (event_type)
@@ -102,8 +109,9 @@ begin
                 format('drop_projection(%L) and empty the table first', v_new.name)
             );
         end if;
-        if (v_old.apply, v_old.event_types) is not distinct from
-            (v_new.apply, v_new.event_types)
+        v_new.is_invariant := coalesce(p_is_invariant, v_old.is_invariant);
+        if (v_old.apply, v_old.event_types, v_old.is_invariant) is not distinct from
+            (v_new.apply, v_new.event_types, v_new.is_invariant)
             and v_old.definition = evident.projection_definition(v_old.name)
             and evident._projection_bound(v_old, 'step_%s') = p_apply
         then
@@ -117,7 +125,8 @@ begin
         update evident.projection as p
         set
             apply = v_new.apply,
-            event_types = v_new.event_types
+            event_types = v_new.event_types,
+            is_invariant = v_new.is_invariant
         where p.name = v_old.name
         returning p.* into v_new;
     else
@@ -137,11 +146,12 @@ begin
             );
         end if;
         insert into evident.projection as p (
-            name, apply, keys, key_column, key_type, event_types, mode, state
+            name, apply, keys, key_column, key_type, event_types, mode, is_invariant,
+            state
         )
         values (
             v_new.name, v_new.apply, v_new.keys, v_new.key_column, v_new.key_type,
-            v_new.event_types, v_new.mode,
+            v_new.event_types, v_new.mode, coalesce(p_is_invariant, false),
             case v_new.mode when 'sync' then 'catching_up' else 'running' end
         )
         returning p.* into v_new;
@@ -159,24 +169,35 @@ begin
         perform evident._go_live(v_new);
     end if;
     perform evident._record_baseline(v_new.name);
+    if not v_new.is_invariant then
+        perform evident._record_force(
+            v_old, 'InvariantEnded', null,
+            'registered again with p_is_invariant => false'
+        );
+    end if;
     return v_new.name;
 end;
 $function$;
 
 comment on function
-evident.create_projection(regclass, regprocedure, text[], text, regprocedure) is
+evident.create_projection(
+    regclass, regprocedure, text[], text, regprocedure, boolean
+) is
 'Registers the fold of a read model and gives the projection''s name, which is the read
 model''s, schema included. p_apply(row so far, event) returns the next row, null to
 remove it; the first event of a key meets a row with only its key. p_event_types:
 what is folded, 1,000 at most; null = all. p_mode: sync = in the append''s transaction,
 async = by run_projection. p_keys(event): the keys that an event touches, null and ''''
-aside; without it, its aggregate. Table, functions and their schemas belong to
-evident_projector. For READ COMMITTED. Errors: PT400; 55P03 when others were in the
-way: call again.';
+aside; without it, its aggregate. p_is_invariant: the fold enforces a rule, and appends
+are refused with its own error; for sync; null = as it is registered, or false. Table,
+functions and their schemas belong to evident_projector. For READ COMMITTED. Errors:
+PT400; 55P03 when others were in the way: call again.';
 
 revoke all on function
-evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
-from public;
+evident.create_projection(
+    regclass, regprocedure, text[], text, regprocedure, boolean
+) from public;
 grant execute on function
-evident.create_projection(regclass, regprocedure, text[], text, regprocedure)
-to evident_projector, evident_operator;
+evident.create_projection(
+    regclass, regprocedure, text[], text, regprocedure, boolean
+) to evident_projector, evident_operator;

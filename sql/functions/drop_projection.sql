@@ -3,12 +3,19 @@
 -- The read model stays as it is, and so do the fold and the events. Works also when
 -- the read model is gone, which would otherwise stop appends for good.
 --
+-- An invariant is dropped by force only, as it is paused.
+--
 -- Locks: the registration's, the projection's and that of making; ACCESS EXCLUSIVE on
 -- evident.event_store where there are triggers to drop; asked for briefly, since all
 -- wait behind it. 55P03: try again.
 -- Errors: PT400, PT404, 55P03
 
-create or replace function evident.drop_projection(p_name text)
+create or replace function evident.drop_projection(
+    p_name text,
+    p_actor text default null,
+    p_reason text default null,
+    p_force boolean default false
+)
 returns void
 language plpgsql
 volatile
@@ -27,11 +34,13 @@ begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
     v_projection := evident._lock_projection(p_name);
+    perform evident._require_force(v_projection, p_actor, p_reason, p_force);
     perform evident._lock_making();
 
     -- Before the event store, as everyone who reads it does.
     execute format('drop view if exists evident.%I', 'events_of_' || p_name);
-    foreach v_form in array array['keep_event_%s', 'keep_batch_%s'] loop
+    foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
+    loop
         continue when v_projection.mode <> 'sync';
         execute format(
             'drop trigger if exists %I on evident.event_store',
@@ -48,14 +57,19 @@ begin
     delete from evident.projection as p
     where p.name = p_name;
     perform evident._record_baseline(p_name);
+    perform evident._record_force(
+        v_projection, 'InvariantDropped', p_actor, p_reason
+    );
 end;
 $function$;
 
-comment on function evident.drop_projection(text) is
+comment on function evident.drop_projection(text, text, text, boolean) is
 'Forgets a projection with its failures and skips, and drops what create_projection
-made for it. The read model and its rows stay. For READ COMMITTED. Errors: PT404 no such
-projection; 55P03 when others were in the way: call again.';
+made for it. The read model and its rows stay. An invariant needs p_force and
+p_reason, and an event InvariantDropped tells it, as in pause_projection. For READ
+COMMITTED. Errors: PT400 invalid argument, PT404 no such projection; 55P03 when others
+were in the way: call again.';
 
-revoke all on function evident.drop_projection(text) from public;
-grant execute on function evident.drop_projection(text) to
+revoke all on function evident.drop_projection(text, text, text, boolean) from public;
+grant execute on function evident.drop_projection(text, text, text, boolean) to
 evident_projector, evident_operator;

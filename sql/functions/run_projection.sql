@@ -68,8 +68,13 @@ begin
     end if;
     v_projection := evident._projection(p_name);
 
+    if v_projection.mode = 'sync' and v_projection.state = 'running' then
+        if v_projection.number = v_number then
+            perform evident._drop_hold(v_projection);
+        end if;
+        return 0;
+    end if;
     if v_projection.number <> v_number
-        or (v_projection.mode = 'sync' and v_projection.state = 'running')
         or exists (
             select
             from evident.projection_failure as f

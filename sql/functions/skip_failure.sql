@@ -28,21 +28,7 @@ declare
     v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
-    -- The whole length: blanks at the ends are stored as well.
-    if coalesce(char_length(p_actor), 0) not between 1 and 200
-        or trim(p_actor) = ''
-    then
-        perform evident._refuse_argument(
-            'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
-        );
-    end if;
-    if coalesce(char_length(p_reason), 0) not between 1 and 1000
-        or trim(p_reason) = ''
-    then
-        perform evident._refuse_argument(
-            'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
-        );
-    end if;
+    perform evident._check_actor(p_actor, p_reason);
 
     v_projection := evident._lock_projection(p_name);
     perform evident._require_projector(v_projection);

@@ -1,5 +1,5 @@
 begin;
-select plan(45);
+select plan(51);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -138,7 +138,19 @@ return 'x';
 
 grant insert on table probe.open to evident_operator;
 grant update (number) on table probe.half_open to public;
-grant select, references on table probe.shown to public;
+create table probe.named (id uuid primary key);
+select pg_temp.make_fold('probe.named');
+grant references (id) on table probe.named to evident_reader;
+create table probe.parent (id uuid primary key);
+select pg_temp.make_fold('probe.parent');
+create table probe.child (id uuid primary key references probe.parent);
+select pg_temp.make_fold('probe.child');
+create table probe.pieces (id uuid primary key) partition by hash (id);
+create table probe.piece partition of probe.pieces
+for values with (modulus 1, remainder 0);
+select pg_temp.make_fold('probe.pieces');
+create table probe.other (piece uuid references probe.piece on delete cascade);
+grant select on table probe.shown to public;
 
 create function probe.definer(p_row probe.note, p_event evident.event_store)
 returns probe.note
@@ -189,7 +201,8 @@ create function pg_temp.attempt(
     p_apply text default null,
     p_types text[] default '{Noted}',
     p_mode text default 'sync',
-    p_keys text default null
+    p_keys text default null,
+    p_is_invariant boolean default null
 )
 returns text
 language sql
@@ -213,7 +226,8 @@ return evident.create_projection(
     end::regprocedure,
     p_types,
     p_mode,
-    (p_keys || '(evident.event_store)')::regprocedure
+    (p_keys || '(evident.event_store)')::regprocedure,
+    p_is_invariant
 );
 
 set local role evident_operator;
@@ -320,9 +334,46 @@ from (
     ),
     (
         $$ p_apply => 'evident."step_probe.shown"(probe.shown, evident.event_store)' $$,
-        'p_apply', 'made by create_projection',
+        'p_apply', 'in schema evident',
         'name the function that was written for the read model',
         'a function that was made for a projection'
+    ),
+    (
+        $$ p_keys => 'evident.leaf_hash' $$, 'p_keys', 'in schema evident',
+        'name the function that was written for the read model',
+        'a function of the store as the keys'
+    ),
+    (
+        $$ 'probe.named' $$, 'p_read_model', 'evident_reader may REFERENCES',
+        'only the store writes a read model: revoke that',
+        'a table to whose rows others may hang theirs'
+    ),
+    (
+        $$ 'probe.parent' $$, 'p_read_model',
+        'foreign key child_id_fkey of probe.child references probe.parent',
+        'alter table probe.child drop constraint child_id_fkey: rows of a read model '
+        'come and go with its events alone, also in a rebuild',
+        'a table to whose rows others hang'
+    ),
+    (
+        $$ 'probe.child' $$, 'p_read_model',
+        'foreign key child_id_fkey of probe.child references probe.parent',
+        'alter table probe.child drop constraint child_id_fkey: rows of a read model '
+        'come and go with its events alone, also in a rebuild',
+        'a table whose rows hang on others'
+    ),
+    (
+        $$ 'probe.pieces' $$, 'p_read_model',
+        'foreign key other_piece_fkey of probe.other references probe.piece',
+        'alter table probe.other drop constraint other_piece_fkey: rows of a read '
+        'model come and go with its events alone, also in a rebuild',
+        'a table to the rows of whose partition others hang'
+    ),
+    (
+        $$ p_mode => 'async', p_is_invariant => true $$, 'p_is_invariant',
+        'async: no append waits for its answer',
+        'an invariant is synchronous: p_mode => ''sync''',
+        'an asynchronous invariant'
     ),
     (
         $$ 'shut.door' $$, 'p_read_model', 'schema shut belongs to postgres',

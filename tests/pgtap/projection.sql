@@ -6,7 +6,7 @@ select columns_are(
     'evident', 'projection',
     array[
         'name', 'number', 'apply', 'keys', 'key_column', 'key_type', 'event_types',
-        'mode', 'state', 'reason', 'position', 'definition', 'created_at'
+        'mode', 'is_invariant', 'state', 'reason', 'position', 'definition', 'created_at'
     ],
     'the table has its columns'
 );

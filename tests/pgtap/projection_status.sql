@@ -7,8 +7,8 @@ select plan(20);
 select columns_are(
     'evident', 'projection_status',
     array[
-        'name', 'mode', 'state', 'reason', 'is_stale', 'position', 'events_behind',
-        'seconds_behind', 'failures', 'last_error', 'rebuild_slices',
+        'name', 'mode', 'is_invariant', 'state', 'reason', 'is_stale', 'position',
+        'events_behind', 'seconds_behind', 'failures', 'last_error', 'rebuild_slices',
         'rebuild_slices_done', 'rebuilt_at', 'blockers', 'is_snapshot'
     ],
     'the view has its columns'
@@ -44,7 +44,8 @@ select results_eq(
     where s.name ~ '^probe'
     order by s.name $$,
     $$ select
-        c.name, c.mode, 'running', null::text, false, s.position, 0::bigint, 0::numeric,
+        c.name, c.mode, false, 'running', null::text, false, s.position, 0::bigint,
+        0::numeric,
         0::bigint, null::text, null::integer, null::bigint, null::timestamptz,
         0::bigint, false, true
     from (values ('probe.label', 'async'), ('probe.note', 'sync')) as c (name, mode)

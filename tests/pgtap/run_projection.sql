@@ -14,7 +14,7 @@ as serializable \gset
 rollback;
 
 begin;
-select plan(39);
+select plan(40);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -304,8 +304,13 @@ select is(
 );
 select is(
     (select p.state from evident.projection as p where p.name = 'probe.note'),
-    'catching_up',
-    'and is not handed over to the appends while a key is parked'
+    'running',
+    'and is handed over to the appends all the same'
+);
+select is(
+    pg_temp.refusal($$ select pg_temp.note(3, '4') $$) ->> 'code',
+    'PT423',
+    'which the parked key refuses'
 );
 select evident.skip_failure('probe.note', f.key, 'carol', 'a test')
 from evident.projection_failure as f
@@ -317,7 +322,7 @@ select is(
         evident.run_projection('probe.note')::text::jsonb, pg_temp.note_rows() -> '6'
     ],
     array['0', '[19, 20]']::jsonb[],
-    'after that it is; then a run has nothing to do'
+    'all others are kept by the appends; a run has nothing to do'
 );
 
 

@@ -788,7 +788,7 @@ values
 ),
 (
     'evident_operator',
-    'create_projection(regclass,regprocedure,text[],text,regprocedure)',
+    'create_projection(regclass,regprocedure,text[],text,regprocedure,boolean)',
     $$ select
         evident.create_projection(
             'shop.spare', 'shop.apply_spare(shop.spare, evident.event_store)',
@@ -805,13 +805,13 @@ values
         evident.run_projection('shop.spare') $$
 ),
 (
-    'evident_operator', 'drop_projection(text)',
+    'evident_operator', 'drop_projection(text,text,text,boolean)',
     $$ select
         evident.drop_projection('shop.counted'),
         evident.drop_projection('shop.parked') $$
 ),
 (
-    'evident_operator', 'pause_projection(text)',
+    'evident_operator', 'pause_projection(text,text,text,boolean)',
     $$ select
         evident.pause_projection('shop.orders_summary'),
         evident.pause_projection('shop.parked') $$
