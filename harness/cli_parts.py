@@ -45,11 +45,13 @@ def fail(
 
 def fail_database(error: Error, *, code: int = 1) -> NoReturn:
     """Show what the server said, and exit."""
+    from harness.denials import hint_of
+
     state = f"{error.sqlstate}: " if error.sqlstate else ""
     message = error.diag.message_primary or str(error).strip()
     fail(
         state + message,
         detail=error.diag.message_detail,
-        hint=error.diag.message_hint,
+        hint=hint_of(error),
         code=code,
     )

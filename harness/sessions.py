@@ -12,6 +12,8 @@ import psycopg
 from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 
+from harness import denials
+
 _IS_STANDBY = "select pg_catalog.pg_is_in_recovery()"
 
 
@@ -29,7 +31,19 @@ class Session(psycopg.Connection[Any]):
         prepare: bool | None = None,
         binary: bool = False,
     ) -> psycopg.Cursor[Any]:
-        """Execute a statement, in a transaction as this connection needs it."""
+        """Execute a statement, in a transaction as this connection needs it.
+
+        An error for a right that the login lacks tells which role has it.
+        """
+        try:
+            return self._execute(query, params, prepare=prepare, binary=binary)
+        except psycopg.errors.InsufficientPrivilege as error:
+            denials.explain(self, error, query)
+            raise
+
+    def _execute(
+        self, query: Any, params: Params | None, *, prepare: bool | None, binary: bool
+    ) -> psycopg.Cursor[Any]:
         if (
             not self.autocommit
             or self.info.transaction_status != TransactionStatus.IDLE

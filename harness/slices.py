@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from harness.database import connect_for_calls, is_lost
+from harness.denials import hint_of
 from harness.verifier.text import plain
 
 # Times that a slice is tried when others were in its way, and seconds in between.
@@ -116,7 +117,7 @@ class Slices:
     ) -> None:
         if not (failed.is_set() or self._is_over.is_set()):
             message = error.diag.message_primary or str(error).strip()
-            hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
+            hint = f" ({noted})" if (noted := hint_of(error)) else ""
             place = f"{part.name}, slice {part.number} of {part.count}"
             self._report(plain(f"error: {place}: {error.sqlstate}: {message}{hint}"))
         failed.set()

@@ -8,6 +8,7 @@ import psycopg
 from rich.table import Table
 
 from harness import fingerprints, showing
+from harness.denials import hint_of
 from harness.marks import installed_version
 from harness.migrate import status
 from harness.ownership import connect, pinned
@@ -54,7 +55,9 @@ def _attempt(read: Any, connection: psycopg.Connection[Any]) -> str:
     try:
         return str(read(connection))
     except psycopg.errors.InsufficientPrivilege as error:
-        return f"not visible: {error.diag.message_primary}"
+        hint = hint_of(error)
+        said = f"not visible: {error.diag.message_primary}"
+        return f"{said}; {hint}" if hint else said
 
 
 def _server(connection: psycopg.Connection[Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from harness.denials import hint_of
 from harness.verifier.text import plain
 
 # Seconds between two lines about progress.
@@ -109,11 +110,10 @@ class WorkerLog:
         self._say(f"{_text(error, 'seal')}{advice}; again in {seconds:.0f} s")
 
     def never_seals(self, error: psycopg.Error) -> None:
-        hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
-        self.report(f"{_text(error, 'seal')}{hint}; nothing is sealed")
+        self.report(f"{_text(error, 'seal')}{_hint(error)}; nothing is sealed")
 
     def trouble(self, error: psycopg.Error, seconds: float) -> None:
-        self._say(f"{_text(error)}; again in {seconds:.0f} s")
+        self._say(f"{_text(error)}{_hint(error)}; again in {seconds:.0f} s")
 
     def disconnected(self, error: psycopg.Error) -> None:
         """Say so once, and again when the reason is another one."""
@@ -148,3 +148,8 @@ def _text(error: psycopg.Error, name: str | None = None) -> str:
     state = f"{error.sqlstate} " if error.sqlstate else ""
     own = name is None or message.startswith(f"projection {name}")
     return f"{state}{message}" if own else f"{name}: {state}{message}"
+
+
+def _hint(error: psycopg.Error) -> str:
+    hint = hint_of(error)
+    return f"; {hint}" if hint else ""
