@@ -6,12 +6,25 @@ set local lock_timeout = '5s';
 
 -- [begin generated rollback]
 drop view evident.consumer_status;
-drop function evident.release_events(text, integer, bigint);
-drop function evident.confirm_events(text, integer, bigint, bigint);
-drop function evident.claim_events(text, text, integer, interval);
+drop function evident.skip_parked(text, uuid, text, text);
+drop function evident.retry_parked(text, uuid, text, text);
+drop function evident._unpark(evident.consumer_parked, integer, text, text, text);
+drop function evident._lock_parked(text, uuid);
+drop function evident.park_event(text, bigint, bigint, bigint, text);
+drop function evident.release_events(text, bigint, bigint, boolean);
+drop function evident.confirm_events(text, bigint, bigint, bigint);
+drop function evident._confirm_waiting(evident.consumer_partition, bigint);
+drop function evident.claim_events(text, text, bigint, interval);
+drop function evident._claim_waiting(text, integer, bigint, bigint);
+drop function evident._next_waiting(evident.consumer_parked, bigint, bigint);
+drop function evident._next_events(text, integer, bigint, bigint, bigint);
 drop function evident.drop_consumer(text);
-drop function evident.create_consumer(text, integer, text[]);
-drop function evident._lock_lease(text, integer, bigint);
+drop function evident.seek_consumer(text, text, text, text);
+drop function evident.create_consumer(text, bigint, text[], text);
+drop function evident._position_of(text, text);
+drop function evident._check_decision(text, text);
+drop function evident._refuse_one_snapshot();
+drop function evident._lock_lease(text, bigint, bigint);
 drop function evident._refuse_consumer(text);
 drop function evident._partition_of(uuid, integer);
 drop function evident.stamp_position(boolean);
@@ -280,7 +293,11 @@ evident_writer, evident_reader, evident_operator, evident_auditor;
 -- [end sql/functions/version.sql]
 -- [end generated rollback]
 
+drop table evident.consumer_decision;
+drop table evident.consumer_skip;
+drop table evident.consumer_parked;
 drop table evident.consumer_partition;
+drop sequence evident.consumer_number_seq;
 drop sequence evident.consumer_epoch_seq;
 drop table evident.consumer;
 drop table evident.feed_stamp;

@@ -104,7 +104,6 @@ drop function evident._lock_projection(text);
 drop function evident._lock_registration(text, boolean);
 drop function evident._lock_number(text, bigint, boolean);
 drop function evident._notify_held(text, bigint);
-drop function evident._refuse_one_snapshot();
 drop function evident._projection(text);
 
 -- [begin sql/functions/_insert_stream.sql]

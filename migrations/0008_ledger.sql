@@ -760,7 +760,16 @@ select
         ),
         3
     ) as seconds_behind,
-    n.is_snapshot
+    n.is_snapshot,
+    case when p.attempted_id > p.position then p.attempts else 0 end as attempts,
+    (
+        select count(*)
+        from evident.consumer_parked as w
+        where
+            w.consumer = p.consumer
+            and w.partition = p.partition
+            and w.parked_version is not null
+    ) as parked
 from evident.consumer_partition as p
 cross join evident._newest as n
 left join lateral (
@@ -776,7 +785,10 @@ comment on view evident.consumer_status is
 (committed events after it, also those of other partitions and types and those that the
 feed holds back; above 10,000 an estimate), seconds_behind (the age of the oldest of
 them), and the newest claim that is not confirmed: worker, epoch, lease_expires_at,
-is_leased; and how many blockers there are of consumers and feed, see evident.blocker.
+is_leased; and how many blockers there are of consumers and feed, see evident.blocker;
+attempts, how many claims in a row began with the event that is first behind position;
+parked, how many aggregates wait for retry_parked or skip_parked, see
+evident.consumer_parked.
 Where is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 
 revoke all on table evident.consumer_status from public;

@@ -5141,10 +5141,13 @@ comment on column evident.consumer.event_types is
 
 -- A fencing token must never come again, also when a consumer of the same name does.
 create sequence evident.consumer_epoch_seq as bigint;
+-- Versions of rows of consumer_partition; see there.
+create sequence evident.consumer_number_seq as bigint;
 
 create table evident.consumer_partition (
     consumer text not null,
     partition integer not null,
+    number bigint not null,
     position bigint not null default 0,
     epoch bigint not null default 0,
     worker text,
@@ -5152,18 +5155,27 @@ create table evident.consumer_partition (
     lease_expires_at timestamptz,
     claimed_at timestamptz,
     claimed_until bigint,
-    constraint consumer_partition_consumer_partition_pkey
-    primary key (consumer, partition),
+    claimed_aggregate_id uuid,
+    attempted_id bigint,
+    attempts bigint not null default 0,
+    -- Each change gives the row a new number, so its newest version comes first in
+    -- the index. Versions that an old snapshot keeps lie behind it, and nobody walks
+    -- over them; with a key that stays, each look would, and each check of the key.
+    constraint consumer_partition_consumer_partition_number_pkey
+    primary key (consumer, partition, number),
     constraint consumer_partition_consumer_fkey
     foreign key (consumer) references evident.consumer (name) on delete cascade
 )
--- Claims and confirmations change no indexed column: room for them on the page.
 with (fillfactor = 50);
 
 comment on table evident.consumer_partition is
-'How far each partition of a consumer is, and its newest claim; see claim_events.';
+'How far each partition of a consumer is, and its newest claim: one row for each; see
+claim_events.';
+comment on column evident.consumer_partition.number is
+'Another one, and a higher one, after each change.';
 comment on column evident.consumer_partition.position is
-'Every event of the partition at or below it is confirmed.';
+'Every event of the partition at or below it is confirmed, skipped, or waits in
+consumer_parked.';
 comment on column evident.consumer_partition.epoch is
 'Fencing token of the newest claim, from one sequence for all; 0 before the first.';
 comment on column evident.consumer_partition.worker is
@@ -5171,7 +5183,126 @@ comment on column evident.consumer_partition.worker is
 comment on column evident.consumer_partition.lease is
 'How long the lease is, for renewals.';
 comment on column evident.consumer_partition.claimed_until is
-'The last id of the newest claim.';
+'The last id of the newest claim; null when nothing of it can be confirmed.';
+comment on column evident.consumer_partition.claimed_aggregate_id is
+'The aggregate whose waiting events the newest claim gave and that is not confirmed
+to its end; null for a claim of the partition.';
+comment on column evident.consumer_partition.attempted_id is
+'The first event of the newest claim of the partition.';
+comment on column evident.consumer_partition.attempts is
+'How many claims in a row began with it.';
+
+create table evident.consumer_parked (
+    consumer text not null,
+    partition integer not null,
+    aggregate_id uuid not null,
+    version integer not null,
+    parked_version integer,
+    position bigint not null,
+    reason text not null,
+    worker text,
+    parked_at timestamptz not null default evident._now(),
+    retried_after bigint,
+    number bigint not null default 0,
+    attempted_version integer,
+    attempts bigint not null default 0,
+    constraint consumer_parked_consumer_partition_aggregate_id_pkey
+    primary key (consumer, partition, aggregate_id),
+    constraint consumer_parked_consumer_fkey
+    foreign key (consumer) references evident.consumer (name) on delete cascade
+);
+
+-- Those of which something can be claimed, the one claimed longest ago first.
+create index consumer_parked_consumer_partition_number_idx
+on evident.consumer_parked (consumer, partition, number)
+where version is distinct from parked_version;
+
+comment on table evident.consumer_parked is
+'Aggregates whose events wait for a consumer behind a parked one, or come again since
+it was retried or skipped; see park_event.';
+comment on column evident.consumer_parked.version is
+'The first version that is not confirmed: from here on the aggregate is left out of
+its partition.';
+comment on column evident.consumer_parked.parked_version is
+'The version at which it waits for a decision; null when it was retried or skipped.';
+comment on column evident.consumer_parked.position is
+'The id of the event that was parked last.';
+comment on column evident.consumer_parked.retried_after is
+'How far the partition was when the aggregate was retried or skipped last.';
+comment on column evident.consumer_parked.number is
+'Higher with each claim of what waits: who was claimed longest ago has the lowest.';
+comment on column evident.consumer_parked.attempts is
+'How many claims in a row began with attempted_version.';
+
+create table evident.consumer_skip (
+    consumer text not null,
+    position bigint not null,
+    aggregate_id uuid not null,
+    version integer not null,
+    actor text not null,
+    reason text not null,
+    message text not null,
+    recorded_by text not null default session_user,
+    skipped_at timestamptz not null default evident._now(),
+    constraint consumer_skip_consumer_position_pkey primary key (consumer, position),
+    constraint consumer_skip_actor_check check (char_length(actor) between 1 and 200),
+    constraint consumer_skip_reason_check
+    check (char_length(reason) between 1 and 1000),
+    constraint consumer_skip_consumer_fkey
+    foreign key (consumer) references evident.consumer (name) on delete cascade
+);
+
+comment on table evident.consumer_skip is
+'Events that a consumer never gets, who decided it, and why; see skip_parked.';
+comment on column evident.consumer_skip.position is
+'The id of the event.';
+comment on column evident.consumer_skip.message is
+'Why it was parked.';
+
+-- Without a foreign key: what was decided outlives the consumer.
+create table evident.consumer_decision (
+    number bigint generated always as identity
+    constraint consumer_decision_number_pkey primary key,
+    consumer text not null,
+    kind text not null,
+    partition integer,
+    aggregate_id uuid,
+    position_from bigint,
+    position bigint,
+    actor text,
+    reason text,
+    recorded_by text not null default session_user,
+    recorded_at timestamptz not null default evident._now(),
+    constraint consumer_decision_kind_check check (
+        kind in ('created', 'parked', 'retried', 'skipped', 'sought', 'dropped')
+    )
+);
+
+comment on table evident.consumer_decision is
+'What was decided about consumers: created, parked, retried, skipped, sought, dropped;
+by whom, and why.';
+comment on column evident.consumer_decision.position_from is
+'For a seek, the position before.';
+comment on column evident.consumer_decision.position is
+'The position that the consumer got, or the id of the event.';
+comment on column evident.consumer_decision.actor is
+'Who decided it, in his own words; the worker that parked it.';
+
+-- A reason can quote a payload: those who watch get the rest.
+grant select on table
+evident.consumer_parked, evident.consumer_skip, evident.consumer_decision
+to evident_operator, evident_auditor, evident_consumer;
+grant select (
+    consumer, partition, aggregate_id, version, parked_version, position, worker,
+    parked_at, retried_after, attempts
+) on table evident.consumer_parked to evident_monitor;
+grant select (
+    consumer, position, aggregate_id, version, actor, recorded_by, skipped_at
+) on table evident.consumer_skip to evident_monitor;
+grant select (
+    number, consumer, kind, partition, aggregate_id, position_from, position, actor,
+    recorded_by, recorded_at
+) on table evident.consumer_decision to evident_monitor;
 
 -- [begin sql/functions/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
@@ -5646,14 +5777,15 @@ revoke all on function evident._refuse_consumer(text) from public;
 --
 -- The epoch is the fencing token: it changes with each claim, and never comes again,
 -- not even when a consumer is dropped and created anew. A lease that ran out
--- is still its worker's until somebody else claims the partition.
+-- is still its worker's until somebody else claims the partition. The newest version
+-- of the row is the first in the index: nothing walks over older ones.
 --
 -- Locks: the partition's row, until the transaction is over.
 -- Errors: PT400, PT404, PT423
 
 create or replace function evident._lock_lease(
     p_consumer text,
-    p_partition integer,
+    p_partition bigint,
     p_epoch bigint
 )
 returns evident.consumer_partition
@@ -5678,6 +5810,8 @@ begin
     into v_lease
     from evident.consumer_partition as p
     where p.consumer = p_consumer and p.partition = p_partition
+    order by p.number desc
+    limit 1
     for no key update;
 
     if not found then
@@ -5710,26 +5844,138 @@ begin
 end;
 $function$;
 
-comment on function evident._lock_lease(text, integer, bigint) is
+comment on function evident._lock_lease(text, bigint, bigint) is
 'Locks and gives the row of a partition that was claimed with this epoch last. Errors:
 PT400 invalid argument, PT404 no such consumer, PT423 claimed by another since.';
 
-revoke all on function evident._lock_lease(text, integer, bigint) from public;
+revoke all on function evident._lock_lease(text, bigint, bigint) from public;
 -- [end sql/functions/_lock_lease.sql]
+-- [begin sql/functions/_refuse_one_snapshot.sql]
+-- evident._refuse_one_snapshot: refuse a transaction that keeps one snapshot.
+--
+-- What waits for a lock must then see what the one before it did. At REPEATABLE READ
+-- it could fold up to an old checkpoint, or onto old rows, and nobody would notice.
+--
+-- Errors: PT400
+
+create or replace function evident._refuse_one_snapshot()
+returns void
+language plpgsql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if current_setting('transaction_isolation')
+        in ('repeatable read', 'serializable')
+    then
+        perform evident._refuse_argument(
+            'transaction_isolation',
+            current_setting('transaction_isolation')
+            || ' has one snapshot for all statements',
+            'call it at READ COMMITTED'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._refuse_one_snapshot() is
+'Raises PT400 at REPEATABLE READ and SERIALIZABLE.';
+
+revoke all on function evident._refuse_one_snapshot() from public;
+-- [end sql/functions/_refuse_one_snapshot.sql]
+-- [begin sql/functions/_check_decision.sql]
+-- evident._check_decision: refuse a decision without who decided it, and why.
+--
+-- The whole length: blanks at the ends are stored as well.
+--
+-- Errors: PT400
+
+create or replace function evident._check_decision(p_actor text, p_reason text)
+returns void
+language plpgsql
+volatile
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    if coalesce(char_length(p_actor), 0) not between 1 and 200
+        or trim(p_actor) = ''
+    then
+        perform evident._refuse_argument(
+            'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
+        );
+    end if;
+    if coalesce(char_length(p_reason), 0) not between 1 and 1000
+        or trim(p_reason) = ''
+    then
+        perform evident._refuse_argument(
+            'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident._check_decision(text, text) is
+'Raises PT400 unless p_actor has 1 to 200 characters and p_reason 1 to 1000.';
+
+revoke all on function evident._check_decision(text, text) from public;
+-- [end sql/functions/_check_decision.sql]
+-- [begin sql/functions/_position_of.sql]
+-- evident._position_of: the position that a text means: 'start', 'now', or a number.
+--
+-- 'now' is the safe position: nothing at or below it appears any more, and what is
+-- above it comes. A number above it would leave out events that are not there yet.
+--
+-- Errors: PT400
+
+create or replace function evident._position_of(p_argument text, p_text text)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_safe constant bigint := evident.safe_position();
+begin
+    if p_text = 'start' then
+        return 0;
+    elsif p_text = 'now' then
+        return v_safe;
+    elsif p_text ~ '^[0-9]{1,19}$' and p_text::numeric <= v_safe then
+        return p_text::bigint;
+    end if;
+    perform evident._refuse_argument(
+        p_argument,
+        'not start, now, or a position from 0 to the safe position ' || v_safe,
+        'pass the id of the last event that the consumer is to leave out'
+    );
+end;
+$function$;
+
+comment on function evident._position_of(text, text) is
+'The position that start, now, or a number means. Errors: PT400 none, or above the safe
+position; at REPEATABLE READ and SERIALIZABLE.';
+
+revoke all on function evident._position_of(text, text) from public;
+-- [end sql/functions/_position_of.sql]
 -- [begin sql/functions/create_consumer.sql]
 -- evident.create_consumer: name a consumer outside the database.
 --
--- Each partition has a position of its own, beginning before the first event. The
--- number of partitions is fixed: with another one, aggregates would change places
--- between positions. So a repeated call with the same definition does nothing, and one
--- with another is refused.
+-- Each partition has a position of its own, beginning before the first event, or where
+-- p_from says: with 'now' behind the safe position, so that nothing appears below it
+-- later and everything above it comes. The number of partitions is fixed: with another
+-- one, aggregates would change places between positions. So a repeated call with the
+-- same definition does nothing, and one with another is refused.
 --
 -- Errors: PT400
 
 create or replace function evident.create_consumer(
     p_consumer text,
-    p_partitions integer default 1,
-    p_event_types text[] default null
+    p_partitions bigint default 1,
+    p_event_types text[] default null,
+    p_from text default null
 )
 returns void
 language plpgsql
@@ -5743,6 +5989,7 @@ as $function$
 declare
     v_event_types text[];
     v_existing record;
+    v_position bigint;
 begin
     if p_consumer is null or char_length(p_consumer) not between 1 and 100 then
         perform evident._refuse_argument(
@@ -5766,7 +6013,9 @@ begin
     end if;
 
     -- In one order and each once, so that equal sets are equal definitions.
-    select array_agg(distinct t.event_type order by t.event_type)
+    select array_agg(
+        distinct t.event_type collate "C" order by t.event_type collate "C"
+    )
     into v_event_types
     from unnest(p_event_types) as t (event_type);
 
@@ -5782,15 +6031,28 @@ begin
         );
     end if;
 
+    v_position := case
+        when p_from is null then 0
+        else evident._position_of('p_from', p_from)
+    end;
+
     loop
         insert into evident.consumer as c (name, partitions, event_types)
         values (p_consumer, p_partitions, v_event_types)
         on conflict (name) do nothing;
 
         if found then
-            insert into evident.consumer_partition as p (consumer, partition)
-            select p_consumer, n.number
+            insert into evident.consumer_partition as p (
+                consumer, partition, number, position
+            )
+            select
+                p_consumer,
+                n.number,
+                nextval('evident.consumer_number_seq'),
+                v_position
             from generate_series(0, p_partitions - 1) as n (number);
+            insert into evident.consumer_decision as d (consumer, kind, position)
+            values (p_consumer, 'created', v_position);
             return;
         end if;
 
@@ -5809,36 +6071,125 @@ begin
         perform evident._refuse_argument(
             'p_partitions',
             format('consumer %s has %s', p_consumer, v_existing.partitions),
-            'drop_consumer first; the new one begins before the first event'
+            'drop_consumer first; the new one begins where p_from says'
         );
     end if;
     if v_existing.event_types is distinct from v_event_types then
         perform evident._refuse_argument(
             'p_event_types',
             format('consumer %s has others', p_consumer),
-            'drop_consumer first; the new one begins before the first event'
+            'drop_consumer first; the new one begins where p_from says'
         );
     end if;
 end;
 $function$;
 
-comment on function evident.create_consumer(text, integer, text[]) is
+comment on function evident.create_consumer(text, bigint, text[], text) is
 'Makes a consumer outside the database: p_consumer, its name of 1 to 100 characters;
 p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, 1,000
-at most, or null for all. Begins before the first event. The same call again does
-nothing. Errors: PT400 invalid argument, or a consumer of that name with another
-definition.';
+at most, or null for all; p_from, where a new consumer begins: null or start, before the
+first event; now, behind the newest that is safe; or a position as text. The same call
+again does nothing, whatever p_from is. Errors: PT400 invalid argument, or a
+consumer of that name with another definition.';
 
-revoke all on function evident.create_consumer(text, integer, text[]) from public;
-grant execute on function evident.create_consumer(text, integer, text[])
+revoke all on function evident.create_consumer(text, bigint, text[], text) from public;
+grant execute on function evident.create_consumer(text, bigint, text[], text)
 to evident_operator;
 -- [end sql/functions/create_consumer.sql]
+-- [begin sql/functions/seek_consumer.sql]
+-- evident.seek_consumer: set all partitions of a consumer to one position.
+--
+-- Leases that run end here: their workers get PT423. Parked aggregates stay as they
+-- are: what waits behind a parked event is neither lost by a seek forward nor
+-- overtaken after a seek back, and what was skipped stays skipped.
+--
+-- Locks: the rows of all its partitions, in their order, until the transaction is over.
+-- Errors: PT400, PT404
+
+create or replace function evident.seek_consumer(
+    p_consumer text,
+    p_position text,
+    p_actor text,
+    p_reason text
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set enable_seqscan = off
+as $function$
+declare
+    v_position bigint;
+begin
+    perform evident._check_decision(p_actor, p_reason);
+    v_position := evident._position_of('p_position', p_position);
+
+    perform
+    from evident.consumer_partition as p
+    where p.consumer = p_consumer
+    order by p.partition
+    for no key update;
+
+    if not found then
+        perform evident._refuse_consumer(p_consumer);
+    end if;
+
+    insert into evident.consumer_decision as d (
+        consumer, kind, partition, position_from, position, actor, reason
+    )
+    select
+        p.consumer,
+        'sought',
+        p.partition,
+        p.position,
+        v_position,
+        p_actor,
+        p_reason
+    from evident.consumer_partition as p
+    where p.consumer = p_consumer
+    order by p.partition;
+
+    update evident.consumer_partition as p
+    set
+        number = nextval('evident.consumer_number_seq'),
+        epoch = nextval('evident.consumer_epoch_seq'),
+        position = v_position,
+        worker = null,
+        lease = null,
+        lease_expires_at = null,
+        claimed_until = null,
+        claimed_aggregate_id = null,
+        attempted_id = null,
+        attempts = 0
+    where p.consumer = p_consumer;
+    return v_position;
+end;
+$function$;
+
+comment on function evident.seek_consumer(text, text, text, text) is
+'Sets all partitions of p_consumer to p_position: start (before the first event), now
+(behind the newest that is safe), or a position as text, up to the safe one; events
+above it come, once more or for the first time. Gives the position. Running leases end
+(PT423), parked aggregates wait on, skipped events stay left out. Recorded in
+consumer_decision with p_actor (1 to 200 characters) and p_reason (1 to 1000). For READ
+COMMITTED. Errors: PT400 invalid argument, PT404 no such consumer.';
+
+revoke all on function evident.seek_consumer(text, text, text, text) from public;
+grant execute on function evident.seek_consumer(text, text, text, text)
+to evident_operator;
+-- [end sql/functions/seek_consumer.sql]
 -- [begin sql/functions/drop_consumer.sql]
 -- evident.drop_consumer: forget a consumer and its positions.
 --
 -- Waits for calls that hold a row of it, and a worker that still has events of it
--- gets PT404, or PT423 when there is a new consumer of that name.
+-- gets PT404, or PT423 when there is a new consumer of that name. The partitions are
+-- locked before the consumer, as by those who park an event. What was decided about it
+-- stays in consumer_decision.
 --
+-- Locks: the rows of its partitions, in their order, then the consumer's.
 -- Errors: PT404
 
 create or replace function evident.drop_consumer(p_consumer text)
@@ -5851,31 +6202,300 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
 begin
+    perform
+    from evident.consumer_partition as p
+    where p.consumer = p_consumer
+    order by p.partition
+    for update;
+
     delete from evident.consumer as c
     where c.name = p_consumer;
 
     if not found then
         perform evident._refuse_consumer(p_consumer);
     end if;
+
+    insert into evident.consumer_decision as d (consumer, kind)
+    values (p_consumer, 'dropped');
 end;
 $function$;
 
 comment on function evident.drop_consumer(text) is
-'Forgets a consumer and how far it was. Errors: PT404 no such consumer.';
+'Forgets a consumer and how far it was; what was decided about it stays in
+consumer_decision. Errors: PT404 no such consumer.';
 
 revoke all on function evident.drop_consumer(text) from public;
 grant execute on function evident.drop_consumer(text) to evident_operator;
 -- [end sql/functions/drop_consumer.sql]
+-- [begin sql/functions/_next_events.sql]
+-- evident._next_events: the ids of a partition's next events, as many as a claim takes.
+--
+-- At least one event, then as many as fit into 16 MiB of text, so that what works on
+-- them needs no more memory, whatever is stored. How far that is is found row by row,
+-- and ends with the row that is too much.
+--
+-- Events that wait behind a parked one are left out, and what was skipped. Both are
+-- looked up by key for each event, and only where there is any: a plan must not depend
+-- on how many there were when it was made.
+--
+-- The index on id is the only good plan at any size; see read_feed.
+-- The caller has the partition's row locked.
+
+create or replace function evident._next_events(
+    p_consumer text,
+    p_partition integer,
+    p_after bigint,
+    p_until bigint,
+    p_limit bigint
+)
+returns bigint[]
+language plpgsql
+stable
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $function$
+declare
+    v_consumer evident.consumer;
+    v_event record;
+    v_ids bigint [] := '{}';
+    v_bytes bigint := 0;
+    v_has_parked constant boolean := exists (
+        select
+        from evident.consumer_parked as w
+        where w.consumer = p_consumer and w.partition = p_partition
+    );
+    v_has_skipped constant boolean := exists (
+        select
+        from evident.consumer_skip as s
+        where s.consumer = p_consumer and s.position > p_after
+    );
+begin
+    select c.*
+    into v_consumer
+    from evident.consumer as c
+    where c.name = p_consumer;
+
+    for v_event in
+        select
+            e.id,
+            octet_length(e.payload::text) + octet_length(e.metadata::text) as bytes
+        from evident.event_store as e
+        where
+            e.id > p_after
+            and e.id <= p_until
+            and (
+                v_consumer.event_types is null
+                or e.event_type = any (v_consumer.event_types)
+            )
+            and evident._partition_of(e.aggregate_id, v_consumer.partitions)
+            = p_partition
+            and (
+                not v_has_parked
+                or (
+                    select w.version <= e.version
+                    from evident.consumer_parked as w
+                    where
+                        w.consumer = p_consumer
+                        and w.partition = p_partition
+                        and w.aggregate_id = e.aggregate_id
+                    limit 1
+                ) is not true
+            )
+            and (
+                not v_has_skipped
+                or (
+                    select true
+                    from evident.consumer_skip as s
+                    where s.consumer = p_consumer and s.position = e.id
+                    limit 1
+                ) is null
+            )
+        order by e.id
+        limit p_limit
+    loop
+        v_bytes := v_bytes + v_event.bytes;
+        exit when v_bytes > 16777216 and v_ids <> '{}';
+        v_ids := v_ids || v_event.id;
+    end loop;
+    return v_ids;
+end;
+$function$;
+
+comment on function evident._next_events(text, integer, bigint, bigint, bigint) is
+'The ids of the events that the next claim of a partition gives.';
+
+revoke all on function evident._next_events(text, integer, bigint, bigint, bigint)
+from public;
+-- [end sql/functions/_next_events.sql]
+-- [begin sql/functions/_next_waiting.sql]
+-- evident._next_waiting: the ids of an aggregate's events that come again.
+--
+-- In the order of its versions, from the first that is not confirmed to where it is
+-- parked again or the partition has come: what is behind that, the partition gives
+-- once nothing waits any more. Bounded as _next_events is.
+--
+-- Ids rise with the versions of one aggregate, so the first id above the partition's
+-- position ends the look, however long the aggregate is.
+-- The caller has the partition's row locked.
+
+create or replace function evident._next_waiting(
+    p_waiting evident.consumer_parked,
+    p_until bigint,
+    p_limit bigint
+)
+returns bigint[]
+language plpgsql
+stable
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $function$
+declare
+    v_event record;
+    v_ids bigint [] := '{}';
+    v_bytes bigint := 0;
+    v_event_types constant text [] := (
+        select c.event_types
+        from evident.consumer as c
+        where c.name = p_waiting.consumer
+    );
+begin
+    for v_event in
+        select
+            e.id,
+            octet_length(e.payload::text) + octet_length(e.metadata::text) as bytes,
+            v_event_types is null or e.event_type = any (v_event_types) as is_wanted
+        from evident.event_store as e
+        where
+            e.aggregate_id = p_waiting.aggregate_id
+            and e.version >= p_waiting.version
+            and (
+                p_waiting.parked_version is null
+                or e.version < p_waiting.parked_version
+            )
+        order by e.version
+    loop
+        exit when v_event.id > p_until or cardinality(v_ids) = p_limit;
+        continue when not v_event.is_wanted or exists (
+            select
+            from evident.consumer_skip as s
+            where s.consumer = p_waiting.consumer and s.position = v_event.id
+        );
+        v_bytes := v_bytes + v_event.bytes;
+        exit when v_bytes > 16777216 and v_ids <> '{}';
+        v_ids := v_ids || v_event.id;
+    end loop;
+    return v_ids;
+end;
+$function$;
+
+comment on function
+evident._next_waiting(evident.consumer_parked, bigint, bigint) is
+'The ids of the events that the next claim of an aggregate that waited gives.';
+
+revoke all on function
+evident._next_waiting(evident.consumer_parked, bigint, bigint) from public;
+-- [end sql/functions/_next_waiting.sql]
+-- [begin sql/functions/_claim_waiting.sql]
+-- evident._claim_waiting: find what a partition gives of aggregates that were retried.
+--
+-- The aggregate that was claimed longest ago comes first, so that one that fails
+-- again does not keep the others. One of which nothing waits any more is a
+-- part of its partition again, unless it is parked further on.
+--
+-- Gives the aggregate, its events, how often the first one was claimed with this time,
+-- and how far the partition was when it was retried; nothing when nothing waits.
+-- The caller has the partition's row locked.
+
+create or replace function evident._claim_waiting(
+    p_consumer text,
+    p_partition integer,
+    p_position bigint,
+    p_limit bigint
+)
+returns table (
+    aggregate_id uuid,
+    ids bigint[],
+    attempts bigint,
+    retried_after bigint
+)
+language plpgsql
+volatile
+parallel unsafe
+rows 1
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_waiting evident.consumer_parked;
+begin
+    for v_waiting in
+        select w.*
+        from evident.consumer_parked as w
+        where
+            w.consumer = p_consumer
+            and w.partition = p_partition
+            and w.version is distinct from w.parked_version
+        order by w.number
+    loop
+        ids := evident._next_waiting(v_waiting, p_position, p_limit);
+
+        if ids <> '{}' then
+            update evident.consumer_parked as w
+            set
+                number = nextval('evident.consumer_number_seq'),
+                attempts = case
+                    when w.attempted_version = w.version then w.attempts + 1
+                    else 1
+                end,
+                attempted_version = w.version
+            where
+                w.consumer = p_consumer
+                and w.partition = p_partition
+                and w.aggregate_id = v_waiting.aggregate_id
+            returning w.aggregate_id, w.attempts, w.retried_after
+            into aggregate_id, attempts, retried_after;
+            return next;
+            return;
+        elsif v_waiting.parked_version is null then
+            delete from evident.consumer_parked as w
+            where
+                w.consumer = p_consumer
+                and w.partition = p_partition
+                and w.aggregate_id = v_waiting.aggregate_id;
+        elsif v_waiting.position <= p_position then
+            -- Nothing is left before the event at which it is parked.
+            update evident.consumer_parked as w
+            set version = w.parked_version
+            where
+                w.consumer = p_consumer
+                and w.partition = p_partition
+                and w.aggregate_id = v_waiting.aggregate_id;
+        end if;
+    end loop;
+end;
+$function$;
+
+comment on function
+evident._claim_waiting(text, integer, bigint, bigint) is
+'What a claim of a partition gives of an aggregate that was retried; no row for
+nothing.';
+
+revoke all on function
+evident._claim_waiting(text, integer, bigint, bigint) from public;
+-- [end sql/functions/_claim_waiting.sql]
 -- [begin sql/functions/claim_events.sql]
 -- evident.claim_events: lease one partition of a consumer and give its next events.
 --
 -- The statements stand in this order, each with its own snapshot. First the safe
 -- position: below it nothing appears any more, so what is claimed has no hole.
--- Then the lock on a free partition: `skip locked`, so that workers never wait for each
--- other, and checked again on the row's newest version, so that a lease which was
--- taken meanwhile counts. It reads the consumer's definition in the same
--- snapshot: one that was dropped and made anew is another, with other rows. Then, when
--- nobody else can move the partition, the events behind it.
+-- Then the free partitions, and the lock on one: by its number, which each change
+-- raises, so that a lease which was taken meanwhile counts, and `skip locked`, so that
+-- workers never wait for each other. A consumer that was dropped and made anew has
+-- other numbers. Then, when nobody else can move the partition, its events.
 --
 -- What was claimed longest ago comes first, by the epoch: a clock that was set back
 -- would keep a partition waiting that was claimed before that.
@@ -5883,15 +6503,13 @@ grant execute on function evident.drop_consumer(text) to evident_operator;
 -- A second worker skips the partition while this call is not committed, and
 -- sees the lease afterwards.
 --
+-- A claim gives either the partition's next events, or those of one aggregate that
+-- waited behind a parked event and was retried. The latter come first, but not
+-- twice in a row before one was confirmed to its end: events that fail again leave
+-- the rest of the partition its turns.
+--
 -- A free partition in which nothing is new has its position moved up, so that the next
 -- look there is short; nobody's events are unconfirmed in it, for they would be found.
---
--- A claim holds at least one event, then as many as fit into 16 MiB of text, so that
--- what works on it needs no more memory, whatever is stored. How far that is is found
--- row by row, and ends with the row that is too much; below the safe position the same
--- events are there for the statement that takes them.
---
--- The index on id is the only good plan at any size; see read_feed.
 --
 -- Locks: the rows of the partitions that it leases or moves, never waiting.
 -- Errors: PT400, PT404; 25006 on a standby
@@ -5899,7 +6517,7 @@ grant execute on function evident.drop_consumer(text) to evident_operator;
 create or replace function evident.claim_events(
     p_consumer text,
     p_worker text,
-    p_limit integer default 100,
+    p_limit bigint default 100,
     p_lease interval default '30 seconds'
 )
 returns table (
@@ -5914,7 +6532,9 @@ returns table (
     metadata jsonb,
     event_id uuid,
     occurred_at timestamptz,
-    recorded_by text
+    recorded_by text,
+    attempts bigint,
+    retried_after bigint
 )
 language plpgsql
 volatile
@@ -5930,9 +6550,10 @@ declare
     v_until bigint;
     v_now timestamptz;
     v_free record;
-    v_event record;
-    v_last bigint;
-    v_bytes bigint;
+    v_aggregate_id uuid;
+    v_attempts bigint;
+    v_retried_after bigint;
+    v_ids bigint [];
 begin
     if p_worker is null or char_length(p_worker) not between 1 and 100 then
         perform evident._refuse_argument(
@@ -5964,121 +6585,208 @@ begin
 
     v_now := evident._now();
 
-    loop
+    for v_free in
         select
             p.partition,
+            p.number,
             p.position,
-            c.partitions,
-            c.event_types
-        into v_free
+            p.claimed_aggregate_id
+        from evident.consumer as c
+        cross join generate_series(0, c.partitions - 1) as n (number)
+        cross join lateral (
+            select q.*
+            from evident.consumer_partition as q
+            where q.consumer = c.name and q.partition = n.number
+            order by q.number desc
+            limit 1
+        ) as p
+        where
+            c.name = p_consumer
+            and (p.lease_expires_at is null or p.lease_expires_at <= v_now)
+            and (
+                p.position < v_until
+                or exists (
+                    select
+                    from evident.consumer_parked as w
+                    where
+                        w.consumer = c.name
+                        and w.partition = n.number
+                        and w.version is distinct from w.parked_version
+                )
+            )
+        order by p.epoch, p.partition
+    loop
+        perform
         from evident.consumer_partition as p
-        inner join evident.consumer as c on p.consumer = c.name
         where
             p.consumer = p_consumer
-            and p.position < v_until
-            and (p.lease_expires_at is null or p.lease_expires_at <= v_now)
-        order by p.epoch, p.partition
-        limit 1
-        for no key update of p skip locked;
+            and p.partition = v_free.partition
+            and p.number = v_free.number
+        for no key update skip locked;
+        continue when not found;
 
-        exit when not found;
-
-        v_last := null;
-        v_bytes := 0;
-        for v_event in
+        v_aggregate_id := null;
+        v_attempts := null;
+        v_retried_after := null;
+        v_ids := '{}';
+        if v_free.claimed_aggregate_id is not null then
+            v_ids := evident._next_events(
+                p_consumer, v_free.partition, v_free.position, v_until, p_limit
+            );
+        end if;
+        if v_ids = '{}' then
             select
-                e.id,
-                octet_length(e.payload::text) + octet_length(e.metadata::text) as bytes
-            from evident.event_store as e
-            where
-                e.id > v_free.position
-                and e.id <= v_until
-                and (
-                    v_free.event_types is null
-                    or e.event_type = any (v_free.event_types)
-                )
-                and evident._partition_of(e.aggregate_id, v_free.partitions)
-                = v_free.partition
-            order by e.id
-            limit p_limit
-        loop
-            v_bytes := v_bytes + v_event.bytes;
-            exit when v_bytes > 16777216 and v_last is not null;
-            v_last := v_event.id;
-        end loop;
+                w.aggregate_id,
+                w.ids,
+                w.attempts,
+                w.retried_after
+            into v_aggregate_id, v_ids, v_attempts, v_retried_after
+            from evident._claim_waiting(
+                p_consumer, v_free.partition, v_free.position, p_limit
+            ) as w;
+            v_ids := coalesce(v_ids, '{}');
+        end if;
+        if v_ids = '{}' and v_free.claimed_aggregate_id is null then
+            v_ids := evident._next_events(
+                p_consumer, v_free.partition, v_free.position, v_until, p_limit
+            );
+        end if;
 
         return query
-        with taken as materialized (
-            select e.*
-            from evident.event_store as e
-            where
-                e.id > v_free.position
-                and e.id <= v_last
-                and (
-                    v_free.event_types is null
-                    or e.event_type = any (v_free.event_types)
-                )
-                and evident._partition_of(e.aggregate_id, v_free.partitions)
-                = v_free.partition
-            order by e.id
-        ),
-
-        leased as (
+        with leased as (
             update evident.consumer_partition as p
             set
+                number = nextval('evident.consumer_number_seq'),
                 epoch = nextval('evident.consumer_epoch_seq'),
                 worker = p_worker,
                 lease = p_lease,
                 lease_expires_at = evident._now() + p_lease,
                 claimed_at = evident._now(),
-                claimed_until = (select max(t.id) from taken as t)
+                claimed_until = v_ids[cardinality(v_ids)],
+                claimed_aggregate_id = v_aggregate_id,
+                attempts = case
+                    when v_aggregate_id is not null then p.attempts
+                    when p.attempted_id = v_ids[1] then p.attempts + 1
+                    else 1
+                end,
+                attempted_id = case
+                    when v_aggregate_id is not null then p.attempted_id
+                    else v_ids[1]
+                end
             where
                 p.consumer = p_consumer
                 and p.partition = v_free.partition
-                and exists (select from taken)
-            returning p.epoch, p.lease_expires_at
+                and p.number = v_free.number
+                and v_ids <> '{}'
+            returning p.epoch, p.lease_expires_at, p.attempts
         )
 
         select
             v_free.partition,
             l.epoch,
             l.lease_expires_at,
-            t.id,
-            t.aggregate_id,
-            t.version,
-            t.event_type,
-            t.payload,
-            t.metadata,
-            t.event_id,
-            t.occurred_at,
-            t.recorded_by
-        from taken as t
+            e.id,
+            e.aggregate_id,
+            e.version,
+            e.event_type,
+            e.payload,
+            e.metadata,
+            e.event_id,
+            e.occurred_at,
+            e.recorded_by,
+            coalesce(v_attempts, l.attempts),
+            v_retried_after
+        from evident.event_store as e
         cross join leased as l
-        order by t.id;
+        where e.id = any (v_ids)
+        order by e.id;
 
         exit when found;
 
         update evident.consumer_partition as p
-        set position = v_until
-        where p.consumer = p_consumer and p.partition = v_free.partition;
+        set
+            number = nextval('evident.consumer_number_seq'),
+            position = greatest(p.position, v_until),
+            claimed_aggregate_id = null
+        where
+            p.consumer = p_consumer
+            and p.partition = v_free.partition
+            and p.number = v_free.number;
     end loop;
 end;
 $function$;
 
-comment on function evident.claim_events(text, text, integer, interval) is
+comment on function evident.claim_events(text, text, bigint, interval) is
 'Leases one free partition of p_consumer that has new events to p_worker (1 to 100
 characters), and gives up to p_limit (1 to 10000) of them, at least one and then as
 many as fit into 16 MiB of payloads and metadata as text, in the order of their ids,
 with the partition, the epoch to confirm with, and lease_expires_at, p_lease (up to 1
-day) from now: then another worker may claim them again. No rows: nothing to do now.
-Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE; PT404 no such consumer.';
+day) from now: then another worker may claim them again. attempts counts the claims in
+a row that began with the same first event: 1 for the first claim, more where
+what was claimed came back unconfirmed. retried_after is null, but for the events of one
+aggregate that waited behind a parked one: how far the partition was when they were
+retried. No rows: nothing to do now. Errors: PT400 invalid argument, or a transaction
+at REPEATABLE READ or SERIALIZABLE; PT404 no such consumer.';
 
-revoke all on function evident.claim_events(text, text, integer, interval)
+revoke all on function evident.claim_events(text, text, bigint, interval)
 from public;
-grant execute on function evident.claim_events(text, text, integer, interval) to
+grant execute on function evident.claim_events(text, text, bigint, interval) to
 evident_consumer, evident_operator;
 -- [end sql/functions/claim_events.sql]
+-- [begin sql/functions/_confirm_waiting.sql]
+-- evident._confirm_waiting: confirm a claim of an aggregate that waited, up to one id.
+--
+-- Where the aggregate was parked again within the claim, it stays there.
+-- The caller has the partition's row locked.
+--
+-- Errors: PT400
+
+create or replace function evident._confirm_waiting(
+    p_lease evident.consumer_partition,
+    p_position bigint
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_version constant integer := (
+        select e.version
+        from evident.event_store as e
+        where e.id = p_position and e.aggregate_id = p_lease.claimed_aggregate_id
+    );
+begin
+    update evident.consumer_parked as w
+    set version = greatest(
+        w.version, least(v_version + 1, w.parked_version)
+    )
+    where
+        w.consumer = p_lease.consumer
+        and w.partition = p_lease.partition
+        and w.aggregate_id = p_lease.claimed_aggregate_id
+        and v_version + 1 >= w.version;
+
+    if not found then
+        perform evident._refuse_argument(
+            'p_position',
+            'not an event of the claim, or below what is confirmed already',
+            'pass the id of the last event that was dealt with'
+        );
+    end if;
+end;
+$function$;
+
+comment on function
+evident._confirm_waiting(evident.consumer_partition, bigint) is
+'Confirms what was claimed of an aggregate that waited. Errors: PT400 not an event of
+the claim.';
+
+revoke all on function
+evident._confirm_waiting(evident.consumer_partition, bigint) from public;
+-- [end sql/functions/_confirm_waiting.sql]
 -- [begin sql/functions/confirm_events.sql]
 -- evident.confirm_events: say that claimed events are dealt with, up to one id.
 --
@@ -6086,13 +6794,15 @@ evident_consumer, evident_operator;
 -- confirmation, whose answer was lost, succeeds as long as nobody has claimed the
 -- partition since.
 --
+-- Of an aggregate that waited, its own place moves instead of the partition's.
+--
 -- Locks: the partition's row, until the transaction is over.
 -- Errors: PT400, PT404, PT423; 40001 at REPEATABLE READ and SERIALIZABLE when the
 -- partition was claimed since the snapshot
 
 create or replace function evident.confirm_events(
     p_consumer text,
-    p_partition integer,
+    p_partition bigint,
     p_epoch bigint,
     p_position bigint
 )
@@ -6109,7 +6819,7 @@ declare
         p_consumer, p_partition, p_epoch
     );
 begin
-    if p_position is null or p_position > v_lease.claimed_until then
+    if p_position is null or p_position <= v_lease.claimed_until is not true then
         perform evident._refuse_argument(
             'p_position',
             'null or beyond what was claimed',
@@ -6117,19 +6827,28 @@ begin
         );
     end if;
 
+    if v_lease.claimed_aggregate_id is not null then
+        perform evident._confirm_waiting(v_lease, p_position);
+    end if;
+
     if p_position = v_lease.claimed_until then
         -- An empty look of somebody else's may have moved the position further.
         update evident.consumer_partition as p
         set
+            number = nextval('evident.consumer_number_seq'),
             position = greatest(p.position, p_position),
             worker = null,
             lease = null,
-            lease_expires_at = null
-        where p.consumer = p_consumer and p.partition = p_partition;
+            lease_expires_at = null,
+            claimed_aggregate_id = null
+        where
+            p.consumer = p_consumer
+            and p.partition = p_partition
+            and p.number = v_lease.number;
         return;
     end if;
 
-    if p_position < v_lease.position then
+    if p_position < v_lease.position and v_lease.claimed_aggregate_id is null then
         perform evident._refuse_argument(
             'p_position',
             'below what is confirmed already',
@@ -6139,21 +6858,25 @@ begin
 
     update evident.consumer_partition as p
     set
-        position = p_position,
+        number = nextval('evident.consumer_number_seq'),
+        position = greatest(p.position, p_position),
         lease_expires_at = evident._now() + p.lease
-    where p.consumer = p_consumer and p.partition = p_partition;
+    where
+        p.consumer = p_consumer
+        and p.partition = p_partition
+        and p.number = v_lease.number;
 end;
 $function$;
 
-comment on function evident.confirm_events(text, integer, bigint, bigint) is
+comment on function evident.confirm_events(text, bigint, bigint, bigint) is
 'Says that the events of p_partition are dealt with up to the id p_position, within what
 was claimed with p_epoch. The last id claimed ends the lease, one before it renews it.
 The same call again does nothing. Errors: PT400 invalid argument, PT404 no such
 consumer, PT423 the partition was claimed by another since.';
 
-revoke all on function evident.confirm_events(text, integer, bigint, bigint)
+revoke all on function evident.confirm_events(text, bigint, bigint, bigint)
 from public;
-grant execute on function evident.confirm_events(text, integer, bigint, bigint) to
+grant execute on function evident.confirm_events(text, bigint, bigint, bigint) to
 evident_consumer, evident_operator;
 -- [end sql/functions/confirm_events.sql]
 -- [begin sql/functions/release_events.sql]
@@ -6162,13 +6885,17 @@ evident_consumer, evident_operator;
 -- The next claim gets them at once instead of when the lease runs out. The epoch stays,
 -- so that a repeated call succeeds, but nothing is left to confirm with it.
 --
+-- The claim counts as an attempt at its first event, unless the worker says that it
+-- was no failure of the events: it is stopped, or has nowhere to write to.
+--
 -- Locks: the partition's row, until the transaction is over.
 -- Errors: PT400, PT404, PT423; 40001 as in confirm_events
 
 create or replace function evident.release_events(
     p_consumer text,
-    p_partition integer,
-    p_epoch bigint
+    p_partition bigint,
+    p_epoch bigint,
+    p_is_failure boolean default true
 )
 returns void
 language plpgsql
@@ -6178,28 +6905,428 @@ security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $function$
+declare
+    v_lease evident.consumer_partition;
+    v_uncounted integer;
 begin
-    perform evident._lock_lease(p_consumer, p_partition, p_epoch);
+    if p_is_failure is null then
+        perform evident._refuse_argument(
+            'p_is_failure', 'null', 'pass whether the claim counts as an attempt'
+        );
+    end if;
+    v_lease := evident._lock_lease(p_consumer, p_partition, p_epoch);
+
+    -- Once: a repeated call finds no worker any more.
+    v_uncounted := case when p_is_failure or v_lease.worker is null then 0 else 1 end;
+
+    update evident.consumer_parked as w
+    set attempts = greatest(w.attempts - v_uncounted, 0)
+    where
+        v_uncounted > 0
+        and w.consumer = v_lease.consumer
+        and w.partition = v_lease.partition
+        and w.aggregate_id = v_lease.claimed_aggregate_id
+        and w.attempted_version = w.version;
 
     update evident.consumer_partition as p
     set
-        claimed_until = least(p.position, p.claimed_until),
+        number = nextval('evident.consumer_number_seq'),
+        claimed_until = case
+            when p.claimed_aggregate_id is null
+                then least(p.position, p.claimed_until)
+        end,
+        attempts = case
+            when p.claimed_aggregate_id is null
+                then greatest(p.attempts - v_uncounted, 0)
+            else p.attempts
+        end,
         worker = null,
         lease = null,
         lease_expires_at = null
-    where p.consumer = p_consumer and p.partition = p_partition;
+    where
+        p.consumer = p_consumer
+        and p.partition = p_partition
+        and p.number = v_lease.number;
 end;
 $function$;
 
-comment on function evident.release_events(text, integer, bigint) is
+comment on function evident.release_events(text, bigint, bigint, boolean) is
 'Gives the unconfirmed events of p_partition, claimed with p_epoch, back for others to
-claim at once. The same call again does nothing. Errors: PT400 invalid argument, PT404
-no such consumer, PT423 the partition was claimed by another since.';
+claim at once. With p_is_failure false the claim is not counted in attempts. The same
+call again does nothing. Errors: PT400 invalid argument, PT404 no such
+consumer, PT423 the partition was claimed by another since.';
 
-revoke all on function evident.release_events(text, integer, bigint) from public;
-grant execute on function evident.release_events(text, integer, bigint) to
+revoke all on function evident.release_events(text, bigint, bigint, boolean)
+from public;
+grant execute on function evident.release_events(text, bigint, bigint, boolean) to
 evident_consumer, evident_operator;
 -- [end sql/functions/release_events.sql]
+-- [begin sql/functions/park_event.sql]
+-- evident.park_event: set one claimed event aside, and its aggregate behind it.
+--
+-- For an event that its worker cannot deal with. From this event on the aggregate is
+-- left out of the partition, so its later events wait, those of the same claim
+-- too: they are not to be dealt with. The rest goes on, and confirmations pass what
+-- waits. It is one row, however many events wait.
+--
+-- An event that waits already is left as it is: the same call again does nothing. One
+-- before the parked one becomes the parked one, and that one waits.
+--
+-- Locks: the partition's row, until the transaction is over.
+-- Errors: PT400, PT404, PT423; 40001 as in confirm_events
+
+create or replace function evident.park_event(
+    p_consumer text,
+    p_partition bigint,
+    p_epoch bigint,
+    p_position bigint,
+    p_reason text
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set enable_seqscan = off
+as $function$
+declare
+    -- What a program says about its error may be long, and must not be refused.
+    v_reason constant text := left(p_reason, 1000);
+    v_lease evident.consumer_partition;
+    v_event record;
+begin
+    if coalesce(trim(v_reason), '') = '' then
+        perform evident._refuse_argument(
+            'p_reason', 'null or empty', 'tell what went wrong with the event'
+        );
+    end if;
+
+    v_lease := evident._lock_lease(p_consumer, p_partition, p_epoch);
+
+    select
+        e.aggregate_id,
+        e.version
+    into v_event
+    from evident.event_store as e
+    inner join evident.consumer as c on c.name = p_consumer
+    where
+        e.id = p_position
+        and e.id <= v_lease.claimed_until
+        and (
+            e.aggregate_id = v_lease.claimed_aggregate_id
+            or (v_lease.claimed_aggregate_id is null and e.id > v_lease.position)
+        )
+        and (c.event_types is null or e.event_type = any (c.event_types))
+        and evident._partition_of(e.aggregate_id, c.partitions) = v_lease.partition;
+
+    if not found then
+        perform evident._refuse_argument(
+            'p_position',
+            'not an event of the claim that is not confirmed',
+            'pass the id of an event that claim_events gave with this epoch'
+        );
+    end if;
+
+    insert into evident.consumer_parked as w (
+        consumer, partition, aggregate_id, version, parked_version, position, reason,
+        worker
+    )
+    values (
+        p_consumer, v_lease.partition, v_event.aggregate_id, v_event.version,
+        v_event.version, p_position, v_reason, v_lease.worker
+    )
+    on conflict (consumer, partition, aggregate_id) do update
+    set
+        version = least(w.version, excluded.version),
+        parked_version = excluded.parked_version,
+        position = excluded.position,
+        reason = excluded.reason,
+        worker = excluded.worker,
+        parked_at = excluded.parked_at
+    where
+        (w.parked_version is null or w.parked_version > excluded.parked_version)
+        and (v_lease.claimed_aggregate_id is null or w.version <= excluded.version);
+
+    if found then
+        insert into evident.consumer_decision as d (
+            consumer, kind, partition, aggregate_id, position, actor, reason
+        )
+        values (
+            p_consumer, 'parked', v_lease.partition, v_event.aggregate_id, p_position,
+            v_lease.worker, v_reason
+        );
+    end if;
+end;
+$function$;
+
+comment on function evident.park_event(text, bigint, bigint, bigint, text) is
+'Sets the event with the id p_position aside, which was claimed with p_epoch from
+p_partition and is not confirmed, and tells why: p_reason, cut to 1000 characters.
+It and the later events of its aggregate, those of the claim too, wait for retry_parked
+or skip_parked, see consumer_parked; the rest of the partition goes on, and is
+confirmed as ever. The same call again does nothing. Errors: PT400 invalid argument,
+PT404 no such consumer, PT423 the partition was claimed by another since.';
+
+revoke all on function evident.park_event(text, bigint, bigint, bigint, text)
+from public;
+grant execute on function evident.park_event(text, bigint, bigint, bigint, text) to
+evident_consumer, evident_operator;
+-- [end sql/functions/park_event.sql]
+-- [begin sql/functions/_lock_parked.sql]
+-- evident._lock_parked: lock a parked aggregate of a consumer, and its partition.
+--
+-- The partition's row comes first, as in all that moves a partition, so a claim
+-- sees either what was before the decision or what came of it.
+--
+-- Locks: the partition's row, until the transaction is over.
+-- Errors: PT400, PT404
+
+create or replace function evident._lock_parked(p_consumer text, p_aggregate_id uuid)
+returns evident.consumer_parked
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_partition integer;
+    v_parked evident.consumer_parked;
+begin
+    perform evident._refuse_one_snapshot();
+
+    select evident._partition_of(p_aggregate_id, c.partitions)
+    into v_partition
+    from evident.consumer as c
+    where c.name = p_consumer;
+
+    if not found then
+        perform evident._refuse_consumer(p_consumer);
+    end if;
+
+    perform
+    from evident.consumer_partition as p
+    where p.consumer = p_consumer and p.partition = v_partition
+    order by p.number desc
+    limit 1
+    for no key update;
+
+    select w.*
+    into v_parked
+    from evident.consumer_parked as w
+    where
+        w.consumer = p_consumer
+        and w.partition = v_partition
+        and w.aggregate_id = p_aggregate_id
+        and w.parked_version is not null;
+
+    if not found then
+        raise exception using
+            errcode = 'PT404',
+            message = format(
+                'consumer %s has no parked aggregate %s',
+                p_consumer,
+                coalesce(p_aggregate_id::text, 'null')
+            ),
+            detail = jsonb_build_object(
+                'name', p_consumer, 'aggregate_id', p_aggregate_id
+            )::text,
+            hint = 'see evident.consumer_parked';
+    end if;
+    return v_parked;
+end;
+$function$;
+
+comment on function evident._lock_parked(text, uuid) is
+'Locks the partition of a parked aggregate, and gives its row. Errors: PT400 at
+REPEATABLE READ and SERIALIZABLE, PT404 no such consumer, or not parked.';
+
+revoke all on function evident._lock_parked(text, uuid) from public;
+-- [end sql/functions/_lock_parked.sql]
+-- [begin sql/functions/_unpark.sql]
+-- evident._unpark: let what waits of an aggregate come again, on the record.
+--
+-- Gives how many events wait, up to where the partition is; later ones follow.
+-- The caller has the partition's row locked.
+
+create or replace function evident._unpark(
+    p_parked evident.consumer_parked,
+    p_version integer,
+    p_kind text,
+    p_actor text,
+    p_reason text
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $function$
+declare
+    v_position constant bigint := (
+        select p.position
+        from evident.consumer_partition as p
+        where p.consumer = p_parked.consumer and p.partition = p_parked.partition
+        order by p.number desc
+        limit 1
+    );
+    v_event_types constant text [] := (
+        select c.event_types
+        from evident.consumer as c
+        where c.name = p_parked.consumer
+    );
+begin
+    update evident.consumer_parked as w
+    set
+        version = p_version,
+        parked_version = null,
+        retried_after = v_position
+    where
+        w.consumer = p_parked.consumer
+        and w.partition = p_parked.partition
+        and w.aggregate_id = p_parked.aggregate_id;
+
+    insert into evident.consumer_decision as d (
+        consumer, kind, partition, aggregate_id, position, actor, reason
+    )
+    values (
+        p_parked.consumer, p_kind, p_parked.partition, p_parked.aggregate_id,
+        p_parked.position, p_actor, p_reason
+    );
+
+    return (
+        select count(*)
+        from evident.event_store as e
+        where
+            e.aggregate_id = p_parked.aggregate_id
+            and e.version >= p_version
+            and e.id <= v_position
+            and (v_event_types is null or e.event_type = any (v_event_types))
+    );
+end;
+$function$;
+
+comment on function
+evident._unpark(evident.consumer_parked, integer, text, text, text) is
+'Lets the events of a parked aggregate come again from one version on, records who
+decided it, and gives how many wait.';
+
+revoke all on function
+evident._unpark(evident.consumer_parked, integer, text, text, text) from public;
+-- [end sql/functions/_unpark.sql]
+-- [begin sql/functions/retry_parked.sql]
+-- evident.retry_parked: let a parked event and what waits behind it come again.
+--
+-- In their order, and before later events of the aggregate: claims give the waiting
+-- ones first (claim_events), and the partition leaves the aggregate out until they
+-- are confirmed up to where the partition is.
+--
+-- Locks: the partition's row, until the transaction is over.
+-- Errors: PT400, PT404
+
+create or replace function evident.retry_parked(
+    p_consumer text,
+    p_aggregate_id uuid,
+    p_actor text default null,
+    p_reason text default null
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set enable_seqscan = off
+as $function$
+declare
+    v_parked evident.consumer_parked;
+begin
+    perform evident._check_decision(
+        coalesce(p_actor, session_user), coalesce(p_reason, 'none given')
+    );
+    v_parked := evident._lock_parked(p_consumer, p_aggregate_id);
+
+    return evident._unpark(
+        v_parked, v_parked.version, 'retried', coalesce(p_actor, session_user), p_reason
+    );
+end;
+$function$;
+
+comment on function evident.retry_parked(text, uuid, text, text) is
+'Lets the parked event of p_aggregate_id and the events that wait behind it come again,
+in their order, and gives how many they are now; recorded in consumer_decision with
+p_actor (1 to 200 characters, or null for the login) and p_reason (1 to 1000, or null).
+For READ COMMITTED. Errors: PT400 invalid argument, PT404 no such consumer, or not
+parked.';
+
+revoke all on function evident.retry_parked(text, uuid, text, text) from public;
+grant execute on function evident.retry_parked(text, uuid, text, text)
+to evident_operator;
+-- [end sql/functions/retry_parked.sql]
+-- [begin sql/functions/skip_parked.sql]
+-- evident.skip_parked: leave a parked event out, on the record; the ones behind follow.
+--
+-- History is not edited: the event stays, and consumer_skip says who left it out for
+-- this consumer, and why. It stays left out after a seek to before it.
+--
+-- Locks: the partition's row, until the transaction is over.
+-- Errors: PT400, PT404
+
+create or replace function evident.skip_parked(
+    p_consumer text,
+    p_aggregate_id uuid,
+    p_actor text,
+    p_reason text
+)
+returns bigint
+language plpgsql
+volatile
+parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = off
+set enable_seqscan = off
+as $function$
+declare
+    v_parked evident.consumer_parked;
+begin
+    perform evident._check_decision(p_actor, p_reason);
+    v_parked := evident._lock_parked(p_consumer, p_aggregate_id);
+
+    insert into evident.consumer_skip as s (
+        consumer, position, aggregate_id, version, actor, reason, message
+    )
+    values (
+        p_consumer, v_parked.position, p_aggregate_id, v_parked.parked_version, p_actor,
+        p_reason, v_parked.reason
+    );
+    return evident._unpark(
+        v_parked,
+        case
+            when v_parked.version = v_parked.parked_version then v_parked.version + 1
+            else v_parked.version
+        end,
+        'skipped',
+        p_actor,
+        p_reason
+    );
+end;
+$function$;
+
+comment on function evident.skip_parked(text, uuid, text, text) is
+'Leaves the parked event of p_aggregate_id out for p_consumer, records p_actor (1 to 200
+characters) and p_reason (1 to 1000) in consumer_skip, lets the events behind it come
+again in their order, and gives how many they are now. For READ COMMITTED. Errors: PT400
+invalid argument, PT404 no such consumer, or not parked.';
+
+revoke all on function evident.skip_parked(text, uuid, text, text) from public;
+grant execute on function evident.skip_parked(text, uuid, text, text)
+to evident_operator;
+-- [end sql/functions/skip_parked.sql]
 -- [begin sql/functions/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
@@ -6671,40 +7798,6 @@ comment on function evident._projection(text) is
 
 revoke all on function evident._projection(text) from public;
 -- [end sql/functions/_projection.sql]
--- [begin sql/functions/_refuse_one_snapshot.sql]
--- evident._refuse_one_snapshot: refuse a transaction that keeps one snapshot.
---
--- What waits for a lock must then see what the one before it did. At REPEATABLE READ
--- it could fold up to an old checkpoint, or onto old rows, and nobody would notice.
---
--- Errors: PT400
-
-create or replace function evident._refuse_one_snapshot()
-returns void
-language plpgsql
-stable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $function$
-begin
-    if current_setting('transaction_isolation')
-        in ('repeatable read', 'serializable')
-    then
-        perform evident._refuse_argument(
-            'transaction_isolation',
-            current_setting('transaction_isolation')
-            || ' has one snapshot for all statements',
-            'call it at READ COMMITTED'
-        );
-    end if;
-end;
-$function$;
-
-comment on function evident._refuse_one_snapshot() is
-'Raises PT400 at REPEATABLE READ and SERIALIZABLE.';
-
-revoke all on function evident._refuse_one_snapshot() from public;
--- [end sql/functions/_refuse_one_snapshot.sql]
 -- [begin sql/functions/_notify_held.sql]
 -- evident._notify_held: say who has the lock of a projection that is not waited for.
 --
@@ -13083,7 +14176,16 @@ select
         ),
         3
     ) as seconds_behind,
-    n.is_snapshot
+    n.is_snapshot,
+    case when p.attempted_id > p.position then p.attempts else 0 end as attempts,
+    (
+        select count(*)
+        from evident.consumer_parked as w
+        where
+            w.consumer = p.consumer
+            and w.partition = p.partition
+            and w.parked_version is not null
+    ) as parked
 from evident.consumer_partition as p
 cross join evident._newest as n
 left join lateral (
@@ -13099,7 +14201,10 @@ comment on view evident.consumer_status is
 (committed events after it, also those of other partitions and types and those that the
 feed holds back; above 10,000 an estimate), seconds_behind (the age of the oldest of
 them), and the newest claim that is not confirmed: worker, epoch, lease_expires_at,
-is_leased; and how many blockers there are of consumers and feed, see evident.blocker.
+is_leased; and how many blockers there are of consumers and feed, see evident.blocker;
+attempts, how many claims in a row began with the event that is first behind position;
+parked, how many aggregates wait for retry_parked or skip_parked, see
+evident.consumer_parked.
 Where is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 
 revoke all on table evident.consumer_status from public;

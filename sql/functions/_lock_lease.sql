@@ -2,14 +2,15 @@
 --
 -- The epoch is the fencing token: it changes with each claim, and never comes again,
 -- not even when a consumer is dropped and created anew. A lease that ran out
--- is still its worker's until somebody else claims the partition.
+-- is still its worker's until somebody else claims the partition. The newest version
+-- of the row is the first in the index: nothing walks over older ones.
 --
 -- Locks: the partition's row, until the transaction is over.
 -- Errors: PT400, PT404, PT423
 
 create or replace function evident._lock_lease(
     p_consumer text,
-    p_partition integer,
+    p_partition bigint,
     p_epoch bigint
 )
 returns evident.consumer_partition
@@ -34,6 +35,8 @@ begin
     into v_lease
     from evident.consumer_partition as p
     where p.consumer = p_consumer and p.partition = p_partition
+    order by p.number desc
+    limit 1
     for no key update;
 
     if not found then
@@ -66,8 +69,8 @@ begin
 end;
 $function$;
 
-comment on function evident._lock_lease(text, integer, bigint) is
+comment on function evident._lock_lease(text, bigint, bigint) is
 'Locks and gives the row of a partition that was claimed with this epoch last. Errors:
 PT400 invalid argument, PT404 no such consumer, PT423 claimed by another since.';
 
-revoke all on function evident._lock_lease(text, integer, bigint) from public;
+revoke all on function evident._lock_lease(text, bigint, bigint) from public;

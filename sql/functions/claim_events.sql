@@ -2,11 +2,10 @@
 --
 -- The statements stand in this order, each with its own snapshot. First the safe
 -- position: below it nothing appears any more, so what is claimed has no hole.
--- Then the lock on a free partition: `skip locked`, so that workers never wait for each
--- other, and checked again on the row's newest version, so that a lease which was
--- taken meanwhile counts. It reads the consumer's definition in the same
--- snapshot: one that was dropped and made anew is another, with other rows. Then, when
--- nobody else can move the partition, the events behind it.
+-- Then the free partitions, and the lock on one: by its number, which each change
+-- raises, so that a lease which was taken meanwhile counts, and `skip locked`, so that
+-- workers never wait for each other. A consumer that was dropped and made anew has
+-- other numbers. Then, when nobody else can move the partition, its events.
 --
 -- What was claimed longest ago comes first, by the epoch: a clock that was set back
 -- would keep a partition waiting that was claimed before that.
@@ -14,15 +13,13 @@
 -- A second worker skips the partition while this call is not committed, and
 -- sees the lease afterwards.
 --
+-- A claim gives either the partition's next events, or those of one aggregate that
+-- waited behind a parked event and was retried. The latter come first, but not
+-- twice in a row before one was confirmed to its end: events that fail again leave
+-- the rest of the partition its turns.
+--
 -- A free partition in which nothing is new has its position moved up, so that the next
 -- look there is short; nobody's events are unconfirmed in it, for they would be found.
---
--- A claim holds at least one event, then as many as fit into 16 MiB of text, so that
--- what works on it needs no more memory, whatever is stored. How far that is is found
--- row by row, and ends with the row that is too much; below the safe position the same
--- events are there for the statement that takes them.
---
--- The index on id is the only good plan at any size; see read_feed.
 --
 -- Locks: the rows of the partitions that it leases or moves, never waiting.
 -- Errors: PT400, PT404; 25006 on a standby
@@ -30,7 +27,7 @@
 create or replace function evident.claim_events(
     p_consumer text,
     p_worker text,
-    p_limit integer default 100,
+    p_limit bigint default 100,
     p_lease interval default '30 seconds'
 )
 returns table (
@@ -45,7 +42,9 @@ returns table (
     metadata jsonb,
     event_id uuid,
     occurred_at timestamptz,
-    recorded_by text
+    recorded_by text,
+    attempts bigint,
+    retried_after bigint
 )
 language plpgsql
 volatile
@@ -61,9 +60,10 @@ declare
     v_until bigint;
     v_now timestamptz;
     v_free record;
-    v_event record;
-    v_last bigint;
-    v_bytes bigint;
+    v_aggregate_id uuid;
+    v_attempts bigint;
+    v_retried_after bigint;
+    v_ids bigint [];
 begin
     if p_worker is null or char_length(p_worker) not between 1 and 100 then
         perform evident._refuse_argument(
@@ -95,117 +95,150 @@ begin
 
     v_now := evident._now();
 
-    loop
+    for v_free in
         select
             p.partition,
+            p.number,
             p.position,
-            c.partitions,
-            c.event_types
-        into v_free
+            p.claimed_aggregate_id
+        from evident.consumer as c
+        cross join generate_series(0, c.partitions - 1) as n (number)
+        cross join lateral (
+            select q.*
+            from evident.consumer_partition as q
+            where q.consumer = c.name and q.partition = n.number
+            order by q.number desc
+            limit 1
+        ) as p
+        where
+            c.name = p_consumer
+            and (p.lease_expires_at is null or p.lease_expires_at <= v_now)
+            and (
+                p.position < v_until
+                or exists (
+                    select
+                    from evident.consumer_parked as w
+                    where
+                        w.consumer = c.name
+                        and w.partition = n.number
+                        and w.version is distinct from w.parked_version
+                )
+            )
+        order by p.epoch, p.partition
+    loop
+        perform
         from evident.consumer_partition as p
-        inner join evident.consumer as c on p.consumer = c.name
         where
             p.consumer = p_consumer
-            and p.position < v_until
-            and (p.lease_expires_at is null or p.lease_expires_at <= v_now)
-        order by p.epoch, p.partition
-        limit 1
-        for no key update of p skip locked;
+            and p.partition = v_free.partition
+            and p.number = v_free.number
+        for no key update skip locked;
+        continue when not found;
 
-        exit when not found;
-
-        v_last := null;
-        v_bytes := 0;
-        for v_event in
+        v_aggregate_id := null;
+        v_attempts := null;
+        v_retried_after := null;
+        v_ids := '{}';
+        if v_free.claimed_aggregate_id is not null then
+            v_ids := evident._next_events(
+                p_consumer, v_free.partition, v_free.position, v_until, p_limit
+            );
+        end if;
+        if v_ids = '{}' then
             select
-                e.id,
-                octet_length(e.payload::text) + octet_length(e.metadata::text) as bytes
-            from evident.event_store as e
-            where
-                e.id > v_free.position
-                and e.id <= v_until
-                and (
-                    v_free.event_types is null
-                    or e.event_type = any (v_free.event_types)
-                )
-                and evident._partition_of(e.aggregate_id, v_free.partitions)
-                = v_free.partition
-            order by e.id
-            limit p_limit
-        loop
-            v_bytes := v_bytes + v_event.bytes;
-            exit when v_bytes > 16777216 and v_last is not null;
-            v_last := v_event.id;
-        end loop;
+                w.aggregate_id,
+                w.ids,
+                w.attempts,
+                w.retried_after
+            into v_aggregate_id, v_ids, v_attempts, v_retried_after
+            from evident._claim_waiting(
+                p_consumer, v_free.partition, v_free.position, p_limit
+            ) as w;
+            v_ids := coalesce(v_ids, '{}');
+        end if;
+        if v_ids = '{}' and v_free.claimed_aggregate_id is null then
+            v_ids := evident._next_events(
+                p_consumer, v_free.partition, v_free.position, v_until, p_limit
+            );
+        end if;
 
         return query
-        with taken as materialized (
-            select e.*
-            from evident.event_store as e
-            where
-                e.id > v_free.position
-                and e.id <= v_last
-                and (
-                    v_free.event_types is null
-                    or e.event_type = any (v_free.event_types)
-                )
-                and evident._partition_of(e.aggregate_id, v_free.partitions)
-                = v_free.partition
-            order by e.id
-        ),
-
-        leased as (
+        with leased as (
             update evident.consumer_partition as p
             set
+                number = nextval('evident.consumer_number_seq'),
                 epoch = nextval('evident.consumer_epoch_seq'),
                 worker = p_worker,
                 lease = p_lease,
                 lease_expires_at = evident._now() + p_lease,
                 claimed_at = evident._now(),
-                claimed_until = (select max(t.id) from taken as t)
+                claimed_until = v_ids[cardinality(v_ids)],
+                claimed_aggregate_id = v_aggregate_id,
+                attempts = case
+                    when v_aggregate_id is not null then p.attempts
+                    when p.attempted_id = v_ids[1] then p.attempts + 1
+                    else 1
+                end,
+                attempted_id = case
+                    when v_aggregate_id is not null then p.attempted_id
+                    else v_ids[1]
+                end
             where
                 p.consumer = p_consumer
                 and p.partition = v_free.partition
-                and exists (select from taken)
-            returning p.epoch, p.lease_expires_at
+                and p.number = v_free.number
+                and v_ids <> '{}'
+            returning p.epoch, p.lease_expires_at, p.attempts
         )
 
         select
             v_free.partition,
             l.epoch,
             l.lease_expires_at,
-            t.id,
-            t.aggregate_id,
-            t.version,
-            t.event_type,
-            t.payload,
-            t.metadata,
-            t.event_id,
-            t.occurred_at,
-            t.recorded_by
-        from taken as t
+            e.id,
+            e.aggregate_id,
+            e.version,
+            e.event_type,
+            e.payload,
+            e.metadata,
+            e.event_id,
+            e.occurred_at,
+            e.recorded_by,
+            coalesce(v_attempts, l.attempts),
+            v_retried_after
+        from evident.event_store as e
         cross join leased as l
-        order by t.id;
+        where e.id = any (v_ids)
+        order by e.id;
 
         exit when found;
 
         update evident.consumer_partition as p
-        set position = v_until
-        where p.consumer = p_consumer and p.partition = v_free.partition;
+        set
+            number = nextval('evident.consumer_number_seq'),
+            position = greatest(p.position, v_until),
+            claimed_aggregate_id = null
+        where
+            p.consumer = p_consumer
+            and p.partition = v_free.partition
+            and p.number = v_free.number;
     end loop;
 end;
 $function$;
 
-comment on function evident.claim_events(text, text, integer, interval) is
+comment on function evident.claim_events(text, text, bigint, interval) is
 'Leases one free partition of p_consumer that has new events to p_worker (1 to 100
 characters), and gives up to p_limit (1 to 10000) of them, at least one and then as
 many as fit into 16 MiB of payloads and metadata as text, in the order of their ids,
 with the partition, the epoch to confirm with, and lease_expires_at, p_lease (up to 1
-day) from now: then another worker may claim them again. No rows: nothing to do now.
-Errors: PT400 invalid argument, or a transaction at REPEATABLE READ or
-SERIALIZABLE; PT404 no such consumer.';
+day) from now: then another worker may claim them again. attempts counts the claims in
+a row that began with the same first event: 1 for the first claim, more where
+what was claimed came back unconfirmed. retried_after is null, but for the events of one
+aggregate that waited behind a parked one: how far the partition was when they were
+retried. No rows: nothing to do now. Errors: PT400 invalid argument, or a transaction
+at REPEATABLE READ or SERIALIZABLE; PT404 no such consumer.';
 
-revoke all on function evident.claim_events(text, text, integer, interval)
+revoke all on function evident.claim_events(text, text, bigint, interval)
 from public;
-grant execute on function evident.claim_events(text, text, integer, interval) to
+grant execute on function evident.claim_events(text, text, bigint, interval) to
 evident_consumer, evident_operator;

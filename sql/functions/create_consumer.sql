@@ -1,16 +1,18 @@
 -- evident.create_consumer: name a consumer outside the database.
 --
--- Each partition has a position of its own, beginning before the first event. The
--- number of partitions is fixed: with another one, aggregates would change places
--- between positions. So a repeated call with the same definition does nothing, and one
--- with another is refused.
+-- Each partition has a position of its own, beginning before the first event, or where
+-- p_from says: with 'now' behind the safe position, so that nothing appears below it
+-- later and everything above it comes. The number of partitions is fixed: with another
+-- one, aggregates would change places between positions. So a repeated call with the
+-- same definition does nothing, and one with another is refused.
 --
 -- Errors: PT400
 
 create or replace function evident.create_consumer(
     p_consumer text,
-    p_partitions integer default 1,
-    p_event_types text[] default null
+    p_partitions bigint default 1,
+    p_event_types text[] default null,
+    p_from text default null
 )
 returns void
 language plpgsql
@@ -24,6 +26,7 @@ as $function$
 declare
     v_event_types text[];
     v_existing record;
+    v_position bigint;
 begin
     if p_consumer is null or char_length(p_consumer) not between 1 and 100 then
         perform evident._refuse_argument(
@@ -47,7 +50,9 @@ begin
     end if;
 
     -- In one order and each once, so that equal sets are equal definitions.
-    select array_agg(distinct t.event_type order by t.event_type)
+    select array_agg(
+        distinct t.event_type collate "C" order by t.event_type collate "C"
+    )
     into v_event_types
     from unnest(p_event_types) as t (event_type);
 
@@ -63,15 +68,28 @@ begin
         );
     end if;
 
+    v_position := case
+        when p_from is null then 0
+        else evident._position_of('p_from', p_from)
+    end;
+
     loop
         insert into evident.consumer as c (name, partitions, event_types)
         values (p_consumer, p_partitions, v_event_types)
         on conflict (name) do nothing;
 
         if found then
-            insert into evident.consumer_partition as p (consumer, partition)
-            select p_consumer, n.number
+            insert into evident.consumer_partition as p (
+                consumer, partition, number, position
+            )
+            select
+                p_consumer,
+                n.number,
+                nextval('evident.consumer_number_seq'),
+                v_position
             from generate_series(0, p_partitions - 1) as n (number);
+            insert into evident.consumer_decision as d (consumer, kind, position)
+            values (p_consumer, 'created', v_position);
             return;
         end if;
 
@@ -90,26 +108,27 @@ begin
         perform evident._refuse_argument(
             'p_partitions',
             format('consumer %s has %s', p_consumer, v_existing.partitions),
-            'drop_consumer first; the new one begins before the first event'
+            'drop_consumer first; the new one begins where p_from says'
         );
     end if;
     if v_existing.event_types is distinct from v_event_types then
         perform evident._refuse_argument(
             'p_event_types',
             format('consumer %s has others', p_consumer),
-            'drop_consumer first; the new one begins before the first event'
+            'drop_consumer first; the new one begins where p_from says'
         );
     end if;
 end;
 $function$;
 
-comment on function evident.create_consumer(text, integer, text[]) is
+comment on function evident.create_consumer(text, bigint, text[], text) is
 'Makes a consumer outside the database: p_consumer, its name of 1 to 100 characters;
 p_partitions, 1 to 1024, how many workers can be at work at once; p_event_types, 1,000
-at most, or null for all. Begins before the first event. The same call again does
-nothing. Errors: PT400 invalid argument, or a consumer of that name with another
-definition.';
+at most, or null for all; p_from, where a new consumer begins: null or start, before the
+first event; now, behind the newest that is safe; or a position as text. The same call
+again does nothing, whatever p_from is. Errors: PT400 invalid argument, or a
+consumer of that name with another definition.';
 
-revoke all on function evident.create_consumer(text, integer, text[]) from public;
-grant execute on function evident.create_consumer(text, integer, text[])
+revoke all on function evident.create_consumer(text, bigint, text[], text) from public;
+grant execute on function evident.create_consumer(text, bigint, text[], text)
 to evident_operator;

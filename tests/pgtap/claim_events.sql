@@ -138,7 +138,7 @@ select results_eq(
         $$ select
             0, %s::bigint, '2026-01-02 00:10:00+00'::timestamptz, e.id, e.aggregate_id,
             e.version, e.event_type, e.payload, e.metadata, e.event_id, e.occurred_at,
-            e.recorded_by
+            e.recorded_by, 1::bigint, null::bigint
         from evident.event_store as e
         where e.id = %s $$,
         pg_temp.epoch('test relay') + 1, :first + 2

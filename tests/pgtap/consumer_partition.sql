@@ -5,8 +5,9 @@ select plan(4);
 select columns_are(
     'evident', 'consumer_partition',
     array[
-        'consumer', 'partition', 'position', 'epoch', 'worker', 'lease',
-        'lease_expires_at', 'claimed_at', 'claimed_until'
+        'consumer', 'partition', 'number', 'position', 'epoch', 'worker', 'lease',
+        'lease_expires_at', 'claimed_at', 'claimed_until', 'claimed_aggregate_id',
+        'attempted_id', 'attempts'
     ],
     'the table has its columns'
 );
@@ -16,12 +17,12 @@ select is(
     'nobody may select it'
 );
 select col_is_pk(
-    'evident', 'consumer_partition', array['consumer', 'partition'],
-    'each partition is there once'
+    'evident', 'consumer_partition', array['consumer', 'partition', 'number'],
+    'each change has a number of its own'
 );
 select throws_ok(
-    $$ insert into evident.consumer_partition (consumer, partition)
-    values ('nobody', 0) $$,
+    $$ insert into evident.consumer_partition (consumer, partition, number)
+    values ('nobody', 0, 1) $$,
     '23503', null,
     'each partition belongs to a consumer'
 );

@@ -14,7 +14,8 @@ select columns_are(
     'consumer_status',
     array[
         'consumer', 'partition', 'position', 'lag', 'worker', 'epoch',
-        'lease_expires_at', 'is_leased', 'blockers', 'seconds_behind', 'is_snapshot'
+        'lease_expires_at', 'is_leased', 'blockers', 'seconds_behind', 'is_snapshot',
+        'attempts', 'parked'
     ],
     'the view has its columns'
 );
@@ -31,12 +32,12 @@ select results_eq(
     $$ select
         s.consumer, s.partition, s.position, s.lag, s.worker, s.epoch,
         s.lease_expires_at, s.is_leased, s.blockers, s.seconds_behind is not null,
-        s.is_snapshot
+        s.is_snapshot, s.attempts, s.parked
     from evident.consumer_status as s $$,
     format(
         $$ values (
             'test relay', 0, 0::bigint, %s::bigint, null::text, 0::bigint,
-            null::timestamptz, false, 0::bigint, true, false
+            null::timestamptz, false, 0::bigint, true, false, 0::bigint, 0::bigint
         ) $$,
         (select count(*) from evident.event_store)
     ),

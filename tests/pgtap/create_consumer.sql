@@ -1,5 +1,5 @@
 begin;
-select plan(23);
+select plan(31);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/consumers.psql
@@ -83,6 +83,10 @@ from (
     ($$ repeat('x', 101) $$, 'p_consumer', 'a name of more than 100 characters'),
     ($$ 'x', null $$, 'p_partitions', 'no number of partitions'),
     ($$ 'x', 0 $$, 'p_partitions', 'no partition'),
+    ($$ 'x', 4294967297 $$, 'p_partitions', 'a number that is no integer'),
+    ($$ 'x', 1, null, 'later' $$, 'p_from', 'no position to begin at'),
+    ($$ 'x', 1, null, '-1' $$, 'p_from', 'a negative position'),
+    ($$ 'x', 1, null, '1000000' $$, 'p_from', 'a position above the safe one'),
     ($$ 'x', 1025 $$, 'p_partitions', 'more than 1024 partitions'),
     ($$ 'x', 1, '{}' $$, 'p_event_types', 'a list of no types'),
     ($$ 'x', 1, '{TaskDone,null}' $$, 'p_event_types', 'a null type'),
@@ -114,6 +118,39 @@ select is(
     ),
     1024::bigint,
     'and has all its partitions'
+);
+
+-- Where it begins.
+
+select evident.create_consumer('test from ' || f.text, 2, null, f.text)
+from (values ('now'), ('start'), (:'first')) as f (text);
+select results_eq(
+    $$ select s.consumer, s.position
+    from evident.consumer_status as s
+    where s.consumer like 'test from %' and s.partition = 1
+    order by s.position $$,
+    format(
+        $$ values
+        ('test from start', 0::bigint), ('test from %1$s', %1$s), ('test from now', %2$s) $$,
+        :first, :first + 5
+    ),
+    'a consumer begins where p_from says'
+);
+select lives_ok(
+    $$ select evident.create_consumer('test from now', 2, null, 'start') $$,
+    'once it is there that does not matter'
+);
+select is(
+    pg_temp.claimed('test from now', 'w'),
+    null,
+    'what was there before now does not come'
+);
+select results_eq(
+    $$ select d.kind, d.position, d.recorded_by = session_user
+    from evident.consumer_decision as d
+    where d.consumer = 'test from now' $$,
+    format($$ values ('created', %s::bigint, true) $$, :first + 5),
+    'that it was made is recorded'
 );
 
 select * from finish();

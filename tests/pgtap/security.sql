@@ -1,5 +1,5 @@
 begin;
-select plan(95);
+select plan(99);
 
 -- The objects of both schemas, and what is granted on them.
 
@@ -205,9 +205,10 @@ select set_eq(
         'read_feed require_utf8 wait_for_projection', 'reader operator auditor'),
         ('projection_definition', 'reader operator auditor monitor'),
         ('safe_position', 'reader consumer operator auditor monitor'),
-        ('claim_events confirm_events release_events', 'consumer operator'),
+        ('claim_events confirm_events release_events park_event', 'consumer operator'),
         ('create_projection drop_projection run_projection', 'operator projector'),
-        ('create_consumer drop_consumer pause_projection resume_projection '
+        ('create_consumer drop_consumer seek_consumer retry_parked skip_parked '
+        'pause_projection resume_projection '
         'rebuild_projection retry_failure skip_failure stamp_position seal '
         'begin_incarnation',
         'operator'),
@@ -244,13 +245,35 @@ select set_eq(
         ('evident.ledger_tile evident.tree_head evident.log_identity '
         'evident.ledger_state evident.ledger_publication evident.baseline',
         'operator auditor'),
-        ('evident.ledger_status evident.blocker', 'operator auditor monitor')
+        ('evident.ledger_status evident.blocker', 'operator auditor monitor'),
+        ('evident.consumer_parked evident.consumer_skip evident.consumer_decision',
+        'consumer operator auditor')
         union all
         select 'shop.' || m.name, 'reader operator auditor'
         from read_model as m
         union all
         select 'evident.projection_skip.' || c.name, 'projector'
         from unnest(array['projection', 'position', 'key']) as c (name)
+        union all
+        -- All but the reasons, in which a worker may quote what is not to be read.
+        select 'evident.' || c.table_name || '.' || c.column_name, 'monitor'
+        from information_schema.columns as c
+        where
+            c.table_schema = 'evident'
+            and (c.table_name, c.column_name) in (
+                select t.name, n.name
+                from (
+                    values
+                    ('consumer_parked', 'consumer partition aggregate_id version '
+                    'parked_version position worker parked_at retried_after attempts'),
+                    ('consumer_skip', 'consumer position aggregate_id version actor '
+                    'recorded_by skipped_at'),
+                    ('consumer_decision', 'number consumer kind partition '
+                    'aggregate_id position_from position actor recorded_by '
+                    'recorded_at')
+                ) as t (name, columns)
+                cross join lateral string_to_table(t.columns, ' ') as n (name)
+            )
     ) as t (names, roles)
     cross join lateral string_to_table(t.names, ' ') as f (name)
     cross join lateral string_to_table(t.roles, ' ') as r (name) $$,
@@ -362,12 +385,14 @@ select set_eq(
         'evident.consistency_proof', 'evident.create_consumer',
         'evident.create_projection', 'evident.drop_consumer',
         'evident.drop_projection', 'evident.fingerprint', 'evident.guard_status',
-        'evident.inclusion_proof', 'evident.initialize_log',
+        'evident.inclusion_proof', 'evident.initialize_log', 'evident.park_event',
         'evident.pause_projection', 'evident.projection_definition',
         'evident.read_tile', 'evident.rebuild_projection',
-        'evident.record_publication', 'evident.release_events', 'evident.repair_sequences',
-        'evident.resume_projection', 'evident.retry_failure', 'evident.root_hash',
-        'evident.run_projection', 'evident.seal', 'evident.skip_failure',
+        'evident.record_publication', 'evident.release_events',
+        'evident.repair_sequences',
+        'evident.resume_projection', 'evident.retry_failure', 'evident.retry_parked',
+        'evident.root_hash', 'evident.run_projection', 'evident.seal',
+        'evident.seek_consumer', 'evident.skip_failure', 'evident.skip_parked',
         'evident.stamp_position', 'evident.verify_ledger',
         'evident.verify_projection'
     ],
@@ -633,6 +658,7 @@ $function$;
 
 -- A consumer with some events before it, and a key that is parked at the second one.
 select evident.create_consumer('kept');
+select evident.create_consumer('stuck');
 insert into evident.event_store (aggregate_id, version, event_type, payload)
 values
 ('01900000-0000-7000-8000-000000000010', 1, 'OrderCreated', '{"amount": 1}'),
@@ -644,6 +670,9 @@ values
 ('01900000-0000-7000-8000-000000000013', 1, 'ItemShipped', '{"amount": 0}'),
 ('01900000-0000-7000-8000-000000000014', 1, 'OrderCreated', '{"amount": 1}');
 delete from shop.counted;
+
+select evident.park_event('stuck', c.partition, c.epoch, c.id, 'poison')
+from evident.claim_events('stuck', 'w', 1) as c;
 
 -- A ledger of two full tiles, with more to seal, and guards that have changed since.
 insert into evident.event_store (aggregate_id, version, event_type, payload, event_id)
@@ -757,26 +786,45 @@ values
     $$ select evident.stamp_position(true) $$
 ),
 (
-    'evident_operator', 'create_consumer(text,integer,text[])',
+    'evident_operator', 'create_consumer(text,bigint,text[],text)',
     $$ select
         evident.create_consumer('trapped', 3, '{OrderCreated,ItemShipped}'),
-        evident.create_consumer('trapped', 3, '{ItemShipped,OrderCreated}') $$
+        evident.create_consumer('trapped', 3, '{ItemShipped,OrderCreated}', 'now') $$
 ),
 (
-    'evident_operator', 'claim_events(text,text,integer,interval)',
+    'evident_operator', 'claim_events(text,text,bigint,interval)',
     $$ select
         evident.create_consumer('trapped'),
         evident.claim_events('trapped', 'w', 10, '1 hour') $$
 ),
 (
-    'evident_operator', 'confirm_events(text,integer,bigint,bigint)',
+    'evident_operator', 'confirm_events(text,bigint,bigint,bigint)',
     $$ select evident.confirm_events('kept', c.partition, c.epoch, c.id)
     from evident.claim_events('kept', 'w', 2) as c $$
 ),
 (
-    'evident_operator', 'release_events(text,integer,bigint)',
-    $$ select evident.release_events('kept', c.partition, c.epoch)
+    'evident_operator', 'release_events(text,bigint,bigint,boolean)',
+    $$ select evident.release_events('kept', c.partition, c.epoch, false)
     from evident.claim_events('kept', 'w', 2) as c $$
+),
+(
+    'evident_operator', 'park_event(text,bigint,bigint,bigint,text)',
+    $$ select evident.park_event('kept', c.partition, c.epoch, c.id, 'poison')
+    from evident.claim_events('kept', 'w', 2) as c $$
+),
+(
+    'evident_operator', 'retry_parked(text,uuid,text,text)',
+    $$ select evident.retry_parked('stuck', '01900000-0000-7000-8000-000000000010') $$
+),
+(
+    'evident_operator', 'skip_parked(text,uuid,text,text)',
+    $$ select evident.skip_parked(
+        'stuck', '01900000-0000-7000-8000-000000000010', 'me', 'because'
+    ) $$
+),
+(
+    'evident_operator', 'seek_consumer(text,text,text,text)',
+    $$ select evident.seek_consumer('stuck', 'start', 'me', 'because') $$
 ),
 (
     'evident_operator', 'drop_consumer(text)',

@@ -239,7 +239,7 @@ INTRUSIONS = [
     "select evident._lock_lease('relay', 0, 1)",
     "select evident._partition_of(gen_random_uuid(), 7)",
     "select evident._refuse_consumer('relay')",
-    "alter function evident.claim_events(text, text, integer, interval) reset all",
+    "alter function evident.claim_events(text, text, bigint, interval) reset all",
     """
     insert into evident.projection (name, apply, key_column, key_type, mode, state)
     values ('shop.forged', 'shop.forged()', 'id', 'uuid', 'async', 'running')

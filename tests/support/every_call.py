@@ -150,6 +150,33 @@ CONSUMERS: dict[str, list[tuple[str, list[object]]]] = {
     "release_events": [
         (RELEASE, []),
         ("select evident.release_events('relay', 0, 7)", []),
+        ("select evident.release_events('search', 0, 2, false)", []),
+    ],
+    "park_event": [
+        ("select evident.park_event('search', 0, 2, 1, 'poison')", []),
+        ("select evident.park_event('search', 0, 7, 1, 'poison')", []),
+    ],
+    "retry_parked": [
+        ("select evident.retry_parked('relay', %s)", [KNOWN]),
+        (
+            "select evident.retry_parked('nobody', %s, 'me', 'repaired')",
+            [KNOWN],
+        ),
+    ],
+    "skip_parked": [
+        (
+            "select evident.skip_parked('relay', %s, 'me', 'broken')",
+            [KNOWN],
+        ),
+        (
+            "select evident.skip_parked('relay', %s, '', 'broken')",
+            [KNOWN],
+        ),
+    ],
+    "seek_consumer": [
+        ("select evident.seek_consumer('search', 'now', 'me', 'enough')", []),
+        ("select evident.seek_consumer('search', '0', 'me', 'once more')", []),
+        ("select evident.seek_consumer('search', 'later', 'me', 'never')", []),
     ],
     "drop_consumer": [
         ("select evident.drop_consumer('search')", []),

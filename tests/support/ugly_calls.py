@@ -41,13 +41,18 @@ STATEMENTS = {
     " from evident.read_aggregate(%s::uuid, %s::integer, %s::integer)",
     "read_feed": "select count(*)"
     " from evident.read_feed(%s::bigint, %s::bigint, %s::text[], %s::bigint)",
-    "create_consumer": "select evident.create_consumer(%s, %s::integer, %s::text[])",
+    "create_consumer": "select evident.create_consumer(%s, %s::bigint, %s::text[], %s)",
+    "seek_consumer": "select evident.seek_consumer(%s, %s, %s, %s)",
     "drop_consumer": "select evident.drop_consumer(%s)",
     "claim_events": "select count(*)"
-    " from evident.claim_events(%s, %s, %s::integer, %s::interval)",
+    " from evident.claim_events(%s, %s, %s::bigint, %s::interval)",
     "confirm_events": "select"
-    " evident.confirm_events(%s, %s::integer, %s::bigint, %s::bigint)",
-    "release_events": "select evident.release_events(%s, %s::integer, %s::bigint)",
+    " evident.confirm_events(%s, %s::bigint, %s::bigint, %s::bigint)",
+    "release_events": "select evident.release_events(%s, %s::bigint, %s::bigint)",
+    "park_event": "select"
+    " evident.park_event(%s, %s::bigint, %s::bigint, %s::bigint, %s)",
+    "retry_parked": "select evident.retry_parked(%s, %s::uuid, %s, %s)",
+    "skip_parked": "select evident.skip_parked(%s, %s::uuid, %s, %s)",
     "create_projection": "select evident.create_projection("
     "%s::regclass, %s::regprocedure, %s::text[], %s, %s::regprocedure)",
     "drop_projection": "select evident.drop_projection(%s)",
@@ -98,11 +103,15 @@ CASTS = {
     "aggregate_version": "select %s::uuid",
     "read_aggregate": "select %s::uuid, %s::integer, %s::integer",
     "read_feed": "select %s::bigint, %s::bigint, %s::text[], %s::bigint",
-    "create_consumer": "select %s::text, %s::integer, %s::text[]",
+    "create_consumer": "select %s::text, %s::bigint, %s::text[], %s::text",
+    "seek_consumer": "select %s::text, %s::text, %s::text, %s::text",
     "drop_consumer": "select %s::text",
-    "claim_events": "select %s::text, %s::text, %s::integer, %s::interval",
-    "confirm_events": "select %s::text, %s::integer, %s::bigint, %s::bigint",
-    "release_events": "select %s::text, %s::integer, %s::bigint",
+    "claim_events": "select %s::text, %s::text, %s::bigint, %s::interval",
+    "confirm_events": "select %s::text, %s::bigint, %s::bigint, %s::bigint",
+    "release_events": "select %s::text, %s::bigint, %s::bigint",
+    "park_event": "select %s::text, %s::bigint, %s::bigint, %s::bigint, %s::text",
+    "retry_parked": "select %s::text, %s::uuid, %s::text, %s::text",
+    "skip_parked": "select %s::text, %s::uuid, %s::text, %s::text",
     "create_projection": "select"
     " %s::regclass, %s::regprocedure, %s::text[], %s::text, %s::regprocedure",
     "drop_projection": "select %s::text",
@@ -211,11 +220,15 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "aggregate_version": st.tuples(aggregate_names),
     "read_aggregate": st.tuples(aggregate_names, _integers, _integers),
     "read_feed": st.tuples(_integers, _integers, _types, _integers),
-    "create_consumer": st.tuples(_consumers, _integers, _types),
+    "create_consumer": st.tuples(_consumers, _integers, _types, _consumers),
+    "seek_consumer": st.tuples(_consumers, _consumers, _consumers, _consumers),
     "drop_consumer": st.tuples(_consumers),
     "claim_events": st.tuples(_consumers, _consumers, _integers, _leases),
     "confirm_events": st.tuples(_consumers, _integers, _integers, _integers),
     "release_events": st.tuples(_consumers, _integers, _integers),
+    "park_event": st.tuples(_consumers, _integers, _integers, _integers, _consumers),
+    "retry_parked": st.tuples(_consumers, aggregate_names, _consumers, _consumers),
+    "skip_parked": st.tuples(_consumers, aggregate_names, _consumers, _consumers),
     "create_projection": st.tuples(_read_models, _steps, _types, _modes, _steps),
     "drop_projection": st.tuples(_projections),
     "pause_projection": st.tuples(_projections),
@@ -263,10 +276,15 @@ def listed_calls() -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "append_event", (AGGREGATE, name, "{}", None, "{}", None)
         yield "append_event", (name, "Noted", "{}", None, "{}", name)
         yield "read_feed", ("0", "10", [name], "1000")
-        yield "create_consumer", (name, 2, [name])
+        yield "create_consumer", (name, 2, [name], None)
+        yield "create_consumer", ("spare", 2, None, name)
+        yield "seek_consumer", (name, name, name, name)
         yield "claim_events", (name, name, 10, "1 s")
         yield "confirm_events", (name, 0, 1, 1)
         yield "release_events", (name, 0, 1)
+        yield "park_event", (name, 0, 1, 1, name)
+        yield "retry_parked", (name, AGGREGATE, name, name)
+        yield "skip_parked", (name, AGGREGATE, name, name)
         yield "drop_consumer", (name,)
         yield "create_projection", ("shop.spare", STEP, [name], name, None)
         yield "create_projection", ("shop.spare", STEP, [name], "async", name)

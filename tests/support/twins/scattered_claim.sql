@@ -1,7 +1,7 @@
 -- claim_events that deals events out by their ids, not by their aggregates.
 
 select pg_temp.spoil(
-    'evident.claim_events(text, text, integer, interval)',
-    'evident._partition_of(e.aggregate_id, v_free.partitions)',
-    'e.id % v_free.partitions'
+    'evident._next_events(text, integer, bigint, bigint, bigint)',
+    'evident._partition_of(e.aggregate_id, v_consumer.partitions)',
+    'e.id % v_consumer.partitions'
 );

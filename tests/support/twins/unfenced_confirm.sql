@@ -2,7 +2,7 @@
 -- a partition that is another one's now.
 
 select pg_temp.spoil(
-    'evident._lock_lease(text, integer, bigint)',
+    'evident._lock_lease(text, bigint, bigint)',
     'or v_lease.epoch <> p_epoch',
     'or p_epoch is null'
 );
