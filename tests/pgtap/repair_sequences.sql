@@ -21,7 +21,8 @@ set local role evident_owner;
 select set_eq(
     'select r.sequence from evident.repair_sequences() as r where r.was = r.now',
     array[
-        'evident.event_store_id_seq', 'evident.consumer_epoch_seq',
+        'evident.event_store_id_seq', 'evident.consumer_decision_number_seq',
+        'evident.consumer_epoch_seq',
         'evident.ledger_publication_number_seq', 'evident.projection_number_seq'
     ],
     'all sequences are told, and stay where they are right'
@@ -45,8 +46,8 @@ from before as b
 cross join generate_series(1, 20) as n (number);
 insert into evident.consumer (name, partitions)
 values ('relay', 1);
-insert into evident.consumer_partition (consumer, partition, epoch)
-values ('relay', 0, 41);
+insert into evident.consumer_partition (consumer, partition, number, epoch)
+values ('relay', 0, 40, 41);
 set local session_replication_role = origin;
 
 select is(
