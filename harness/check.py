@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.check_collation import check_collation
 from harness.check_frozen import (
     check_checksums,
     check_copies,
@@ -56,6 +57,7 @@ def _parts(root: Path, tree: Tree) -> Iterator[Iterator[Finding]]:
     yield check_source_columns(tree)
     for path, text in tree.sources.items():
         yield check_source(path, text)
+        yield check_collation(path, text)
     for index, migration in enumerate(tree.migrations):
         rollback = texts.get(migration.rollback_path)
         yield check_migration(tree, migration, rollback)

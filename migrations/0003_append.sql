@@ -1319,6 +1319,7 @@ begin
             and e.payload = v.value -> 'payload'
         )
         and count(distinct e.version - v.ordinality) = 1 as is_same,
+        -- collation: a boolean
         (array_agg(e.event_id order by
             e.aggregate_id = p_aggregate_id
             and e.event_type = v.value ->> 'type'

@@ -988,8 +988,8 @@ begin
                         order by
                             case g.grantee
                                 when 0 then 'public' else pg_get_userbyid(g.grantee)
-                            end,
-                            g.privilege_type
+                            end collate "C",
+                            g.privilege_type collate "C"
                     )
                 )
                 from aclexplode(d.defaclacl) as g
@@ -1487,6 +1487,7 @@ begin
         count(*) > 0 and count(*) = max(b.number) and min(b.number) = 1
     from evident.baseline as b
 
+    -- collation: that of the columns above
     order by 1, 2, 3;
 end;
 $function$;

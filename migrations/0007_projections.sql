@@ -1082,6 +1082,7 @@ begin atomic
                 'kept_batch_' || p_name, 'hold_event_' || p_name
             )
     ) as m
+    -- collation: an oid
     order by m.rank, m.object;
 end;
 
@@ -1478,7 +1479,7 @@ begin
             || evident._projection_bound(p_projection, 'keys_%s')
         ) as n
     ) as i
-    order by i.rank, i.reason
+    order by i.rank, i.reason collate "C"
     limit 1;
 
     if found then
@@ -2274,7 +2275,7 @@ begin
             'an invariant is synchronous: p_mode => ''sync'''
         where p_projection.mode = 'async' and p_projection.is_invariant
     ) as r
-    order by r.rank, r.argument, r.reason
+    order by r.rank, r.argument collate "C", r.reason collate "C"
     limit 1;
 
     if found then
@@ -3375,7 +3376,7 @@ begin
                     )
                 )
             )
-        order by t.tgname
+        order by t.tgname collate "C"
     loop
         execute format('alter table evident.event_store disable trigger %I', v_name);
     end loop;
@@ -4064,7 +4065,9 @@ begin
     v_new.mode := p_mode;
     v_new.is_invariant := p_is_invariant;
     v_new.event_types := (
-        select array_agg(distinct t.event_type order by t.event_type)
+        select array_agg(
+            distinct t.event_type collate "C" order by t.event_type collate "C"
+        )
         from unnest(p_event_types) as t (event_type)
     );
     if p_event_types = '{}' then
@@ -4808,6 +4811,7 @@ begin
             where d.datname = current_database()
         )
         and l.pid is distinct from pg_backend_pid()
+    -- collation: a number
     order by age(t.transactionid) desc nulls last, l.pid
     limit 1;
 
@@ -5205,7 +5209,8 @@ declare
     v_slice constant text := case
         when p_slices = 1 then 'true'
         else format(
-            '(hashtextextended(%%1$s::text, 0) & 9223372036854775807) %%%% %s = %s',
+            '(hashtextextended(%%1$s::text collate "C", 0) & 9223372036854775807)'
+            ' %%%% %s = %s',
             p_slices, p_slice
         )
     end;
@@ -5442,7 +5447,7 @@ begin
             from %6$s as t
             full join replay as r on t.%4$I = r.key
             where %7$s
-            order by coalesce(t.%4$I, r.key)::text
+            order by coalesce(t.%4$I, r.key)::text collate "C"
             $sql$,
             evident._projection_object(v_projection, 'fold_%s'),
             evident._projection_object(v_projection, 'events_of_%s'),
@@ -5651,7 +5656,7 @@ begin
         where p.keys is null
     ) as s
     where s.state is not null
-    order by s.name;
+    order by s.name collate "C";
 end;
 $function$;
 

@@ -1889,7 +1889,7 @@ begin
                                 )
                             )
                         )
-                    order by l.transactionid is null, l.pid, p.gid
+                    order by l.transactionid is null, l.pid, p.gid collate "C"
                     limit 1
                 ),
                 'another transaction'
@@ -2225,6 +2225,7 @@ begin
                 from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
             ) as c
             where e.aggregate_id = v_own and e.event_type = 'GuardChanged'
+            -- collation: to tell them apart, in no order of its own
             order by c.guard, e.version desc
         ),
 
@@ -2558,6 +2559,7 @@ as $function$
         end as problem
     from sealed_only as s
     full join stored_only as e on s.place = e.place
+    -- collation: a number
     order by coalesce(s.place, e.place);
 $function$;
 

@@ -2085,6 +2085,7 @@ begin
             and e.payload = v.value -> 'payload'
         )
         and count(distinct e.version - v.ordinality) = 1 as is_same,
+        -- collation: a boolean
         (array_agg(e.event_id order by
             e.aggregate_id = p_aggregate_id
             and e.event_type = v.value ->> 'type'
@@ -4481,8 +4482,8 @@ begin
                         order by
                             case g.grantee
                                 when 0 then 'public' else pg_get_userbyid(g.grantee)
-                            end,
-                            g.privilege_type
+                            end collate "C",
+                            g.privilege_type collate "C"
                     )
                 )
                 from aclexplode(d.defaclacl) as g
@@ -4980,6 +4981,7 @@ begin
         count(*) > 0 and count(*) = max(b.number) and min(b.number) = 1
     from evident.baseline as b
 
+    -- collation: that of the columns above
     order by 1, 2, 3;
 end;
 $function$;
@@ -8480,6 +8482,7 @@ begin atomic
                 'kept_batch_' || p_name, 'hold_event_' || p_name
             )
     ) as m
+    -- collation: an oid
     order by m.rank, m.object;
 end;
 
@@ -8876,7 +8879,7 @@ begin
             || evident._projection_bound(p_projection, 'keys_%s')
         ) as n
     ) as i
-    order by i.rank, i.reason
+    order by i.rank, i.reason collate "C"
     limit 1;
 
     if found then
@@ -9672,7 +9675,7 @@ begin
             'an invariant is synchronous: p_mode => ''sync'''
         where p_projection.mode = 'async' and p_projection.is_invariant
     ) as r
-    order by r.rank, r.argument, r.reason
+    order by r.rank, r.argument collate "C", r.reason collate "C"
     limit 1;
 
     if found then
@@ -10773,7 +10776,7 @@ begin
                     )
                 )
             )
-        order by t.tgname
+        order by t.tgname collate "C"
     loop
         execute format('alter table evident.event_store disable trigger %I', v_name);
     end loop;
@@ -11462,7 +11465,9 @@ begin
     v_new.mode := p_mode;
     v_new.is_invariant := p_is_invariant;
     v_new.event_types := (
-        select array_agg(distinct t.event_type order by t.event_type)
+        select array_agg(
+            distinct t.event_type collate "C" order by t.event_type collate "C"
+        )
         from unnest(p_event_types) as t (event_type)
     );
     if p_event_types = '{}' then
@@ -12206,6 +12211,7 @@ begin
             where d.datname = current_database()
         )
         and l.pid is distinct from pg_backend_pid()
+    -- collation: a number
     order by age(t.transactionid) desc nulls last, l.pid
     limit 1;
 
@@ -12603,7 +12609,8 @@ declare
     v_slice constant text := case
         when p_slices = 1 then 'true'
         else format(
-            '(hashtextextended(%%1$s::text, 0) & 9223372036854775807) %%%% %s = %s',
+            '(hashtextextended(%%1$s::text collate "C", 0) & 9223372036854775807)'
+            ' %%%% %s = %s',
             p_slices, p_slice
         )
     end;
@@ -12840,7 +12847,7 @@ begin
             from %6$s as t
             full join replay as r on t.%4$I = r.key
             where %7$s
-            order by coalesce(t.%4$I, r.key)::text
+            order by coalesce(t.%4$I, r.key)::text collate "C"
             $sql$,
             evident._projection_object(v_projection, 'fold_%s'),
             evident._projection_object(v_projection, 'events_of_%s'),
@@ -13049,7 +13056,7 @@ begin
         where p.keys is null
     ) as s
     where s.state is not null
-    order by s.name;
+    order by s.name collate "C";
 end;
 $function$;
 
@@ -15305,7 +15312,7 @@ begin
                                 )
                             )
                         )
-                    order by l.transactionid is null, l.pid, p.gid
+                    order by l.transactionid is null, l.pid, p.gid collate "C"
                     limit 1
                 ),
                 'another transaction'
@@ -15641,6 +15648,7 @@ begin
                 from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
             ) as c
             where e.aggregate_id = v_own and e.event_type = 'GuardChanged'
+            -- collation: to tell them apart, in no order of its own
             order by c.guard, e.version desc
         ),
 
@@ -15974,6 +15982,7 @@ as $function$
         end as problem
     from sealed_only as s
     full join stored_only as e on s.place = e.place
+    -- collation: a number
     order by coalesce(s.place, e.place);
 $function$;
 

@@ -15,6 +15,7 @@ from small_tree import (
 )
 
 from harness.check import Finding, check
+from harness.check_collation import check_collation
 from harness.freeze import freeze
 from harness.layout import RECORD
 
@@ -592,6 +593,31 @@ def test_a_granted_internal_function_is_found(tree: Path) -> None:
     path = "sql/functions/_inner.sql"
     write(tree, path, function("_inner") + grant)
     assert found(tree, "source-order") == [(path, line_of(tree, path, "grant"))]
+
+
+@pytest.mark.promise(35)
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("select 1 order by e.id, e.version desc limit 1;", False),
+        ("select 1 order by t.name;", True),
+        ("select 1 order by t.name desc nulls last;", True),
+        ('select 1 order by t.name collate "C" desc, e.id;', False),
+        ("select 1 order by e.id, (t.name, 'x)') limit 3;", True),
+        ('select array_agg(distinct t.kind order by t.kind collate "C");', False),
+        ("select row_number() over (partition by 1 order by lower(t.x));", True),
+        ("select max(t.name);", True),
+        ("select max(e.version) filter (where true);", False),
+        ("select hashtextextended(t.key, 0);", True),
+        ('select hashtextextended(t.key collate "C", 0);', False),
+        ("execute 'select 1 order by v.position';", False),
+        ("execute 'select 1 order by v.key';", True),
+        ("-- order by t.name\nselect 1;", False),
+        ("-- collation: a number\nselect 1 order by age(t.x);", False),
+    ],
+)
+def test_text_in_the_order_of_the_database_is_found(text: str, is_found: bool) -> None:
+    assert bool(list(check_collation(HELPER, text))) == is_found
 
 
 @pytest.mark.parametrize("path", [HELPER, SALES])

@@ -71,6 +71,7 @@ begin
                 from jsonb_path_query(e.payload, '$.removed[*]') as r (guard)
             ) as c
             where e.aggregate_id = v_own and e.event_type = 'GuardChanged'
+            -- collation: to tell them apart, in no order of its own
             order by c.guard, e.version desc
         ),
 

@@ -189,8 +189,8 @@ begin
                         order by
                             case g.grantee
                                 when 0 then 'public' else pg_get_userbyid(g.grantee)
-                            end,
-                            g.privilege_type
+                            end collate "C",
+                            g.privilege_type collate "C"
                     )
                 )
                 from aclexplode(d.defaclacl) as g

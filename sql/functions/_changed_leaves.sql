@@ -61,6 +61,7 @@ as $function$
         end as problem
     from sealed_only as s
     full join stored_only as e on s.place = e.place
+    -- collation: a number
     order by coalesce(s.place, e.place);
 $function$;
 

@@ -197,7 +197,7 @@ begin
             'an invariant is synchronous: p_mode => ''sync'''
         where p_projection.mode = 'async' and p_projection.is_invariant
     ) as r
-    order by r.rank, r.argument, r.reason
+    order by r.rank, r.argument collate "C", r.reason collate "C"
     limit 1;
 
     if found then

@@ -81,7 +81,7 @@ begin
                                 )
                             )
                         )
-                    order by l.transactionid is null, l.pid, p.gid
+                    order by l.transactionid is null, l.pid, p.gid collate "C"
                     limit 1
                 ),
                 'another transaction'

@@ -42,6 +42,7 @@ begin atomic
                 'kept_batch_' || p_name, 'hold_event_' || p_name
             )
     ) as m
+    -- collation: an oid
     order by m.rank, m.object;
 end;
 

@@ -54,6 +54,7 @@ begin
             where d.datname = current_database()
         )
         and l.pid is distinct from pg_backend_pid()
+    -- collation: a number
     order by age(t.transactionid) desc nulls last, l.pid
     limit 1;
 

@@ -49,7 +49,7 @@ begin
             || evident._projection_bound(p_projection, 'keys_%s')
         ) as n
     ) as i
-    order by i.rank, i.reason
+    order by i.rank, i.reason collate "C"
     limit 1;
 
     if found then

@@ -53,7 +53,7 @@ begin
                     )
                 )
             )
-        order by t.tgname
+        order by t.tgname collate "C"
     loop
         execute format('alter table evident.event_store disable trigger %I', v_name);
     end loop;

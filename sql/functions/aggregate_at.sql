@@ -50,7 +50,7 @@ begin
         where p.keys is null
     ) as s
     where s.state is not null
-    order by s.name;
+    order by s.name collate "C";
 end;
 $function$;
 

@@ -76,7 +76,9 @@ begin
     v_new.mode := p_mode;
     v_new.is_invariant := p_is_invariant;
     v_new.event_types := (
-        select array_agg(distinct t.event_type order by t.event_type)
+        select array_agg(
+            distinct t.event_type collate "C" order by t.event_type collate "C"
+        )
         from unnest(p_event_types) as t (event_type)
     );
     if p_event_types = '{}' then

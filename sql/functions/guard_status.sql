@@ -132,6 +132,7 @@ begin
         count(*) > 0 and count(*) = max(b.number) and min(b.number) = 1
     from evident.baseline as b
 
+    -- collation: that of the columns above
     order by 1, 2, 3;
 end;
 $function$;

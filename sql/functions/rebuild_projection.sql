@@ -56,7 +56,8 @@ declare
     v_slice constant text := case
         when p_slices = 1 then 'true'
         else format(
-            '(hashtextextended(%%1$s::text, 0) & 9223372036854775807) %%%% %s = %s',
+            '(hashtextextended(%%1$s::text collate "C", 0) & 9223372036854775807)'
+            ' %%%% %s = %s',
             p_slices, p_slice
         )
     end;

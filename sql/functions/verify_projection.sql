@@ -85,7 +85,7 @@ begin
             from %6$s as t
             full join replay as r on t.%4$I = r.key
             where %7$s
-            order by coalesce(t.%4$I, r.key)::text
+            order by coalesce(t.%4$I, r.key)::text collate "C"
             $sql$,
             evident._projection_object(v_projection, 'fold_%s'),
             evident._projection_object(v_projection, 'events_of_%s'),

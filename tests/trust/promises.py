@@ -194,4 +194,10 @@ PROMISES = [
         "each append ends within the bound, beside any lock of an application",
         "a rebuild that waits for a row of its read model",
     ),
+    Promise(
+        35,
+        "Locale, encoding, pooler and standby change no answer.",
+        "the same rows, hashes and definitions; calls that were made are no-ops",
+        "text in the order of the database",
+    ),
 ]
