@@ -25,7 +25,8 @@ _END = re.compile(
 )
 _DOLLARS = re.compile(r"\$(sql|function|do)\$")
 _TAIL = re.compile(r"\s+(asc|desc|nulls\s+(first|last))\s*$", re.I)
-_FIXED = re.compile(r'collate\s+"C"\s*$')
+# With a collation, or a boolean.
+_FIXED = re.compile(r"""collate\s+"C"\s*$|^[\w.]+ (=|<>) '[^']*'$""")
 _NAME = re.compile(r"([a-z_][a-z_0-9]*)(?:\s+is\s+(?:not\s+)?null)?\s*$", re.I)
 
 

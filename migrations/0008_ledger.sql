@@ -3391,6 +3391,7 @@ begin
             s.seqrelid::regclass::text as name,
             case
                 when a.attname is not null then format(
+                    -- collation: a number
                     'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
                 )
                 else 'select max(t.epoch) + 1000000 from evident.consumer_partition '
@@ -3409,7 +3410,7 @@ begin
         where
             c.relnamespace = 'evident'::regnamespace
             and (a.attname is not null or c.relname = 'consumer_epoch_seq')
-        order by c.relname <> 'event_store_id_seq', c.relname
+        order by c.relname = 'event_store_id_seq' desc, c.relname collate "C"
     loop
         sequence := v_sequence.name;
         execute format(

@@ -12582,7 +12582,8 @@ revoke all on function evident._finish_rebuild(
 --
 -- Locks: see 3, and the registration's (shared), to the end of the transaction
 -- Errors: PT400, PT404; those of the fold; 40001 when the projection was changed
--- meanwhile; 55P03 when an open transaction has locked the table, or rows of it
+-- meanwhile; 55P03 when an open transaction has locked the table, or rows of it; 23505
+-- when the read model has two rows of one key
 
 create or replace function evident.rebuild_projection(
     p_name text,
@@ -12685,21 +12686,33 @@ begin
     perform set_config('enable_indexscan', 'on', true);
 
     -- 2.
-    perform evident._as_projector(format(
-        $sql$
-        create temporary table differing on commit drop as
-        select coalesce(t.%1$I, r.key) as key
-        from (select s.* from %2$s as s where %3$s) as t
-        full join pg_temp.rebuilt as r on t.%1$I = r.key
-        where %4$s;
+    begin
+        perform evident._as_projector(format(
+            $sql$
+            create temporary table differing on commit drop as
+            select coalesce(t.%1$I, r.key) as key
+            from (select s.* from %2$s as s where %3$s) as t
+            full join pg_temp.rebuilt as r on t.%1$I = r.key
+            where %4$s;
 
-        alter table pg_temp.differing add primary key (key);
-        $sql$,
-        v_projection.key_column,
-        v_projection.name,
-        format(v_slice, format('s.%I', v_projection.key_column)),
-        evident._projection_differs(v_projection, 'r.next_row')
-    ));
+            alter table pg_temp.differing add primary key (key);
+            $sql$,
+            v_projection.key_column,
+            v_projection.name,
+            format(v_slice, format('s.%I', v_projection.key_column)),
+            evident._projection_differs(v_projection, 'r.next_row')
+        ));
+    exception when unique_violation then
+        raise exception using
+            errcode = 'unique_violation',
+            message = format('%s has two rows of one key', p_name),
+            detail = jsonb_build_object('projection', p_name)::text,
+            hint = format(
+                'its unique index is broken, by a new collation library for one: '
+                'truncate %1$s; reindex table %1$s; then rebuild it again',
+                p_name
+            );
+    end;
     -- 3 and 4.
     v_until := evident._now() + interval '1 minute';
     for v_attempt in 1..12 loop
@@ -16814,6 +16827,7 @@ begin
             s.seqrelid::regclass::text as name,
             case
                 when a.attname is not null then format(
+                    -- collation: a number
                     'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
                 )
                 else 'select max(t.epoch) + 1000000 from evident.consumer_partition '
@@ -16832,7 +16846,7 @@ begin
         where
             c.relnamespace = 'evident'::regnamespace
             and (a.attname is not null or c.relname = 'consumer_epoch_seq')
-        order by c.relname <> 'event_store_id_seq', c.relname
+        order by c.relname = 'event_store_id_seq' desc, c.relname collate "C"
     loop
         sequence := v_sequence.name;
         execute format(

@@ -202,3 +202,24 @@ def test_slices_hold_each_key_once_in_any_order(
     assert sum(share for (share,) in shares[0]) == len(before)
     assert new.execute(ROWS).fetchall() == before
     assert drift(new) == []
+
+
+def test_a_read_model_with_two_rows_of_a_key_is_named_and_can_be_repaired(
+    bytewise: Database,
+) -> None:
+    """As a new collation library leaves it: the index does not find a row."""
+    connection = bytewise.connect(autocommit=True)
+    fill(connection)
+    before = connection.execute(ROWS).fetchall()
+    connection.execute("alter table shop.types drop constraint types_pkey")
+    connection.execute("insert into shop.types select t.* from shop.types as t")
+    connection.execute("update shop.types set events = 7")
+    connection.execute("create index on shop.types (event_type)")
+    with pytest.raises(psycopg.errors.UniqueViolation) as refused:
+        connection.execute("select evident.rebuild_projection('shop.types')")
+    hint = refused.value.diag.message_hint
+    assert hint is not None and "truncate shop.types" in hint
+    connection.execute("truncate shop.types; reindex table shop.types")
+    connection.execute("alter table shop.types add primary key (event_type)")
+    connection.execute("select evident.rebuild_projection('shop.types')")
+    assert connection.execute(ROWS).fetchall() == before
