@@ -3863,43 +3863,6 @@ everybody else, and gives its version.';
 
 revoke all on function evident._append_own_event(text, jsonb) from public;
 -- [end sql/functions/_append_own_event.sql]
--- [begin sql/functions/_check_actor.sql]
--- evident._check_actor: refuse a decision without a name and a reason.
---
--- Errors: PT400
-
-create or replace function evident._check_actor(p_actor text, p_reason text)
-returns void
-language plpgsql
-immutable
-parallel safe
-set search_path = pg_catalog, pg_temp
-as $function$
-begin
-    -- The whole length: blanks at the ends are stored as well.
-    if coalesce(char_length(p_actor), 0) not between 1 and 200
-        or trim(p_actor) = ''
-    then
-        perform evident._refuse_argument(
-            'p_actor', 'not a text of 1 to 200 characters', 'name who decided it'
-        );
-    end if;
-    if coalesce(char_length(p_reason), 0) not between 1 and 1000
-        or trim(p_reason) = ''
-    then
-        perform evident._refuse_argument(
-            'p_reason', 'not a text of 1 to 1000 characters', 'tell why'
-        );
-    end if;
-end;
-$function$;
-
-comment on function evident._check_actor(text, text) is
-'Raises PT400 unless there are an actor of 1 to 200 characters and a reason of 1 to
-1000.';
-
-revoke all on function evident._check_actor(text, text) from public;
--- [end sql/functions/_check_actor.sql]
 -- [begin sql/functions/_require_force.sql]
 -- evident._require_force: refuse to leave a rule off by the way.
 --
@@ -3932,7 +3895,7 @@ begin
         );
     end if;
     if p_projection.is_invariant or p_actor is not null or p_reason is not null then
-        perform evident._check_actor(coalesce(p_actor, session_user), p_reason);
+        perform evident._check_decision(coalesce(p_actor, session_user), p_reason);
     end if;
 end;
 $function$;
@@ -4721,7 +4684,7 @@ declare
     v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
-    perform evident._check_actor(p_actor, p_reason);
+    perform evident._check_decision(p_actor, p_reason);
 
     v_projection := evident._lock_projection(p_name);
     perform evident._require_projector(v_projection);
@@ -5053,6 +5016,12 @@ begin
         );
     end if;
     perform set_config('lock_timeout', '150ms', true);
+
+    -- Nobody can make a foreign key any more, whose rows would go with those here.
+    perform evident._as_projector(
+        format('lock table %s in row exclusive mode', p_projection.name)
+    );
+    perform evident._require_projector(p_projection);
 
     if p_now.number <> p_projection.number
         or v_is_live <> (p_now.mode = 'sync' and p_now.state = 'running')

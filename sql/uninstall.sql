@@ -512,7 +512,6 @@ drop function evident.drop_projection(text, text, text, boolean);
 drop function evident.create_projection(regclass, regprocedure, text[], text, regprocedure, boolean);
 drop function evident._record_force(evident.projection, text, text, text);
 drop function evident._require_force(evident.projection, text, text, boolean);
-drop function evident._check_actor(text, text);
 drop function evident._append_own_event(text, jsonb);
 drop function evident._go_live(evident.projection);
 drop function evident._fold_key(evident.projection, text, bigint);

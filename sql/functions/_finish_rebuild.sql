@@ -64,6 +64,12 @@ begin
     end if;
     perform set_config('lock_timeout', '150ms', true);
 
+    -- Nobody can make a foreign key any more, whose rows would go with those here.
+    perform evident._as_projector(
+        format('lock table %s in row exclusive mode', p_projection.name)
+    );
+    perform evident._require_projector(p_projection);
+
     if p_now.number <> p_projection.number
         or v_is_live <> (p_now.mode = 'sync' and p_now.state = 'running')
         or p_definition is distinct from evident.projection_definition(p_now.name)

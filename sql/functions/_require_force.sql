@@ -29,7 +29,7 @@ begin
         );
     end if;
     if p_projection.is_invariant or p_actor is not null or p_reason is not null then
-        perform evident._check_actor(coalesce(p_actor, session_user), p_reason);
+        perform evident._check_decision(coalesce(p_actor, session_user), p_reason);
     end if;
 end;
 $function$;

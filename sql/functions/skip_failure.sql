@@ -28,7 +28,7 @@ declare
     v_projection evident.projection;
     v_failure evident.projection_failure;
 begin
-    perform evident._check_actor(p_actor, p_reason);
+    perform evident._check_decision(p_actor, p_reason);
 
     v_projection := evident._lock_projection(p_name);
     perform evident._require_projector(v_projection);

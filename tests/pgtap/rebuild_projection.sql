@@ -8,7 +8,7 @@ as repeatable_read \gset
 rollback;
 
 begin;
-select plan(32);
+select plan(35);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -273,6 +273,31 @@ select is(
     'running',
     'one that catches up is handed over to the appends'
 );
+
+-- Foreign keys would be broken, or take rows of others along.
+
+create table probe.hanging (id uuid references probe.note on delete cascade);
+insert into probe.hanging (id)
+select n.id from probe.note as n;
+update probe.note as n set notes = null;
+select is(
+    pg_temp.refusal(c.call) ->> 'message',
+    'invalid argument p_name: foreign key hanging_id_fkey of probe.hanging references '
+    'probe.note',
+    'whose rows hang on the read model is told: ' || c.call
+)
+from (
+    values
+    ('select evident.rebuild_projection(''probe.note'')'),
+    ('select evident.verify_projection(''probe.note'')')
+) as c (call);
+select isnt_empty(
+    $$ select g.state
+    from evident.guard_status() as g
+    where g.kind = 'reference' and g.name ~ 'hanging' and not g.is_intact $$,
+    'and the guards tell it'
+);
+drop table probe.hanging;
 
 -- Without the fold.
 
