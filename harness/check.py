@@ -12,6 +12,7 @@ from harness.check_frozen import (
     check_rollback_region,
     check_strays,
 )
+from harness.check_loops import check_loops
 from harness.check_migrations import check_migration
 from harness.check_sources import check_source
 from harness.check_statements import check_statements
@@ -58,6 +59,7 @@ def _parts(root: Path, tree: Tree) -> Iterator[Iterator[Finding]]:
     for path, text in tree.sources.items():
         yield check_source(path, text)
         yield check_collation(path, text)
+        yield check_loops(path, text)
     for index, migration in enumerate(tree.migrations):
         rollback = texts.get(migration.rollback_path)
         yield check_migration(tree, migration, rollback)

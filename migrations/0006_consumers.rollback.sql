@@ -297,8 +297,6 @@ drop table evident.consumer_decision;
 drop table evident.consumer_skip;
 drop table evident.consumer_parked;
 drop table evident.consumer_partition;
-drop sequence evident.consumer_number_seq;
-drop sequence evident.consumer_epoch_seq;
 drop table evident.consumer;
 drop table evident.feed_stamp;
 

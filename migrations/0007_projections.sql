@@ -478,6 +478,7 @@ declare
     v_number integer := 0;
 begin
     perform evident._refuse_one_snapshot();
+    -- Ends: another turn only when it was dropped and made anew while this waited.
     while v_number <> v_projection.number loop
         v_number := v_projection.number;
         if p_is_shared then
@@ -3595,6 +3596,7 @@ declare
     v_step bigint := p_until - p_after;
     v_message text;
 begin
+    -- Ends: each turn folds some of the slice, parks one event, or halves the step.
     while v_after < p_until loop
         begin
             perform evident._fold_slice(
@@ -5735,6 +5737,7 @@ begin
     end if;
 
     v_until := clock_timestamp() + p_timeout;
+    -- Ends: at p_timeout, by the clock.
     loop
         select
             p.position >= v_position,

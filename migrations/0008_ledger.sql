@@ -1464,6 +1464,7 @@ declare
     v_hashes bytea;
     v_place bigint;
 begin
+    -- Ends: a level more each time, and a size has 64 bits.
     while (p_size - 1) >> 8 * v_level > 0 loop
         v_last := (p_size >> 8 * v_level) >> 8;
         v_right := evident._tile_hashes(
@@ -1524,6 +1525,7 @@ declare
     v_high bigint := p_size >> 8;
     v_middle bigint;
 begin
+    -- Ends: the interval gets smaller each time, whatever the tiles say.
     while v_low < v_high loop
         v_middle := (v_low + v_high) / 2;
         if evident._tile_end(v_middle) < p_id then
@@ -1657,6 +1659,7 @@ begin
         return '{}'::bytea[];
     end if;
 
+    -- Ends: the size is above 0, so one of its bits is set.
     while (p_size1 >> v_height) & 1 = 0 loop
         v_height := v_height + 1;
     end loop;
@@ -1957,7 +1960,7 @@ begin
         substr(p_hashes, n.number * 8192 + 1, 8192)
     from generate_series(0, (v_to - v_from)::integer - 1) as n (number);
 
-    loop
+    for v_above in 1..7 loop
         v_level := v_level + 1;
         v_from := v_from >> 8;
         v_to := v_to >> 8;
@@ -3398,27 +3401,21 @@ begin
     for v_sequence in
         select
             s.seqrelid::regclass::text as name,
-            case
-                when a.attname is not null then format(
-                    -- collation: a number
-                    'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
-                )
-                else 'select max(t.epoch) + 1000000 from evident.consumer_partition '
-                    'as t'
-            end as newest
+            a.attname = 'epoch' as is_token,
+            format(
+                -- collation: a number
+                'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
+            ) as newest
         from pg_sequence as s
         inner join pg_class as c on s.seqrelid = c.oid
-        left join pg_depend as d
-            inner join pg_attribute as a
-                on d.refobjid = a.attrelid and d.refobjsubid = a.attnum
-            on
-                s.seqrelid = d.objid
-                and d.classid = 'pg_class'::regclass
-                and d.refclassid = 'pg_class'::regclass
-                and d.deptype in ('a', 'i')
+        inner join pg_depend as d on s.seqrelid = d.objid
+        inner join pg_attribute as a
+            on d.refobjid = a.attrelid and d.refobjsubid = a.attnum
         where
             c.relnamespace = 'evident'::regnamespace
-            and (a.attname is not null or c.relname = 'consumer_epoch_seq')
+            and d.classid = 'pg_class'::regclass
+            and d.refclassid = 'pg_class'::regclass
+            and d.deptype in ('a', 'i')
         order by c.relname = 'event_store_id_seq' desc, c.relname collate "C"
     loop
         sequence := v_sequence.name;
@@ -3445,10 +3442,10 @@ begin
                 alter sequence evident.event_store_id_seq cache 1;
             end if;
         end if;
-        now := greatest(was, coalesce(v_newest, 0));
-        if sequence = 'evident.consumer_epoch_seq' and now - 1000000 <= was then
-            now := was;
-        end if;
+        now := case
+            when v_newest > was and v_sequence.is_token then v_newest + 1000000
+            else greatest(was, coalesce(v_newest, 0))
+        end;
         if now > was or (now > 0 and not v_called) then
             perform setval(sequence::regclass, now);
             v_moved := v_moved || jsonb_build_object(

@@ -26,6 +26,7 @@ declare
     v_hashes bytea;
     v_place bigint;
 begin
+    -- Ends: a level more each time, and a size has 64 bits.
     while (p_size - 1) >> 8 * v_level > 0 loop
         v_last := (p_size >> 8 * v_level) >> 8;
         v_right := evident._tile_hashes(

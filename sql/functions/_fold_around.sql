@@ -23,6 +23,7 @@ declare
     v_step bigint := p_until - p_after;
     v_message text;
 begin
+    -- Ends: each turn folds some of the slice, parks one event, or halves the step.
     while v_after < p_until loop
         begin
             perform evident._fold_slice(

@@ -16,6 +16,7 @@ declare
     v_high bigint := p_size >> 8;
     v_middle bigint;
 begin
+    -- Ends: the interval gets smaller each time, whatever the tiles say.
     while v_low < v_high loop
         v_middle := (v_low + v_high) / 2;
         if evident._tile_end(v_middle) < p_id then

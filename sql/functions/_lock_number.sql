@@ -23,6 +23,7 @@ declare
     v_number integer := 0;
 begin
     perform evident._refuse_one_snapshot();
+    -- Ends: another turn only when it was dropped and made anew while this waited.
     while v_number <> v_projection.number loop
         v_number := v_projection.number;
         if p_is_shared then

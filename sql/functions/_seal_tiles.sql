@@ -38,7 +38,7 @@ begin
         substr(p_hashes, n.number * 8192 + 1, 8192)
     from generate_series(0, (v_to - v_from)::integer - 1) as n (number);
 
-    loop
+    for v_above in 1..7 loop
         v_level := v_level + 1;
         v_from := v_from >> 8;
         v_to := v_to >> 8;

@@ -33,6 +33,7 @@ begin
         return '{}'::bytea[];
     end if;
 
+    -- Ends: the size is above 0, so one of its bits is set.
     while (p_size1 >> v_height) & 1 = 0 loop
         v_height := v_height + 1;
     end loop;

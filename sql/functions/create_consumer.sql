@@ -73,7 +73,7 @@ begin
         else evident._position_of('p_from', p_from)
     end;
 
-    loop
+    for v_attempt in 1..100 loop
         insert into evident.consumer as c (name, partitions, event_types)
         values (p_consumer, p_partitions, v_event_types)
         on conflict (name) do nothing;
@@ -103,6 +103,15 @@ begin
         -- Unless it was dropped in between.
         exit when found;
     end loop;
+    if v_existing.partitions is null then
+        raise exception using
+            errcode = 'serialization_failure',
+            message = format(
+                'consumer %s is not made: it came and went a hundred times', p_consumer
+            ),
+            detail = jsonb_build_object('name', p_consumer)::text,
+            hint = 'call again';
+    end if;
 
     if v_existing.partitions <> p_partitions then
         perform evident._refuse_argument(

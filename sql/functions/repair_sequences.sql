@@ -61,27 +61,21 @@ begin
     for v_sequence in
         select
             s.seqrelid::regclass::text as name,
-            case
-                when a.attname is not null then format(
-                    -- collation: a number
-                    'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
-                )
-                else 'select max(t.epoch) + 1000000 from evident.consumer_partition '
-                    'as t'
-            end as newest
+            a.attname = 'epoch' as is_token,
+            format(
+                -- collation: a number
+                'select max(t.%I) from %s as t', a.attname, d.refobjid::regclass
+            ) as newest
         from pg_sequence as s
         inner join pg_class as c on s.seqrelid = c.oid
-        left join pg_depend as d
-            inner join pg_attribute as a
-                on d.refobjid = a.attrelid and d.refobjsubid = a.attnum
-            on
-                s.seqrelid = d.objid
-                and d.classid = 'pg_class'::regclass
-                and d.refclassid = 'pg_class'::regclass
-                and d.deptype in ('a', 'i')
+        inner join pg_depend as d on s.seqrelid = d.objid
+        inner join pg_attribute as a
+            on d.refobjid = a.attrelid and d.refobjsubid = a.attnum
         where
             c.relnamespace = 'evident'::regnamespace
-            and (a.attname is not null or c.relname = 'consumer_epoch_seq')
+            and d.classid = 'pg_class'::regclass
+            and d.refclassid = 'pg_class'::regclass
+            and d.deptype in ('a', 'i')
         order by c.relname = 'event_store_id_seq' desc, c.relname collate "C"
     loop
         sequence := v_sequence.name;
@@ -108,10 +102,10 @@ begin
                 alter sequence evident.event_store_id_seq cache 1;
             end if;
         end if;
-        now := greatest(was, coalesce(v_newest, 0));
-        if sequence = 'evident.consumer_epoch_seq' and now - 1000000 <= was then
-            now := was;
-        end if;
+        now := case
+            when v_newest > was and v_sequence.is_token then v_newest + 1000000
+            else greatest(was, coalesce(v_newest, 0))
+        end;
         if now > was or (now > 0 and not v_called) then
             perform setval(sequence::regclass, now);
             v_moved := v_moved || jsonb_build_object(

@@ -81,6 +81,7 @@ begin
     end if;
 
     v_until := clock_timestamp() + p_timeout;
+    -- Ends: at p_timeout, by the clock.
     loop
         select
             p.position >= v_position,

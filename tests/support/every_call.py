@@ -297,6 +297,8 @@ LEDGER: dict[str, list[tuple[str, list[object]]]] = {
         (NOTE, ["\n", "\n", "\n"]),
     ],
     "ledger_status": [("select * from evident.ledger_status", [])],
+    "initialize_log": [("select evident.initialize_log()", [])],
+    "repair_sequences": [("select * from evident.repair_sequences()", [])],
     "begin_incarnation": [
         ("select evident.begin_incarnation('a test', 'other')", []),
         ("select evident.begin_incarnation('', 'other')", []),

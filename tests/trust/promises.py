@@ -189,6 +189,12 @@ PROMISES = [
         "keys by text",
     ),
     Promise(
+        29,
+        "A store that was copied in part is an error with a way out.",
+        "each call ends, in a documented way; nothing is hidden, nothing stored below",
+        "a feed that ends where its sequence does",
+    ),
+    Promise(
         34,
         "Nothing that waits makes appends wait without limit.",
         "each append ends within the bound, beside any lock of an application",
