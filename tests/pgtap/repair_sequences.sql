@@ -22,7 +22,7 @@ select set_eq(
     'select r.sequence from evident.repair_sequences() as r where r.was = r.now',
     array[
         'evident.event_store_id_seq', 'evident.consumer_decision_number_seq',
-        'evident.consumer_epoch_seq',
+        'evident.consumer_epoch_seq', 'evident.consumer_number_seq',
         'evident.ledger_publication_number_seq', 'evident.projection_number_seq'
     ],
     'all sequences are told, and stay where they are right'
@@ -92,9 +92,11 @@ select results_eq(
     format(
         $$ values
         ('evident.event_store_id_seq', %1$s::bigint, %1$s::bigint + 20),
-        ('evident.consumer_epoch_seq', %2$s, 1000041) $$,
+        ('evident.consumer_epoch_seq', %2$s, 1000041),
+        ('evident.consumer_number_seq', %3$s, %3$s + 40) $$,
         b.newest,
-        coalesce(pg_sequence_last_value('evident.consumer_epoch_seq'::regclass), 0)
+        coalesce(pg_sequence_last_value('evident.consumer_epoch_seq'::regclass), 0),
+        coalesce(pg_sequence_last_value('evident.consumer_number_seq'::regclass), 0)
     ),
     'each sequence goes to its newest row, that of fencing tokens well beyond'
 )
