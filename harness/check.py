@@ -17,6 +17,7 @@ from harness.check_migrations import check_migration
 from harness.check_sources import check_source
 from harness.check_statements import check_statements
 from harness.check_text import (
+    check_backslashes,
     check_bytes,
     check_migration_columns,
     check_source_columns,
@@ -55,6 +56,7 @@ def _parts(root: Path, tree: Tree) -> Iterator[Iterator[Finding]]:
     yield check_checksums(checksums, texts)
     yield check_installers(root, tree, texts)
     yield check_strays(root, tree, texts)
+    yield check_backslashes(tree)
     yield check_source_columns(tree)
     for path, text in tree.sources.items():
         yield check_source(path, text)

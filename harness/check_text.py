@@ -34,6 +34,18 @@ def check_bytes(root: Path) -> Iterator[Finding]:
                 yield finding(path, last, "final-newline", "no line end at the end")
 
 
+def check_backslashes(tree: Tree) -> Iterator[Finding]:
+    """Find backslashes in sources: what one means depends on a setting of the session.
+
+    A body in PL/pgSQL is parsed under the settings of whoever calls it first.
+    """
+    for path, text in tree.sources.items():
+        for number, line in enumerate(text.split("\n"), start=1):
+            if "\\" in line and not line.lstrip().startswith("--"):
+                message = "a backslash, which standard_conforming_strings may change"
+                yield finding(path, number, "backslash", message)
+
+
 def check_source_columns(tree: Tree) -> Iterator[Finding]:
     """Find lines of sources that are too long."""
     for path, text in tree.sources.items():

@@ -1182,7 +1182,7 @@ begin
         evident._short(d.name),
         case
             when
-                d.name like 'event\_store.%'
+                starts_with(d.name, 'event_store.')
                 and (
                     (t.mode = 'enabled: ' and w.projection = any (v_running))
                     or (
@@ -1190,7 +1190,7 @@ begin
                         and (
                             w.projection <> all (v_running)
                             or (
-                                d.name like 'event\_store.event\_store\_hold\_%'
+                                starts_with(d.name, 'event_store.event_store_hold_')
                                 and w.projection <> all (v_parked)
                             )
                         )
@@ -1325,7 +1325,7 @@ begin
                         or (
                             b.state is null
                             and f.kind = 'trigger'
-                            and f.name like 'event\_store.%'
+                            and starts_with(f.name, 'event_store.')
                         )
                     )
                 )

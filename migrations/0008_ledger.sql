@@ -1055,7 +1055,7 @@ begin atomic
     select
         case
             when evident.require_utf8() then
-                '\x65766964656e742e6576656e742e76310a'::bytea
+                decode('65766964656e742e6576656e742e76310a', 'hex')
                 || int8send((p_event).id)
                 || uuid_send((p_event).event_id)
                 || uuid_send((p_event).aggregate_id)
@@ -1095,7 +1095,7 @@ language sql
 stable
 parallel safe
 begin atomic
-    select sha256('\x00'::bytea || evident.leaf_entry(p_event));
+    select sha256(decode('00', 'hex') || evident.leaf_entry(p_event));
 end;
 
 comment on function evident.leaf_hash(evident.event_store) is
@@ -1123,7 +1123,7 @@ begin atomic
     select
         coalesce(
             string_agg(
-                sha256('\x01'::bytea || substr(p_hashes, i.pair * 64 + 1, 64)),
+                sha256(decode('01', 'hex') || substr(p_hashes, i.pair * 64 + 1, 64)),
                 ''::bytea
                 order by i.pair
             ),
@@ -3068,12 +3068,12 @@ begin
             'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
         );
     end if;
-    v_line := string_to_array(p_checkpoint, e'\n');
+    v_line := string_to_array(p_checkpoint, chr(10));
     select h.*
     into v_head
     from evident.tree_head as h
     where
-        h.tree_size = case when v_line[2] ~ '^\d{1,18}$' then v_line[2]::bigint end
+        h.tree_size = case when v_line[2] ~ '^[0-9]{1,18}$' then v_line[2]::bigint end
         and h.tree_size::text = v_line[2]
         and encode(h.root_hash, 'base64') = v_line[3]
         and evident._log_origin() = v_line[1]

@@ -4676,7 +4676,7 @@ begin
         evident._short(d.name),
         case
             when
-                d.name like 'event\_store.%'
+                starts_with(d.name, 'event_store.')
                 and (
                     (t.mode = 'enabled: ' and w.projection = any (v_running))
                     or (
@@ -4684,7 +4684,7 @@ begin
                         and (
                             w.projection <> all (v_running)
                             or (
-                                d.name like 'event\_store.event\_store\_hold\_%'
+                                starts_with(d.name, 'event_store.event_store_hold_')
                                 and w.projection <> all (v_parked)
                             )
                         )
@@ -4819,7 +4819,7 @@ begin
                         or (
                             b.state is null
                             and f.kind = 'trigger'
-                            and f.name like 'event\_store.%'
+                            and starts_with(f.name, 'event_store.')
                         )
                     )
                 )
@@ -8059,6 +8059,101 @@ comment on function evident._refuse_settings() is
 revoke all on function evident._refuse_settings() from public;
 grant execute on function evident._refuse_settings() to evident_projector;
 -- [end sql/functions/_refuse_settings.sql]
+
+-- [begin sql/functions/_fold_settings.sql]
+-- evident._fold_settings: the settings that folds run under.
+--
+-- A cast, to_char, an operator or the text of a key may depend on settings, and a
+-- replay must give what the append gave: so whatever runs a fold, or asks for the keys
+-- of an event, pins all of these (_as_projector, _ask_projector, and what _make_keep
+-- and _make_keep_batch write). They are those that any login may set in PostgreSQL 15
+-- to 18 and that change, as their documentation says, what a value is written as or
+-- read as, or what an expression means; a test puts every other setting into a class of
+-- its own. The values are the same everywhere: rows depend on events, and not on a
+-- database.
+--
+-- Not here: what a login cannot set for itself (lc_messages, and
+-- plpgsql.variable_conflict), and settings of extensions.
+--
+-- alike is a value that means the same: a session that has it needs no other.
+-- timezone_abbreviations reads a file whenever it is set: it is set only where it
+-- differs.
+
+create or replace function evident._fold_settings()
+returns table (name text, value text, alike text)
+language sql
+immutable
+parallel safe
+rows 19
+begin atomic
+    select
+        s.name,
+        s.value,
+        coalesce(s.alike, s.value)
+    from (
+        values
+        ('datestyle', 'ISO, MDY', null),
+        ('intervalstyle', 'postgres', null),
+        ('timezone', 'UTC', 'Etc/UTC'),
+        ('timezone_abbreviations', 'Default', null),
+        ('extra_float_digits', '1', '3'),
+        ('bytea_output', 'hex', null),
+        ('lc_monetary', 'C', 'C.UTF-8'),
+        ('lc_numeric', 'C', 'C.UTF-8'),
+        ('lc_time', 'C', 'C.UTF-8'),
+        ('default_text_search_config', 'pg_catalog.english', null),
+        ('xmlbinary', 'base64', null),
+        ('xmloption', 'content', null),
+        ('array_nulls', 'on', null),
+        ('quote_all_identifiers', 'off', null),
+        ('standard_conforming_strings', 'on', null),
+        ('backslash_quote', 'safe_encoding', null),
+        ('transform_null_equals', 'off', null),
+        ('plpgsql.check_asserts', 'on', null),
+        ('plpgsql.extra_errors', 'none', null)
+    ) as s (name, value, alike);
+end;
+
+comment on function evident._fold_settings() is
+'The settings that folds run under: name, value, and a value that means the same.';
+
+revoke all on function evident._fold_settings() from public;
+-- [end sql/functions/_fold_settings.sql]
+
+-- [begin sql/functions/_fold_clauses.sql]
+-- evident._fold_clauses: the settings of folds, as clauses of a function.
+--
+-- Without p_values all of them; with p_values, which are the values that sessions begin
+-- with, those that folds do not run under. timezone_abbreviations is left out, see
+-- _fold_settings. quote_all_identifiers comes first, since it changes how the name of a
+-- text search configuration is kept.
+
+create or replace function evident._fold_clauses(p_values jsonb default null)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select
+        coalesce(
+            string_agg(
+                format('set %s = %L', s.name, s.value), chr(10)
+                order by s.name <> 'quote_all_identifiers', s.name collate "C"
+            ),
+            ''
+        )
+    from evident._fold_settings() as s
+    where
+        s.name <> 'timezone_abbreviations'
+        and not array[p_values ->> s.name] <@ array[s.value, s.alike];
+end;
+
+comment on function evident._fold_clauses(jsonb) is
+'The settings of folds as clauses "set name = value"; p_values: only those for which
+this object, by name in lower case, has a value that differs.';
+
+revoke all on function evident._fold_clauses(jsonb) from public;
+-- [end sql/functions/_fold_clauses.sql]
 -- [begin sql/functions/_close_made.sql]
 -- evident._close_made: take away what default privileges gave on what folds need.
 --
@@ -8132,6 +8227,9 @@ set local role evident_projector;
 -- path bends, and does not go back to its caller under another path than it came with:
 -- a plain "set" outlives the function that it stands in.
 --
+-- The settings are those of _fold_settings. The one that is dear to set is set for a
+-- second call where it has to be.
+--
 -- A fold that was declared parallel safe, and is not, would fail in a parallel plan.
 --
 -- Errors: those of the SQL; 42501
@@ -8143,20 +8241,45 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 set datestyle = 'ISO, MDY'
+set intervalstyle = postgres
 set timezone = 'UTC'
+set extra_float_digits = 1
+set bytea_output = hex
+set lc_monetary = 'C'
+set lc_numeric = 'C'
+set lc_time = 'C'
+set default_text_search_config = 'pg_catalog.english'
+set xmlbinary = base64
+set xmloption = content
+set array_nulls = on
+set standard_conforming_strings = on
+set backslash_quote = safe_encoding
+set transform_null_equals = off
+set "plpgsql.check_asserts" = on
+set "plpgsql.extra_errors" = 'none'
 set row_security = off
 set max_parallel_workers_per_gather = 0
 set jit = off
 as $function$
 declare
     v_count bigint;
+    v_abbreviations constant text := pg_catalog.current_setting(
+        'timezone_abbreviations'
+    );
 begin
     if current_user operator(pg_catalog.<>) 'evident_projector'
         or pg_catalog.current_setting('search_path')
         operator(pg_catalog.<>) 'pg_catalog, pg_temp'
     then
         perform evident._refuse_settings();
+    end if;
+    if v_abbreviations operator(pg_catalog.<>) 'Default' then
+        perform pg_catalog.set_config('timezone_abbreviations', 'Default', true);
+        v_count := evident._as_projector(p_sql);
+        perform pg_catalog.set_config('timezone_abbreviations', v_abbreviations, true);
+        return v_count;
     end if;
     execute p_sql;
     get diagnostics v_count = row_count;
@@ -8192,18 +8315,44 @@ stable
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 set datestyle = 'ISO, MDY'
+set intervalstyle = postgres
 set timezone = 'UTC'
+set extra_float_digits = 1
+set bytea_output = hex
+set lc_monetary = 'C'
+set lc_numeric = 'C'
+set lc_time = 'C'
+set default_text_search_config = 'pg_catalog.english'
+set xmlbinary = base64
+set xmloption = content
+set array_nulls = on
+set standard_conforming_strings = on
+set backslash_quote = safe_encoding
+set transform_null_equals = off
+set "plpgsql.check_asserts" = on
+set "plpgsql.extra_errors" = 'none'
 set row_security = off
 set max_parallel_workers_per_gather = 0
 set jit = off
 as $function$
+declare
+    v_abbreviations constant text := pg_catalog.current_setting(
+        'timezone_abbreviations'
+    );
 begin
     if current_user operator(pg_catalog.<>) 'evident_projector'
         or pg_catalog.current_setting('search_path')
         operator(pg_catalog.<>) 'pg_catalog, pg_temp'
     then
         perform evident._refuse_settings();
+    end if;
+    if v_abbreviations operator(pg_catalog.<>) 'Default' then
+        perform pg_catalog.set_config('timezone_abbreviations', 'Default', true);
+        return query select a.answer from evident._ask_projector(p_sql) as a (answer);
+        perform pg_catalog.set_config('timezone_abbreviations', v_abbreviations, true);
+        return;
     end if;
     return query execute p_sql;
     if pg_catalog.current_setting('search_path')
@@ -9438,10 +9587,11 @@ revoke all on function evident._projection_snapshot(evident.projection) from pub
 -- [begin sql/functions/_projection_pinned.sql]
 -- evident._projection_pinned: SQL that tells whether a trigger may run a fold at once.
 --
--- It runs as evident_projector, and the session's settings are those of all other
--- paths; most sessions have them so, and setting them costs more than looking. What
--- looks must not be bent by the path itself, nor be somebody else's: so the path comes
--- first, and each name is qualified.
+-- It runs as evident_projector, and path and settings are those of all other paths
+-- (_fold_settings); most sessions have them so, and setting them costs more than
+-- looking. Nothing here must be bent by the path, nor be somebody else's: each name is
+-- qualified. Two arrays, since a comparison for each setting takes longer, and a loop
+-- longer still; in the second no value of one setting is one of another's.
 
 create or replace function evident._projection_pinned()
 returns text
@@ -9449,21 +9599,45 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select $sql$pg_catalog.current_setting('search_path')
-                operator(pg_catalog.=) 'pg_catalog, pg_temp'
-            and current_user operator(pg_catalog.=) 'evident_projector'
-            and pg_catalog.current_setting('datestyle')
-                operator(pg_catalog.=) 'ISO, MDY'
-            and pg_catalog.current_setting('timezone')
-                operator(pg_catalog.=) any ('{UTC,Etc/UTC}'::pg_catalog.text[])
-            $sql$::text;
+    select
+        format(
+            $sql$current_user operator(pg_catalog.=) 'evident_projector'
+            and array[%1$s] operator(pg_catalog.=) %2$L::pg_catalog.text[]
+            and array[%3$s] operator(pg_catalog.<@) %4$L::pg_catalog.text[]
+            $sql$,
+            string_agg(s.look, ', ' order by s.name collate "C")
+            filter (where s.value = s.alike),
+            array_agg(s.value order by s.name collate "C")
+            filter (where s.value = s.alike),
+            string_agg(s.look, ', ' order by s.name collate "C")
+            filter (where s.value <> s.alike),
+            array_agg(s.value order by s.name collate "C")
+            filter (where s.value <> s.alike)
+            || array_agg(s.alike order by s.name collate "C")
+            filter (where s.value <> s.alike)
+        )
+    from (
+        select
+            f.name,
+            f.value,
+            f.alike,
+            format('pg_catalog.current_setting(%L)', f.name) as look
+        from evident._fold_settings() as f
+        union all
+        select
+            'search_path',
+            'pg_catalog, pg_temp',
+            'pg_catalog, pg_temp',
+            'pg_catalog.current_setting(''search_path'')'
+    ) as s;
 end;
 
 comment on function evident._projection_pinned() is
-'SQL that is true where role and settings are those that folds run under.';
+'SQL that is true where role, path and settings are those that folds run under.';
 
 revoke all on function evident._projection_pinned() from public;
 -- [end sql/functions/_projection_pinned.sql]
+
 -- [begin sql/functions/_projection_return.sql]
 -- evident._projection_return: SQL that ends a trigger that ran a fold.
 --
@@ -9709,6 +9883,36 @@ revoke all on function
 evident._check_projection(evident.projection, regclass, regprocedure, regprocedure)
 from public;
 -- [end sql/functions/_check_projection.sql]
+-- [begin sql/functions/_is_batch.sql]
+-- evident._is_batch: tell whether a statement appends a batch.
+--
+-- For the triggers of synchronous projections, see _make_keep. PostgreSQL reads the
+-- condition of a trigger anew from its text in each statement: a call without arguments
+-- is read in a fifth of the time that the expression in it takes.
+--
+-- Runs under the path of whoever inserts: each name is qualified.
+
+create or replace function evident._is_batch()
+returns boolean
+language plpgsql
+stable
+parallel safe
+as $function$
+begin
+    return coalesce(
+        pg_catalog.current_setting('evident.is_batch', true)
+        operator(pg_catalog.=) 'on',
+        false
+    );
+end;
+$function$;
+
+comment on function evident._is_batch() is
+'Whether evident.is_batch is on: then one trigger folds all events of a statement.';
+
+revoke all on function evident._is_batch() from public;
+-- [end sql/functions/_is_batch.sql]
+
 -- [begin sql/functions/_make_fold.sql]
 -- evident._make_fold: create what folds a projection's events.
 --
@@ -9731,8 +9935,9 @@ from public;
 -- All belong to evident_projector, and it alone may use them. What they declare is
 -- what the fold declares, and no more.
 --
--- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
--- key (a day), must be the same for a failure, a skip, a lock and every session.
+-- Whatever runs a fold pins its settings (_fold_settings): casts in a fold, and the
+-- text of a key (a day), must be the same for a failure, a skip, a lock and every
+-- session.
 --
 -- Bodies are quoted as literals: a column or a fold may be named like whatever ends a
 -- body between dollars, and what follows would run as well.
@@ -9942,7 +10147,7 @@ onto an existing row.';
                 v_step
             ),
             v_attributes,
-            substring(v_attributes from '\w+$'),
+            substring(v_attributes from '[a-z]+$'),
             evident._projection_object(p_projection, 'refolding_%s'),
             evident._projection_object(p_projection, 'refold_%s')
         )
@@ -9980,10 +10185,11 @@ evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
 --
 -- Events are inserted by the store's owner, and the fold runs as evident_projector, so
 -- kept_event_<projection>, which folds, is a definer function of that role. A cast in a
--- fold may depend on settings, and a replay must give the same: where the session's are
--- not those of all other paths, pinned_<projection>, the same with settings of its own,
--- does the work. The function itself has none: each costs a tenth of the append. It is
--- the one definer function without a path, and looks at the path before anything else
+-- fold may depend on settings, and a replay must give the same (_fold_settings): where
+-- the session's are not those of all other paths, pinned_<projection>, the same with
+-- all of them set, does the work. The function itself sets those that sessions begin
+-- with otherwise in this database, since each costs some of the append. It is the one
+-- definer function without a path, and looks at the path before anything else
 -- (_projection_pinned).
 --
 -- A fold could alter that function, which its role owns: make it run as whoever
@@ -10031,6 +10237,7 @@ declare
             v_found record;
             v_message text;
             v_detail text;
+            v_abbreviations text;
         begin
             if %2$s and %17$s then
                 if new.version = 1 then
@@ -10144,8 +10351,7 @@ begin
             volatile
             parallel unsafe
             set search_path = pg_catalog, pg_temp
-            set datestyle = 'ISO, MDY'
-            set timezone = 'UTC'
+            %9$s
             as %6$L;
 
             create or replace function %7$s(new evident.event_store)
@@ -10154,6 +10360,7 @@ begin
             volatile
             parallel unsafe
             security definer
+            %10$s
             as %8$L;
 
             comment on function %1$s(%2$s) is
@@ -10192,31 +10399,49 @@ use.';
             format(
                 $pinned$
             %1$s
-            if not (%2$s) then
+            if %2$s then
                 perform evident._refuse_settings();
             end if;
             return null;
         end;
         $pinned$,
                 v_body,
-                evident._projection_pinned()
+                evident._projection_types(p_projection, 'new')
             ),
             v_kept,
             format(
                 $keep$
             %1$s
-            if not (%2$s) then
+            if %2$s then
                 if current_user operator(pg_catalog.<>) 'evident_projector' then
                     perform evident._refuse_settings();
                 end if;
-                perform %3$s(new);
+                v_abbreviations := pg_catalog.current_setting('timezone_abbreviations');
+                if v_abbreviations operator(pg_catalog.=) 'Default' then
+                    perform %3$s(new);
+                else
+                    perform pg_catalog.set_config(
+                        'timezone_abbreviations', 'Default', true
+                    );
+                    perform %3$s(new);
+                    perform pg_catalog.set_config(
+                        'timezone_abbreviations', v_abbreviations, true
+                    );
+                end if;
             end if;
             return null;
         end;
         $keep$,
                 v_body,
-                evident._projection_pinned(),
+                evident._projection_types(p_projection, 'new'),
                 v_pinned
+            ),
+            evident._fold_clauses(),
+            evident._fold_clauses(
+                (
+                    select jsonb_object_agg(lower(s.name), s.reset_val)
+                    from pg_settings as s
+                )
             )
         )
     );
@@ -10237,7 +10462,7 @@ use.';
         create or replace trigger %1$I
         after insert on evident.event_store
         for each row
-        when (current_setting('evident.is_batch', true) is distinct from 'on')
+        when (not evident._is_batch())
         execute function %2$s();
         $sql$,
         evident._projection_trigger(p_projection, 'keep_event_%s'),
@@ -10391,8 +10616,7 @@ begin
         parallel unsafe
         security definer
         set search_path = pg_catalog, pg_temp
-        set datestyle = 'ISO, MDY'
-        set timezone = 'UTC'
+        %3$s
         set enable_seqscan = off
         set row_security = off
         as %2$L;
@@ -10413,23 +10637,35 @@ begin
             v_count bigint;
             v_keys %1$s[];
             v_rows %2$s[];
+            v_abbreviations text;
         begin
-            if not (%7$s) then
+            if %7$s then
+                %3$s
+                lock table %2$s in row exclusive mode;
+                begin
+                    select
+                        array_agg(f.key),
+                        array_agg(f.next_row)
+                    into v_keys, v_rows
+                    from (%4$s) as f;
+                %5$s
+                if v_keys is not null then
+                    %6$s into v_count;
+                end if;
+                %8$s
+            end if;
+            v_abbreviations := pg_catalog.current_setting('timezone_abbreviations');
+            if current_user operator(pg_catalog.<>) 'evident_projector'
+                or v_abbreviations operator(pg_catalog.=) 'Default'
+            then
                 perform evident._refuse_settings();
             end if;
-            %3$s
-            lock table %2$s in row exclusive mode;
-            begin
-                select
-                    array_agg(f.key),
-                    array_agg(f.next_row)
-                into v_keys, v_rows
-                from (%4$s) as f;
-            %5$s
-            if v_keys is not null then
-                %6$s into v_count;
-            end if;
-            %8$s
+            perform pg_catalog.set_config('timezone_abbreviations', 'Default', true);
+            perform %9$s(p_events);
+            perform pg_catalog.set_config(
+                'timezone_abbreviations', v_abbreviations, true
+            );
+            return null;
         end;
         $keep$,
             p_projection.key_type,
@@ -10446,8 +10682,10 @@ begin
                 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             ),
             evident._projection_pinned(),
-            evident._projection_return()
-        )
+            evident._projection_return(),
+            v_kept
+        ),
+        evident._fold_clauses()
     ));
     execute format(
         $sql$
@@ -10473,7 +10711,7 @@ that it names.';
         evident._projection_trigger(p_projection, 'keep_batch_%s'),
         case
             when p_projection.keys is null
-                then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
+                then 'when (evident._is_batch())'
             else ''
         end,
         v_keep,
@@ -11862,8 +12100,6 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set datestyle = 'ISO, MDY'
-set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -12037,8 +12273,6 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set datestyle = 'ISO, MDY'
-set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -12091,8 +12325,6 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set datestyle = 'ISO, MDY'
-set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare
@@ -12581,8 +12813,6 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set datestyle = 'ISO, MDY'
-set timezone = 'UTC'
 set work_mem = '32MB'
 set jit = off
 set enable_indexscan = off
@@ -12779,8 +13009,6 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set datestyle = 'ISO, MDY'
-set timezone = 'UTC'
 set work_mem = '32MB'
 set jit = off
 as $function$
@@ -14476,7 +14704,7 @@ begin atomic
     select
         case
             when evident.require_utf8() then
-                '\x65766964656e742e6576656e742e76310a'::bytea
+                decode('65766964656e742e6576656e742e76310a', 'hex')
                 || int8send((p_event).id)
                 || uuid_send((p_event).event_id)
                 || uuid_send((p_event).aggregate_id)
@@ -14516,7 +14744,7 @@ language sql
 stable
 parallel safe
 begin atomic
-    select sha256('\x00'::bytea || evident.leaf_entry(p_event));
+    select sha256(decode('00', 'hex') || evident.leaf_entry(p_event));
 end;
 
 comment on function evident.leaf_hash(evident.event_store) is
@@ -14544,7 +14772,7 @@ begin atomic
     select
         coalesce(
             string_agg(
-                sha256('\x01'::bytea || substr(p_hashes, i.pair * 64 + 1, 64)),
+                sha256(decode('01', 'hex') || substr(p_hashes, i.pair * 64 + 1, 64)),
                 ''::bytea
                 order by i.pair
             ),
@@ -16489,12 +16717,12 @@ begin
             'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
         );
     end if;
-    v_line := string_to_array(p_checkpoint, e'\n');
+    v_line := string_to_array(p_checkpoint, chr(10));
     select h.*
     into v_head
     from evident.tree_head as h
     where
-        h.tree_size = case when v_line[2] ~ '^\d{1,18}$' then v_line[2]::bigint end
+        h.tree_size = case when v_line[2] ~ '^[0-9]{1,18}$' then v_line[2]::bigint end
         and h.tree_size::text = v_line[2]
         and encode(h.root_hash, 'base64') = v_line[3]
         and evident._log_origin() = v_line[1]

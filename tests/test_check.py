@@ -485,6 +485,12 @@ def test_generated_lines_may_be_long(tree: Path) -> None:
     assert found(tree, "columns") == []
 
 
+def test_a_backslash_in_a_source_is_found(tree: Path) -> None:
+    lines = read(tree, HELPER).count("\n")
+    write(tree, HELPER, read(tree, HELPER) + "-- \\d\nselect '\\d';\n")
+    assert found(tree, "backslash") == [(HELPER, lines + 2)]
+
+
 # Sources
 
 

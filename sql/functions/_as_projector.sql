@@ -10,6 +10,9 @@
 -- path bends, and does not go back to its caller under another path than it came with:
 -- a plain "set" outlives the function that it stands in.
 --
+-- The settings are those of _fold_settings. The one that is dear to set is set for a
+-- second call where it has to be.
+--
 -- A fold that was declared parallel safe, and is not, would fail in a parallel plan.
 --
 -- Errors: those of the SQL; 42501
@@ -21,20 +24,45 @@ volatile
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 set datestyle = 'ISO, MDY'
+set intervalstyle = postgres
 set timezone = 'UTC'
+set extra_float_digits = 1
+set bytea_output = hex
+set lc_monetary = 'C'
+set lc_numeric = 'C'
+set lc_time = 'C'
+set default_text_search_config = 'pg_catalog.english'
+set xmlbinary = base64
+set xmloption = content
+set array_nulls = on
+set standard_conforming_strings = on
+set backslash_quote = safe_encoding
+set transform_null_equals = off
+set "plpgsql.check_asserts" = on
+set "plpgsql.extra_errors" = 'none'
 set row_security = off
 set max_parallel_workers_per_gather = 0
 set jit = off
 as $function$
 declare
     v_count bigint;
+    v_abbreviations constant text := pg_catalog.current_setting(
+        'timezone_abbreviations'
+    );
 begin
     if current_user operator(pg_catalog.<>) 'evident_projector'
         or pg_catalog.current_setting('search_path')
         operator(pg_catalog.<>) 'pg_catalog, pg_temp'
     then
         perform evident._refuse_settings();
+    end if;
+    if v_abbreviations operator(pg_catalog.<>) 'Default' then
+        perform pg_catalog.set_config('timezone_abbreviations', 'Default', true);
+        v_count := evident._as_projector(p_sql);
+        perform pg_catalog.set_config('timezone_abbreviations', v_abbreviations, true);
+        return v_count;
     end if;
     execute p_sql;
     get diagnostics v_count = row_count;

@@ -13,18 +13,44 @@ stable
 parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 set datestyle = 'ISO, MDY'
+set intervalstyle = postgres
 set timezone = 'UTC'
+set extra_float_digits = 1
+set bytea_output = hex
+set lc_monetary = 'C'
+set lc_numeric = 'C'
+set lc_time = 'C'
+set default_text_search_config = 'pg_catalog.english'
+set xmlbinary = base64
+set xmloption = content
+set array_nulls = on
+set standard_conforming_strings = on
+set backslash_quote = safe_encoding
+set transform_null_equals = off
+set "plpgsql.check_asserts" = on
+set "plpgsql.extra_errors" = 'none'
 set row_security = off
 set max_parallel_workers_per_gather = 0
 set jit = off
 as $function$
+declare
+    v_abbreviations constant text := pg_catalog.current_setting(
+        'timezone_abbreviations'
+    );
 begin
     if current_user operator(pg_catalog.<>) 'evident_projector'
         or pg_catalog.current_setting('search_path')
         operator(pg_catalog.<>) 'pg_catalog, pg_temp'
     then
         perform evident._refuse_settings();
+    end if;
+    if v_abbreviations operator(pg_catalog.<>) 'Default' then
+        perform pg_catalog.set_config('timezone_abbreviations', 'Default', true);
+        return query select a.answer from evident._ask_projector(p_sql) as a (answer);
+        perform pg_catalog.set_config('timezone_abbreviations', v_abbreviations, true);
+        return;
     end if;
     return query execute p_sql;
     if pg_catalog.current_setting('search_path')

@@ -154,7 +154,7 @@ begin
         evident._short(d.name),
         case
             when
-                d.name like 'event\_store.%'
+                starts_with(d.name, 'event_store.')
                 and (
                     (t.mode = 'enabled: ' and w.projection = any (v_running))
                     or (
@@ -162,7 +162,7 @@ begin
                         and (
                             w.projection <> all (v_running)
                             or (
-                                d.name like 'event\_store.event\_store\_hold\_%'
+                                starts_with(d.name, 'event_store.event_store_hold_')
                                 and w.projection <> all (v_parked)
                             )
                         )

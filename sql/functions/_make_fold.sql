@@ -19,8 +19,9 @@
 -- All belong to evident_projector, and it alone may use them. What they declare is
 -- what the fold declares, and no more.
 --
--- Whatever runs a fold pins DateStyle and TimeZone: casts in a fold, and the text of a
--- key (a day), must be the same for a failure, a skip, a lock and every session.
+-- Whatever runs a fold pins its settings (_fold_settings): casts in a fold, and the
+-- text of a key (a day), must be the same for a failure, a skip, a lock and every
+-- session.
 --
 -- Bodies are quoted as literals: a column or a fold may be named like whatever ends a
 -- body between dollars, and what follows would run as well.
@@ -230,7 +231,7 @@ onto an existing row.';
                 v_step
             ),
             v_attributes,
-            substring(v_attributes from '\w+$'),
+            substring(v_attributes from '[a-z]+$'),
             evident._projection_object(p_projection, 'refolding_%s'),
             evident._projection_object(p_projection, 'refold_%s')
         )

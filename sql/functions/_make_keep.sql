@@ -19,10 +19,11 @@
 --
 -- Events are inserted by the store's owner, and the fold runs as evident_projector, so
 -- kept_event_<projection>, which folds, is a definer function of that role. A cast in a
--- fold may depend on settings, and a replay must give the same: where the session's are
--- not those of all other paths, pinned_<projection>, the same with settings of its own,
--- does the work. The function itself has none: each costs a tenth of the append. It is
--- the one definer function without a path, and looks at the path before anything else
+-- fold may depend on settings, and a replay must give the same (_fold_settings): where
+-- the session's are not those of all other paths, pinned_<projection>, the same with
+-- all of them set, does the work. The function itself sets those that sessions begin
+-- with otherwise in this database, since each costs some of the append. It is the one
+-- definer function without a path, and looks at the path before anything else
 -- (_projection_pinned).
 --
 -- A fold could alter that function, which its role owns: make it run as whoever
@@ -70,6 +71,7 @@ declare
             v_found record;
             v_message text;
             v_detail text;
+            v_abbreviations text;
         begin
             if %2$s and %17$s then
                 if new.version = 1 then
@@ -183,8 +185,7 @@ begin
             volatile
             parallel unsafe
             set search_path = pg_catalog, pg_temp
-            set datestyle = 'ISO, MDY'
-            set timezone = 'UTC'
+            %9$s
             as %6$L;
 
             create or replace function %7$s(new evident.event_store)
@@ -193,6 +194,7 @@ begin
             volatile
             parallel unsafe
             security definer
+            %10$s
             as %8$L;
 
             comment on function %1$s(%2$s) is
@@ -231,31 +233,49 @@ use.';
             format(
                 $pinned$
             %1$s
-            if not (%2$s) then
+            if %2$s then
                 perform evident._refuse_settings();
             end if;
             return null;
         end;
         $pinned$,
                 v_body,
-                evident._projection_pinned()
+                evident._projection_types(p_projection, 'new')
             ),
             v_kept,
             format(
                 $keep$
             %1$s
-            if not (%2$s) then
+            if %2$s then
                 if current_user operator(pg_catalog.<>) 'evident_projector' then
                     perform evident._refuse_settings();
                 end if;
-                perform %3$s(new);
+                v_abbreviations := pg_catalog.current_setting('timezone_abbreviations');
+                if v_abbreviations operator(pg_catalog.=) 'Default' then
+                    perform %3$s(new);
+                else
+                    perform pg_catalog.set_config(
+                        'timezone_abbreviations', 'Default', true
+                    );
+                    perform %3$s(new);
+                    perform pg_catalog.set_config(
+                        'timezone_abbreviations', v_abbreviations, true
+                    );
+                end if;
             end if;
             return null;
         end;
         $keep$,
                 v_body,
-                evident._projection_pinned(),
+                evident._projection_types(p_projection, 'new'),
                 v_pinned
+            ),
+            evident._fold_clauses(),
+            evident._fold_clauses(
+                (
+                    select jsonb_object_agg(lower(s.name), s.reset_val)
+                    from pg_settings as s
+                )
             )
         )
     );
@@ -276,7 +296,7 @@ use.';
         create or replace trigger %1$I
         after insert on evident.event_store
         for each row
-        when (current_setting('evident.is_batch', true) is distinct from 'on')
+        when (not evident._is_batch())
         execute function %2$s();
         $sql$,
         evident._projection_trigger(p_projection, 'keep_event_%s'),

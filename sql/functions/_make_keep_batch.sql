@@ -129,8 +129,7 @@ begin
         parallel unsafe
         security definer
         set search_path = pg_catalog, pg_temp
-        set datestyle = 'ISO, MDY'
-        set timezone = 'UTC'
+        %3$s
         set enable_seqscan = off
         set row_security = off
         as %2$L;
@@ -151,23 +150,35 @@ begin
             v_count bigint;
             v_keys %1$s[];
             v_rows %2$s[];
+            v_abbreviations text;
         begin
-            if not (%7$s) then
+            if %7$s then
+                %3$s
+                lock table %2$s in row exclusive mode;
+                begin
+                    select
+                        array_agg(f.key),
+                        array_agg(f.next_row)
+                    into v_keys, v_rows
+                    from (%4$s) as f;
+                %5$s
+                if v_keys is not null then
+                    %6$s into v_count;
+                end if;
+                %8$s
+            end if;
+            v_abbreviations := pg_catalog.current_setting('timezone_abbreviations');
+            if current_user operator(pg_catalog.<>) 'evident_projector'
+                or v_abbreviations operator(pg_catalog.=) 'Default'
+            then
                 perform evident._refuse_settings();
             end if;
-            %3$s
-            lock table %2$s in row exclusive mode;
-            begin
-                select
-                    array_agg(f.key),
-                    array_agg(f.next_row)
-                into v_keys, v_rows
-                from (%4$s) as f;
-            %5$s
-            if v_keys is not null then
-                %6$s into v_count;
-            end if;
-            %8$s
+            perform pg_catalog.set_config('timezone_abbreviations', 'Default', true);
+            perform %9$s(p_events);
+            perform pg_catalog.set_config(
+                'timezone_abbreviations', v_abbreviations, true
+            );
+            return null;
         end;
         $keep$,
             p_projection.key_type,
@@ -184,8 +195,10 @@ begin
                 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             ),
             evident._projection_pinned(),
-            evident._projection_return()
-        )
+            evident._projection_return(),
+            v_kept
+        ),
+        evident._fold_clauses()
     ));
     execute format(
         $sql$
@@ -211,7 +224,7 @@ that it names.';
         evident._projection_trigger(p_projection, 'keep_batch_%s'),
         case
             when p_projection.keys is null
-                then 'when (current_setting(''evident.is_batch'', true) = ''on'')'
+                then 'when (evident._is_batch())'
             else ''
         end,
         v_keep,

@@ -13,7 +13,7 @@ begin atomic
     select
         coalesce(
             string_agg(
-                sha256('\x01'::bytea || substr(p_hashes, i.pair * 64 + 1, 64)),
+                sha256(decode('01', 'hex') || substr(p_hashes, i.pair * 64 + 1, 64)),
                 ''::bytea
                 order by i.pair
             ),

@@ -1,9 +1,10 @@
 -- evident._projection_pinned: SQL that tells whether a trigger may run a fold at once.
 --
--- It runs as evident_projector, and the session's settings are those of all other
--- paths; most sessions have them so, and setting them costs more than looking. What
--- looks must not be bent by the path itself, nor be somebody else's: so the path comes
--- first, and each name is qualified.
+-- It runs as evident_projector, and path and settings are those of all other paths
+-- (_fold_settings); most sessions have them so, and setting them costs more than
+-- looking. Nothing here must be bent by the path, nor be somebody else's: each name is
+-- qualified. Two arrays, since a comparison for each setting takes longer, and a loop
+-- longer still; in the second no value of one setting is one of another's.
 
 create or replace function evident._projection_pinned()
 returns text
@@ -11,17 +12,40 @@ language sql
 immutable
 parallel safe
 begin atomic
-    select $sql$pg_catalog.current_setting('search_path')
-                operator(pg_catalog.=) 'pg_catalog, pg_temp'
-            and current_user operator(pg_catalog.=) 'evident_projector'
-            and pg_catalog.current_setting('datestyle')
-                operator(pg_catalog.=) 'ISO, MDY'
-            and pg_catalog.current_setting('timezone')
-                operator(pg_catalog.=) any ('{UTC,Etc/UTC}'::pg_catalog.text[])
-            $sql$::text;
+    select
+        format(
+            $sql$current_user operator(pg_catalog.=) 'evident_projector'
+            and array[%1$s] operator(pg_catalog.=) %2$L::pg_catalog.text[]
+            and array[%3$s] operator(pg_catalog.<@) %4$L::pg_catalog.text[]
+            $sql$,
+            string_agg(s.look, ', ' order by s.name collate "C")
+            filter (where s.value = s.alike),
+            array_agg(s.value order by s.name collate "C")
+            filter (where s.value = s.alike),
+            string_agg(s.look, ', ' order by s.name collate "C")
+            filter (where s.value <> s.alike),
+            array_agg(s.value order by s.name collate "C")
+            filter (where s.value <> s.alike)
+            || array_agg(s.alike order by s.name collate "C")
+            filter (where s.value <> s.alike)
+        )
+    from (
+        select
+            f.name,
+            f.value,
+            f.alike,
+            format('pg_catalog.current_setting(%L)', f.name) as look
+        from evident._fold_settings() as f
+        union all
+        select
+            'search_path',
+            'pg_catalog, pg_temp',
+            'pg_catalog, pg_temp',
+            'pg_catalog.current_setting(''search_path'')'
+    ) as s;
 end;
 
 comment on function evident._projection_pinned() is
-'SQL that is true where role and settings are those that folds run under.';
+'SQL that is true where role, path and settings are those that folds run under.';
 
 revoke all on function evident._projection_pinned() from public;

@@ -80,7 +80,7 @@ begin
                         or (
                             b.state is null
                             and f.kind = 'trigger'
-                            and f.name like 'event\_store.%'
+                            and starts_with(f.name, 'event_store.')
                         )
                     )
                 )

@@ -17,7 +17,7 @@ begin atomic
     select
         case
             when evident.require_utf8() then
-                '\x65766964656e742e6576656e742e76310a'::bytea
+                decode('65766964656e742e6576656e742e76310a', 'hex')
                 || int8send((p_event).id)
                 || uuid_send((p_event).event_id)
                 || uuid_send((p_event).aggregate_id)

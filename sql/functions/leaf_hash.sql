@@ -10,7 +10,7 @@ language sql
 stable
 parallel safe
 begin atomic
-    select sha256('\x00'::bytea || evident.leaf_entry(p_event));
+    select sha256(decode('00', 'hex') || evident.leaf_entry(p_event));
 end;
 
 comment on function evident.leaf_hash(evident.event_store) is

@@ -44,8 +44,6 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set datestyle = 'ISO, MDY'
-set timezone = 'UTC'
 set work_mem = '32MB'
 set jit = off
 set enable_indexscan = off

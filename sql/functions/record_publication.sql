@@ -26,12 +26,12 @@ begin
             'p_checkpoint', 'longer than 65536 bytes', 'publish with evident publish'
         );
     end if;
-    v_line := string_to_array(p_checkpoint, e'\n');
+    v_line := string_to_array(p_checkpoint, chr(10));
     select h.*
     into v_head
     from evident.tree_head as h
     where
-        h.tree_size = case when v_line[2] ~ '^\d{1,18}$' then v_line[2]::bigint end
+        h.tree_size = case when v_line[2] ~ '^[0-9]{1,18}$' then v_line[2]::bigint end
         and h.tree_size::text = v_line[2]
         and encode(h.root_hash, 'base64') = v_line[3]
         and evident._log_origin() = v_line[1]

@@ -20,8 +20,6 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set datestyle = 'ISO, MDY'
-set timezone = 'UTC'
 set enable_seqscan = off
 as $function$
 declare

@@ -186,7 +186,7 @@ PROMISES = [
         28,
         "Equal keys and equal events give equal rows, whatever the session.",
         "the read model equals a fold in Python, the drift check finds nothing",
-        "keys by text",
+        "keys and settings as the session has them",
     ),
     Promise(
         29,
