@@ -85,7 +85,12 @@ exception
                 nullif(v_detail, ''),
                 format('%s: %s', v_part, left(split_part(v_context, e'\\n', 1), 200))
             ),
-            hint = coalesce(nullif(v_hint, ''), 'this script has changed nothing');
+            hint = case
+                when v_code = '2BP01'
+                    then 'drop or change what depends on it first: this script drops '
+                        'nothing outside of schema evident, and has changed nothing'
+                else coalesce(nullif(v_hint, ''), 'this script has changed nothing')
+            end;
 end;
 end;
 $evident$;
@@ -114,9 +119,13 @@ client does after an error. Role, search_path and the timeouts are afterwards wh
 they were, so it also runs inside a migration of another tool, or by \\i after begin.
 """
 _UNINSTALLS = """\
-Removes the engine, in one transaction: refused outside one, and refused with PT403
-while there are events, seals or registered projections; the hint says what then. All
-of it is one statement: a refusal undoes the whole, whatever the client does after it.
+Removes the engine with its consumers and empty tables, and the roles that nothing
+else in the cluster depends on. Read models, folds and yoyo's marks stay.
+It refuses, and the hint says what then:
+  25006 outside one transaction; PT400 at REPEATABLE READ and SERIALIZABLE;
+  PT403 while there are registered projections, seals or events;
+  2BP01 while something outside of schema evident depends on it, as a fold does.
+All of it is one statement: a refusal undoes the whole, whatever the client does then.
 """
 
 

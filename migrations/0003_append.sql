@@ -154,16 +154,16 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-begin
-    perform evident._refuse_versions(
-        jsonb_build_array(
-            jsonb_build_object(
-                'aggregate_id', p_aggregate_id,
-                'expected', p_expected_version,
-                'actual', p_actual
-            )
+declare
+    v_conflicts constant jsonb := jsonb_build_array(
+        jsonb_build_object(
+            'aggregate_id', p_aggregate_id,
+            'expected', p_expected_version,
+            'actual', p_actual
         )
     );
+begin
+    perform evident._refuse_versions(v_conflicts);
 end;
 $function$;
 
@@ -614,12 +614,13 @@ volatile
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_reason constant text :=
+        'longer than 1048576 bytes as text, or nested deeper than 1000 levels';
+    v_hint constant text :=
+        'store the document elsewhere, and its hash in the event';
 begin
-    perform evident._refuse_argument(
-        p_argument,
-        'longer than 1048576 bytes as text, or nested deeper than 1000 levels',
-        'store the document elsewhere, and its hash in the event'
-    );
+    perform evident._refuse_argument(p_argument, v_reason, v_hint);
 end;
 $function$;
 
@@ -1110,6 +1111,8 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
+    v_problem text[];
+    v_place text;
     v_repeated text;
     v_queue_length bigint;
 begin
@@ -1125,11 +1128,10 @@ begin
         );
     end if;
 
-    perform evident._refuse_argument(
-        format('p_appends[%s]%s', a.ordinality - 1, p.problem[1]),
-        p.problem[2],
-        p.problem[3]
-    )
+    select
+        p.problem,
+        format('p_appends[%s]%s', a.ordinality - 1, p.problem[1])
+    into v_problem, v_place
     from jsonb_array_elements(p_appends) with ordinality as a (value, ordinality)
     cross join lateral (
         select case
@@ -1169,6 +1171,9 @@ begin
     where p.problem is not null
     order by a.ordinality
     limit 1;
+    if v_problem is not null then
+        perform evident._refuse_argument(v_place, v_problem[2], v_problem[3]);
+    end if;
 
     perform evident._refuse_own_stream(n.aggregate_id)
     from evident._append_entries(p_appends) as n
@@ -1232,6 +1237,7 @@ as $function$
 declare
     v_most_text constant bigint := evident._most_text(p_appends);
     v_entry integer;
+    v_place text;
 begin
     perform evident._refuse_argument(
         'p_appends', 'more than 10000 events', 'split the batch'
@@ -1273,9 +1279,8 @@ begin
         return;
     end if;
 
-    perform evident._check_events(
-        p_appends -> v_entry -> 'events', format('p_appends[%s].events', v_entry)
-    );
+    v_place := format('p_appends[%s].events', v_entry);
+    perform evident._check_events(p_appends -> v_entry -> 'events', v_place);
     perform evident._refuse_text('p_appends');
 end;
 $function$;
@@ -1626,9 +1631,7 @@ begin
         s.version,
         s.actual
     into v_outcome
-    from evident._append_stream(
-        p_aggregate_id, p_events, p_expected_version
-    ) as s;
+    from evident._append_stream(p_aggregate_id, p_events, p_expected_version) as s;
 
     if v_outcome.version is null then
         perform evident._refuse_version(
@@ -1678,6 +1681,7 @@ declare
     v_actual integer;
     v_event jsonb;
     v_problem text[];
+    v_place text;
     v_is_long_payload constant boolean :=
         p_payload is not null and evident._text_length(p_payload) is null;
     v_is_long_metadata constant boolean :=
@@ -1713,14 +1717,10 @@ begin
     );
     v_problem := evident._event_problem(v_event);
     if v_problem is not null then
-        perform evident._refuse_argument(
-            case v_problem[1]
-                when '.type' then 'p_event_type'
-                else replace(v_problem[1], '.', 'p_')
-            end,
-            v_problem[2],
-            v_problem[3]
-        );
+        v_place := case v_problem[1]
+            when '.type' then 'p_event_type' else replace(v_problem[1], '.', 'p_')
+        end;
+        perform evident._refuse_argument(v_place, v_problem[2], v_problem[3]);
     end if;
 
     perform evident._refuse_sequence();

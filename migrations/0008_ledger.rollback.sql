@@ -20,7 +20,8 @@ begin
                 'operation', 'ROLLBACK'
             )::text,
             hint = 'what was published could not be checked any more; stop sealing '
-                'instead';
+                'instead. When all is really to go, back it up and run: '
+                'drop schema evident cascade';
     end if;
 end;
 $do$;

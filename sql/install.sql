@@ -920,16 +920,16 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-begin
-    perform evident._refuse_versions(
-        jsonb_build_array(
-            jsonb_build_object(
-                'aggregate_id', p_aggregate_id,
-                'expected', p_expected_version,
-                'actual', p_actual
-            )
+declare
+    v_conflicts constant jsonb := jsonb_build_array(
+        jsonb_build_object(
+            'aggregate_id', p_aggregate_id,
+            'expected', p_expected_version,
+            'actual', p_actual
         )
     );
+begin
+    perform evident._refuse_versions(v_conflicts);
 end;
 $function$;
 
@@ -1380,12 +1380,13 @@ volatile
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_reason constant text :=
+        'longer than 1048576 bytes as text, or nested deeper than 1000 levels';
+    v_hint constant text :=
+        'store the document elsewhere, and its hash in the event';
 begin
-    perform evident._refuse_argument(
-        p_argument,
-        'longer than 1048576 bytes as text, or nested deeper than 1000 levels',
-        'store the document elsewhere, and its hash in the event'
-    );
+    perform evident._refuse_argument(p_argument, v_reason, v_hint);
 end;
 $function$;
 
@@ -1876,6 +1877,8 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
+    v_problem text[];
+    v_place text;
     v_repeated text;
     v_queue_length bigint;
 begin
@@ -1891,11 +1894,10 @@ begin
         );
     end if;
 
-    perform evident._refuse_argument(
-        format('p_appends[%s]%s', a.ordinality - 1, p.problem[1]),
-        p.problem[2],
-        p.problem[3]
-    )
+    select
+        p.problem,
+        format('p_appends[%s]%s', a.ordinality - 1, p.problem[1])
+    into v_problem, v_place
     from jsonb_array_elements(p_appends) with ordinality as a (value, ordinality)
     cross join lateral (
         select case
@@ -1935,6 +1937,9 @@ begin
     where p.problem is not null
     order by a.ordinality
     limit 1;
+    if v_problem is not null then
+        perform evident._refuse_argument(v_place, v_problem[2], v_problem[3]);
+    end if;
 
     perform evident._refuse_own_stream(n.aggregate_id)
     from evident._append_entries(p_appends) as n
@@ -1998,6 +2003,7 @@ as $function$
 declare
     v_most_text constant bigint := evident._most_text(p_appends);
     v_entry integer;
+    v_place text;
 begin
     perform evident._refuse_argument(
         'p_appends', 'more than 10000 events', 'split the batch'
@@ -2039,9 +2045,8 @@ begin
         return;
     end if;
 
-    perform evident._check_events(
-        p_appends -> v_entry -> 'events', format('p_appends[%s].events', v_entry)
-    );
+    v_place := format('p_appends[%s].events', v_entry);
+    perform evident._check_events(p_appends -> v_entry -> 'events', v_place);
     perform evident._refuse_text('p_appends');
 end;
 $function$;
@@ -2392,9 +2397,7 @@ begin
         s.version,
         s.actual
     into v_outcome
-    from evident._append_stream(
-        p_aggregate_id, p_events, p_expected_version
-    ) as s;
+    from evident._append_stream(p_aggregate_id, p_events, p_expected_version) as s;
 
     if v_outcome.version is null then
         perform evident._refuse_version(
@@ -2444,6 +2447,7 @@ declare
     v_actual integer;
     v_event jsonb;
     v_problem text[];
+    v_place text;
     v_is_long_payload constant boolean :=
         p_payload is not null and evident._text_length(p_payload) is null;
     v_is_long_metadata constant boolean :=
@@ -2479,14 +2483,10 @@ begin
     );
     v_problem := evident._event_problem(v_event);
     if v_problem is not null then
-        perform evident._refuse_argument(
-            case v_problem[1]
-                when '.type' then 'p_event_type'
-                else replace(v_problem[1], '.', 'p_')
-            end,
-            v_problem[2],
-            v_problem[3]
-        );
+        v_place := case v_problem[1]
+            when '.type' then 'p_event_type' else replace(v_problem[1], '.', 'p_')
+        end;
+        perform evident._refuse_argument(v_place, v_problem[2], v_problem[3]);
     end if;
 
     perform evident._refuse_sequence();
@@ -13140,7 +13140,7 @@ as $function$
 declare
     v_projection constant evident.projection := evident._projection(p_projection);
     v_reason text;
-    v_row jsonb;
+    v_query text;
 begin
     perform evident._require_projector(v_projection);
     v_reason := case
@@ -13166,31 +13166,18 @@ begin
 
     perform evident._canonical_key(v_projection, p_key);
 
-    select a.answer
-    into v_row
-    from evident._ask_projector(format(
+    v_query := format(
         $sql$
-        select
-            case
-                when (f.next_row).%1$I is not null
-                    then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key)
-            end
+        select case when (f.next_row).%1$I is not null
+            then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key) end
         from (
-            select
-                v.key,
-                %3$s(v.key, v.event order by v.position) as next_row
+            select v.key, %3$s(v.key, v.event order by v.position) as next_row
             from (
-                select
-                    k.key,
-                    k.event,
-                    k.position,
-                    %7$s as last_position
+                select k.key, k.event, k.position, %7$s as last_position
                 from %4$s as k
                 where k.key = %5$L::%6$s
             ) as v
-            where
-                v.position <= v.last_position
-                %8$s
+            where v.position <= v.last_position %8$s
             group by v.key
         ) as f
         $sql$,
@@ -13212,8 +13199,8 @@ begin
             ' and (v.event).version <= ' || p_until_version,
             ' and v.position <= ' || p_until_position
         )
-    )) as a (answer);
-    return v_row;
+    );
+    return (select a.answer from evident._ask_projector(v_query) as a (answer));
 end;
 $function$;
 
@@ -17227,7 +17214,12 @@ exception
                 nullif(v_detail, ''),
                 format('%s: %s', v_part, left(split_part(v_context, e'\n', 1), 200))
             ),
-            hint = coalesce(nullif(v_hint, ''), 'this script has changed nothing');
+            hint = case
+                when v_code = '2BP01'
+                    then 'drop or change what depends on it first: this script drops '
+                        'nothing outside of schema evident, and has changed nothing'
+                else coalesce(nullif(v_hint, ''), 'this script has changed nothing')
+            end;
 end;
 end;
 $evident$;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -85,6 +86,50 @@ def test_a_policy_hides_no_event_from_uninstall(engine_db: Database) -> None:
         "row-level security",
         lambda: uninstall(engine_db, "read\\ committed"),
     )
+
+
+DROP_PROJECTION = "select evident.drop_projection('m.s')"
+READ_MODEL = """
+create schema m authorization evident_projector;
+set role evident_projector;
+create table m.s (key uuid primary key, n integer);
+create function m.apply_s(p_row m.s, p_event evident.event_store)
+returns m.s language sql immutable return p_row;
+select evident.create_projection(
+    'm.s', 'm.apply_s(m.s, evident.event_store)', null
+);
+reset role
+"""
+
+
+def test_what_uninstall_refuses_is_in_its_header_and_its_hints_lead_out(
+    engine_db: Database,
+) -> None:
+    header = UNINSTALL.read_text().split("\n\n")[0]
+    run(engine_db.dsn, READ_MODEL, "select evident.create_consumer('mail')")
+    for said, code, hint, way_out in (
+        ("registered projections", "PT403", "drop_projection", DROP_PROJECTION),
+        ("as a fold does", "2BP01", "drop or change what", "drop schema m cascade"),
+    ):
+        assert said in header and code in header
+        error = uninstall(engine_db, "read\\ committed")
+        assert hint in error and "CASCADE" not in error
+        run(engine_db.dsn, way_out)
+    assert "consumers" in header
+    assert "ERROR" not in uninstall(engine_db, "read\\ committed")
+    assert run(engine_db.dsn, "select to_regnamespace('evident')") == [(None,)]
+
+
+@pytest.mark.parametrize("statements", [SEALED[:1], SEALED])
+def test_the_hint_of_a_store_with_history_says_how_all_of_it_goes(
+    engine_db: Database, statements: tuple[str, ...]
+) -> None:
+    run(engine_db.dsn, *statements)
+    error = uninstall(engine_db, "read\\ committed")
+    found = re.search(r"back it up and run: (.*)", error)
+    assert found
+    run(engine_db.dsn, found[1])
+    assert run(engine_db.dsn, "select to_regnamespace('evident')") == [(None,)]
 
 
 @pytest.mark.promise(24)

@@ -20,9 +20,7 @@ begin
         s.version,
         s.actual
     into v_outcome
-    from evident._append_stream(
-        p_aggregate_id, p_events, p_expected_version
-    ) as s;
+    from evident._append_stream(p_aggregate_id, p_events, p_expected_version) as s;
 
     if v_outcome.version is null then
         perform evident._refuse_version(

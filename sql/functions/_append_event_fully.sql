@@ -30,6 +30,7 @@ declare
     v_actual integer;
     v_event jsonb;
     v_problem text[];
+    v_place text;
     v_is_long_payload constant boolean :=
         p_payload is not null and evident._text_length(p_payload) is null;
     v_is_long_metadata constant boolean :=
@@ -65,14 +66,10 @@ begin
     );
     v_problem := evident._event_problem(v_event);
     if v_problem is not null then
-        perform evident._refuse_argument(
-            case v_problem[1]
-                when '.type' then 'p_event_type'
-                else replace(v_problem[1], '.', 'p_')
-            end,
-            v_problem[2],
-            v_problem[3]
-        );
+        v_place := case v_problem[1]
+            when '.type' then 'p_event_type' else replace(v_problem[1], '.', 'p_')
+        end;
+        perform evident._refuse_argument(v_place, v_problem[2], v_problem[3]);
     end if;
 
     perform evident._refuse_sequence();

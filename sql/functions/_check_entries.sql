@@ -14,6 +14,8 @@ parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
+    v_problem text[];
+    v_place text;
     v_repeated text;
     v_queue_length bigint;
 begin
@@ -29,11 +31,10 @@ begin
         );
     end if;
 
-    perform evident._refuse_argument(
-        format('p_appends[%s]%s', a.ordinality - 1, p.problem[1]),
-        p.problem[2],
-        p.problem[3]
-    )
+    select
+        p.problem,
+        format('p_appends[%s]%s', a.ordinality - 1, p.problem[1])
+    into v_problem, v_place
     from jsonb_array_elements(p_appends) with ordinality as a (value, ordinality)
     cross join lateral (
         select case
@@ -73,6 +74,9 @@ begin
     where p.problem is not null
     order by a.ordinality
     limit 1;
+    if v_problem is not null then
+        perform evident._refuse_argument(v_place, v_problem[2], v_problem[3]);
+    end if;
 
     perform evident._refuse_own_stream(n.aggregate_id)
     from evident._append_entries(p_appends) as n

@@ -18,6 +18,7 @@ as $function$
 declare
     v_most_text constant bigint := evident._most_text(p_appends);
     v_entry integer;
+    v_place text;
 begin
     perform evident._refuse_argument(
         'p_appends', 'more than 10000 events', 'split the batch'
@@ -59,9 +60,8 @@ begin
         return;
     end if;
 
-    perform evident._check_events(
-        p_appends -> v_entry -> 'events', format('p_appends[%s].events', v_entry)
-    );
+    v_place := format('p_appends[%s].events', v_entry);
+    perform evident._check_events(p_appends -> v_entry -> 'events', v_place);
     perform evident._refuse_text('p_appends');
 end;
 $function$;

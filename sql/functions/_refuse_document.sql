@@ -10,12 +10,13 @@ volatile
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_reason constant text :=
+        'longer than 1048576 bytes as text, or nested deeper than 1000 levels';
+    v_hint constant text :=
+        'store the document elsewhere, and its hash in the event';
 begin
-    perform evident._refuse_argument(
-        p_argument,
-        'longer than 1048576 bytes as text, or nested deeper than 1000 levels',
-        'store the document elsewhere, and its hash in the event'
-    );
+    perform evident._refuse_argument(p_argument, v_reason, v_hint);
 end;
 $function$;
 

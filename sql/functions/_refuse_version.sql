@@ -13,16 +13,16 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-begin
-    perform evident._refuse_versions(
-        jsonb_build_array(
-            jsonb_build_object(
-                'aggregate_id', p_aggregate_id,
-                'expected', p_expected_version,
-                'actual', p_actual
-            )
+declare
+    v_conflicts constant jsonb := jsonb_build_array(
+        jsonb_build_object(
+            'aggregate_id', p_aggregate_id,
+            'expected', p_expected_version,
+            'actual', p_actual
         )
     );
+begin
+    perform evident._refuse_versions(v_conflicts);
 end;
 $function$;
 

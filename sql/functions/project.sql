@@ -35,7 +35,7 @@ as $function$
 declare
     v_projection constant evident.projection := evident._projection(p_projection);
     v_reason text;
-    v_row jsonb;
+    v_query text;
 begin
     perform evident._require_projector(v_projection);
     v_reason := case
@@ -61,31 +61,18 @@ begin
 
     perform evident._canonical_key(v_projection, p_key);
 
-    select a.answer
-    into v_row
-    from evident._ask_projector(format(
+    v_query := format(
         $sql$
-        select
-            case
-                when (f.next_row).%1$I is not null
-                    then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key)
-            end
+        select case when (f.next_row).%1$I is not null
+            then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key) end
         from (
-            select
-                v.key,
-                %3$s(v.key, v.event order by v.position) as next_row
+            select v.key, %3$s(v.key, v.event order by v.position) as next_row
             from (
-                select
-                    k.key,
-                    k.event,
-                    k.position,
-                    %7$s as last_position
+                select k.key, k.event, k.position, %7$s as last_position
                 from %4$s as k
                 where k.key = %5$L::%6$s
             ) as v
-            where
-                v.position <= v.last_position
-                %8$s
+            where v.position <= v.last_position %8$s
             group by v.key
         ) as f
         $sql$,
@@ -107,8 +94,8 @@ begin
             ' and (v.event).version <= ' || p_until_version,
             ' and v.position <= ' || p_until_position
         )
-    )) as a (answer);
-    return v_row;
+    );
+    return (select a.answer from evident._ask_projector(v_query) as a (answer));
 end;
 $function$;
 
