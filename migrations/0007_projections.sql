@@ -4324,6 +4324,21 @@ begin
         where p.name = v_old.name
         returning p.* into v_new;
     else
+        -- From a dump of the schema alone: they fold into a read model that nobody has
+        -- registered, and what a run is about to fold as well.
+        if exists (
+            select
+            from pg_trigger as t
+            where
+                t.tgrelid = 'evident.event_store'::regclass
+                and t.tgname in (
+                    evident._projection_trigger(v_new, 'keep_event_%s'),
+                    evident._projection_trigger(v_new, 'keep_batch_%s')
+                )
+        ) then
+            perform evident._lock_making();
+            perform evident._switch_triggers(v_new, false);
+        end if;
         v_has_rows := (
             select a.answer::boolean
             from evident._ask_projector(

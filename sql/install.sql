@@ -4750,6 +4750,10 @@ revoke all on function evident._catalog() from public;
 -- event store; nobody looked at anything else then. fold: only p_functions, fold
 -- and keys of a registration that is there already.
 --
+-- package: not what was made for projections that are not registered, as a dump of the
+-- schema alone brings it: each has an aggregate fold_<name>, and the package has none.
+-- It is not intact until create_projection makes it anew.
+--
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.baseline
@@ -4793,6 +4797,17 @@ begin
                 c.projection = p_projection
                 and not c.is_free
                 and c.kind <> 'default grant'
+                and (
+                    p_part <> 'package'
+                    or not exists (
+                        select
+                        from pg_proc as f
+                        where
+                            f.pronamespace = 'evident'::regnamespace
+                            and f.prokind = 'a'
+                            and strpos(c.name, substr(f.proname, 6)) > 0
+                    )
+                )
         ) as f
         full join (
             select distinct on (r.kind collate "C", r.name collate "C")
@@ -4807,7 +4822,7 @@ begin
         where
             f.state is distinct from b.state
             and (
-                p_part = 'all'
+                p_part in ('all', 'package')
                 or (
                     p_part = 'handover'
                     and (
@@ -11737,6 +11752,21 @@ begin
         where p.name = v_old.name
         returning p.* into v_new;
     else
+        -- From a dump of the schema alone: they fold into a read model that nobody has
+        -- registered, and what a run is about to fold as well.
+        if exists (
+            select
+            from pg_trigger as t
+            where
+                t.tgrelid = 'evident.event_store'::regclass
+                and t.tgname in (
+                    evident._projection_trigger(v_new, 'keep_event_%s'),
+                    evident._projection_trigger(v_new, 'keep_batch_%s')
+                )
+        ) then
+            perform evident._lock_making();
+            perform evident._switch_triggers(v_new, false);
+        end if;
         v_has_rows := (
             select a.answer::boolean
             from evident._ask_projector(
@@ -16934,7 +16964,7 @@ begin
         v_made := v_made || 'feed_stamp'::text;
     end if;
     if not exists (select from evident.baseline) then
-        perform evident._record_baseline();
+        perform evident._record_baseline(p_part => 'package');
         for v_name in
             select p.name
             from evident.projection as p

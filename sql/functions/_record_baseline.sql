@@ -11,6 +11,10 @@
 -- event store; nobody looked at anything else then. fold: only p_functions, fold
 -- and keys of a registration that is there already.
 --
+-- package: not what was made for projections that are not registered, as a dump of the
+-- schema alone brings it: each has an aggregate fold_<name>, and the package has none.
+-- It is not intact until create_projection makes it anew.
+--
 -- An owner who accepts a change of his own calls it too. That is history like the rest.
 --
 -- Locks: SHARE ROW EXCLUSIVE on evident.baseline
@@ -54,6 +58,17 @@ begin
                 c.projection = p_projection
                 and not c.is_free
                 and c.kind <> 'default grant'
+                and (
+                    p_part <> 'package'
+                    or not exists (
+                        select
+                        from pg_proc as f
+                        where
+                            f.pronamespace = 'evident'::regnamespace
+                            and f.prokind = 'a'
+                            and strpos(c.name, substr(f.proname, 6)) > 0
+                    )
+                )
         ) as f
         full join (
             select distinct on (r.kind collate "C", r.name collate "C")
@@ -68,7 +83,7 @@ begin
         where
             f.state is distinct from b.state
             and (
-                p_part = 'all'
+                p_part in ('all', 'package')
                 or (
                     p_part = 'handover'
                     and (

@@ -94,7 +94,7 @@ begin
         v_made := v_made || 'feed_stamp'::text;
     end if;
     if not exists (select from evident.baseline) then
-        perform evident._record_baseline();
+        perform evident._record_baseline(p_part => 'package');
         for v_name in
             select p.name
             from evident.projection as p

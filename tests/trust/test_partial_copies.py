@@ -21,6 +21,7 @@ pytestmark = pytest.mark.promise(29)
 
 ORDERS = "shop.orders_summary"
 REPAIR = "select r.* from evident.repair_sequences() as r"
+CHANGED = "select g.kind, g.name from evident.guard_status() as g where not g.is_intact"
 APPEND = "select evident.append_event(gen_random_uuid(), 'Noted', '{}', %s::bigint)"
 # What the worker of a subscription leaves, or a COPY of the events alone.
 INSERT = """
@@ -111,12 +112,46 @@ def test_an_empty_copy_is_made_whole(bare: Connection) -> None:
     assert bare.execute("select evident.stamp_position()").fetchone() == (1,)
     assert bare.execute("select evident.seal()").fetchone() == (1,)
     assert bare.execute("select * from evident.verify_ledger()").fetchall() == []
-    assert (
-        bare.execute(
-            "select g.name from evident.guard_status() as g where not g.is_intact"
-        ).fetchall()
-        == []
-    )
+    # What was made for projections is not intact before they are registered.
+    changed = [name for _, name in bare.execute(CHANGED).fetchall()]
+    assert [name for name in changed if "shop." not in name] == []
+
+
+FRESH = (
+    "select evident.create_projection('shop.orders_summary',"
+    " 'shop.apply_orders_summary(shop.orders_summary, evident.event_store)',"
+    " array['OrderCreated', 'PaymentProcessed', 'ItemShipped'])"
+)
+
+
+def registered_anew(bare: Connection) -> list[str]:
+    """Register a read model whose triggers came with the schema; give its drift."""
+    bare.execute("select evident.initialize_log()")
+    order(bare, uuid.uuid4(), 0)
+    bare.execute("truncate shop.orders_summary, shop.account_balance")
+    bare.execute(FRESH)
+    # While it catches up, nothing else may fold.
+    for version in range(2):
+        order(bare, uuid.UUID(int=9), version)
+    bare.execute("select evident.run_projection(%s)", [ORDERS])
+    return drift(bare)
+
+
+def test_a_projection_is_registered_anew(bare: Connection) -> None:
+    assert registered_anew(bare) == []
+    order(bare, uuid.UUID(int=9), 2)
+    assert drift(bare) == []
+    changed = {name for _, name in bare.execute(CHANGED).fetchall()}
+    assert [name for name in changed if "orders_summary" in name] == []
+    # Those that are not registered are told.
+    assert [name for name in changed if "account_balance" in name] != []
+    assert [name for name in changed if "shop." not in name] == []
+
+
+@pytest.mark.twin_of(29)
+def test_triggers_that_came_with_the_schema_are_found(bare: Connection) -> None:
+    twins.install(bare, "orphaned_triggers")
+    assert registered_anew(bare) != []
 
 
 @pytest.mark.twin_of(29)
