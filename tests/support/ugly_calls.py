@@ -33,12 +33,12 @@ EVENT = (
 
 STATEMENTS = {
     "append_event": "select evident.append_event("
-    "%s::uuid, %s, %s::jsonb, %s::integer, %s::jsonb, %s::uuid)",
-    "append_events": "select evident.append_events(%s::uuid, %s::jsonb, %s::integer)",
+    "%s::uuid, %s, %s::jsonb, %s::bigint, %s::jsonb, %s::uuid)",
+    "append_events": "select evident.append_events(%s::uuid, %s::jsonb, %s::bigint)",
     "append_batch": "select * from evident.append_batch(%s::jsonb)",
     "aggregate_version": "select evident.aggregate_version(%s::uuid)",
     "read_aggregate": "select count(*)"
-    " from evident.read_aggregate(%s::uuid, %s::integer, %s::integer)",
+    " from evident.read_aggregate(%s::uuid, %s::bigint, %s::bigint)",
     "read_feed": "select count(*)"
     " from evident.read_feed(%s::bigint, %s::bigint, %s::text[], %s::bigint)",
     "create_consumer": "select evident.create_consumer(%s, %s::bigint, %s::text[], %s)",
@@ -96,12 +96,12 @@ BY_NAME = (
 
 # The arguments' casts alone, without the function.
 CASTS = {
-    "append_event": "select %s::uuid, %s::text, %s::jsonb, %s::integer, %s::jsonb,"
+    "append_event": "select %s::uuid, %s::text, %s::jsonb, %s::bigint, %s::jsonb,"
     " %s::uuid",
-    "append_events": "select %s::uuid, %s::jsonb, %s::integer",
+    "append_events": "select %s::uuid, %s::jsonb, %s::bigint",
     "append_batch": "select %s::jsonb",
     "aggregate_version": "select %s::uuid",
-    "read_aggregate": "select %s::uuid, %s::integer, %s::integer",
+    "read_aggregate": "select %s::uuid, %s::bigint, %s::bigint",
     "read_feed": "select %s::bigint, %s::bigint, %s::text[], %s::bigint",
     "create_consumer": "select %s::text, %s::bigint, %s::text[], %s::text",
     "seek_consumer": "select %s::text, %s::text, %s::text, %s::text",
@@ -122,8 +122,8 @@ CASTS = {
     "skip_failure": "select %s::text, %s::text, %s::text, %s::text",
     "rebuild_projection": "select %s::text, %s::integer, %s::integer",
     "verify_projection": "select %s::text, %s::text",
-    "project": "select %s::text, %s::text, %s::integer, %s::bigint, %s::timestamptz",
-    "project at": "select %s::text, %s::text, %s::text",
+    "project": "select %s::text, %s::text, %s::bigint, %s::bigint, %s::timestamptz",
+    "project at": "select %s::text, %s::text, %s::timestamptz",
     "aggregate_at": "select %s::uuid, %s::timestamptz",
     "wait_for_projection": "select %s::text, %s::bigint, %s::interval",
     "projection_definition": "select %s::text",

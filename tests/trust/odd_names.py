@@ -86,7 +86,6 @@ class Model:
     column: str = "events"
     fold: str = "fold"
     keys: str = "keys"
-    key_type: str = "label"
     value_type: str = "total"
 
     @property
@@ -98,7 +97,7 @@ class Model:
         """Return each name in quotes, in the read model's schema but for columns."""
         inside = {
             place: sql.Identifier(self.schema, getattr(self, place))
-            for place in ("table", "fold", "keys", "key_type", "value_type")
+            for place in ("table", "fold", "keys", "value_type")
         }
         alone = ("schema", "key", "column")
         return {**inside, **{p: sql.Identifier(getattr(self, p)) for p in alone}}
@@ -113,9 +112,7 @@ def odd_models() -> Iterator[Model]:
     names = [*SHORT, *LONG]
     for number, name in enumerate(names):
         # Columns must differ, and types from the table.
-        column, key_type, value_type = (
-            names[(number + shift) % len(names)] for shift in (1, 2, 3)
-        )
+        column, value_type = (names[(number + shift) % len(names)] for shift in (1, 2))
         # Those of schema and table together are bounded: one of them, by turns.
         place = ("schema", "table")[number % 2]
         yield Model(
@@ -124,7 +121,6 @@ def odd_models() -> Iterator[Model]:
             column=column,
             fold=name,
             keys=name,
-            key_type=key_type,
             value_type=value_type,
         )
 
@@ -139,7 +135,6 @@ create schema {schema};
 grant usage on schema {schema} to evident_reader, evident_operator;
 alter schema {schema} owner to evident_projector;
 set local role evident_projector;
-create domain {key_type} as {base};
 create domain {value_type} as bigint;
 create table {table} ({key} {type} primary key, {column} {value_type});
 create function {fold}(p_state {table}, p_happened evident.event_store)
@@ -171,9 +166,8 @@ def make(owner: Connection, model: Model, *, has_keys: bool) -> None:
     body = sql.SQL(FOLD).format(**names).as_string()
     statement = sql.SQL(MAKE).format(
         **names,
-        base=sql.SQL("text"),
         # Without keys of its own it is kept by aggregate, and those are UUIDs.
-        type=names["key_type"] if has_keys else sql.SQL("uuid"),
+        type=sql.SQL("text" if has_keys else "uuid"),
         fold_body=sql.Literal(body),
     )
     with owner.transaction():
