@@ -311,7 +311,7 @@ def test_keys_that_are_parked_and_freed_beside_appends_lose_nothing(
     model: Model,
 ) -> None:
     make_models(observer, [model])
-    outcomes = live_through_it(store, observer, rng, model, scaled(8, 60, least=4))
+    outcomes = live_through_it(store, observer, rng, model, scaled(5, 60, least=3))
     print(outcomes)
     assert outcomes["ok"] and outcomes["PT423"]
     assert set(outcomes) <= {"ok", "PT423", "40001", "40P01"}

@@ -65,8 +65,8 @@ PROMISES = [
     Promise(
         8,
         "A projection is the replay of its events.",
-        "the drift check finds nothing, whoever is killed",
-        "a checkpoint in a transaction of its own",
+        "the drift check finds nothing, whoever is killed; a parked key stops no other",
+        "a checkpoint in a transaction of its own; parked keys that refuse nothing",
     ),
     Promise(
         9,
