@@ -32,7 +32,7 @@ drop function evident.wait_for_projection(text, bigint, interval);
 drop function evident.aggregate_at(uuid, timestamptz);
 drop function evident.project(text, text, bigint, bigint, timestamptz);
 drop function evident.verify_projection(text, text);
-drop function evident.rebuild_projection(text, integer, integer);
+drop function evident.rebuild_projection(text, bigint, bigint);
 drop function evident._finish_rebuild(evident.projection, evident.projection, integer, integer, text, text, bigint, bigint, boolean);
 drop function evident._note_rebuild(evident.projection, integer, integer, text, bigint, bigint, timestamptz);
 drop function evident._fold_round(evident.projection, text, bigint, bigint, bigint);

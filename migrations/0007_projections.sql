@@ -5405,8 +5405,8 @@ revoke all on function evident._finish_rebuild(
 
 create or replace function evident.rebuild_projection(
     p_name text,
-    p_slice integer default 0,
-    p_slices integer default 1
+    p_slice bigint default 0,
+    p_slices bigint default 1
 )
 returns bigint
 language plpgsql
@@ -5546,8 +5546,8 @@ begin
         v_started_at := evident._now();
         begin
             return evident._finish_rebuild(
-                v_projection, v_now, p_slice, p_slices, v_slice, v_definition, v_skips,
-                v_position, v_attempt > 8
+                v_projection, v_now, p_slice::integer, p_slices::integer, v_slice,
+                v_definition, v_skips, v_position, v_attempt > 8
             );
         exception when lock_not_available then
             v_pause := greatest(
@@ -5575,7 +5575,7 @@ begin
 end;
 $function$;
 
-comment on function evident.rebuild_projection(text, integer, integer) is
+comment on function evident.rebuild_projection(text, bigint, bigint) is
 'Folds the log anew and writes the rows that differ; gives how many. Readers never wait;
 appends that keep the read model wait for the last step alone, see projection_rebuild.
 p_slice of p_slices (1 to 1024) does the keys of one slice, so that sessions can
@@ -5584,8 +5584,8 @@ COMMITTED. Errors: PT400 invalid argument, PT404 no such projection, the fold''s
 40001 when the projection was changed meanwhile, 55P03 when an open transaction, which
 the hint names, was in the way: call again.';
 
-revoke all on function evident.rebuild_projection(text, integer, integer) from public;
-grant execute on function evident.rebuild_projection(text, integer, integer)
+revoke all on function evident.rebuild_projection(text, bigint, bigint) from public;
+grant execute on function evident.rebuild_projection(text, bigint, bigint)
 to evident_operator;
 -- [end sql/functions/rebuild_projection.sql]
 -- [begin sql/functions/verify_projection.sql]

@@ -47,7 +47,7 @@ drop function evident._seal_tiles(bigint, bytea, bigint[]);
 drop function evident._lock_sealer(boolean);
 drop function evident._require_log();
 drop function evident._refuse_ledger(bigint, text);
-drop function evident.read_tile(integer, bigint, integer);
+drop function evident.read_tile(bigint, bigint, bigint);
 drop function evident.consistency_proof(bigint, bigint);
 drop function evident.inclusion_proof(uuid, bigint);
 drop function evident._leaf_index(bigint, bigint);

@@ -1687,9 +1687,9 @@ evident_auditor;
 -- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.read_tile(
-    p_level integer,
+    p_level bigint,
     p_index bigint,
-    p_width integer default 256
+    p_width bigint default 256
 )
 returns bytea
 language plpgsql
@@ -1716,7 +1716,7 @@ begin
         );
     end if;
 
-    v_entries := v_size >> 8 * p_level;
+    v_entries := v_size >> 8 * p_level::integer;
     if
         p_index is null
         or p_index < 0
@@ -1729,17 +1729,19 @@ begin
             'give the index of a tile, and a width, that the tree has'
         );
     end if;
-    return evident._tile_hashes(p_level, p_index, p_width);
+    return evident._tile_hashes(
+        p_level::integer, p_index, p_width::integer
+    );
 end;
 $function$;
 
-comment on function evident.read_tile(integer, bigint, integer) is
+comment on function evident.read_tile(bigint, bigint, bigint) is
 'Tile p_level/p_index of the ledger: p_width hashes of 32 bytes each, the bytes that
 C2SP tlog-tiles serves. Errors: PT400 beyond the tree; 0A000 in a database that is not
 UTF8.';
 
-revoke all on function evident.read_tile(integer, bigint, integer) from public;
-grant execute on function evident.read_tile(integer, bigint, integer) to
+revoke all on function evident.read_tile(bigint, bigint, bigint) from public;
+grant execute on function evident.read_tile(bigint, bigint, bigint) to
 evident_auditor;
 -- [end sql/functions/read_tile.sql]
 -- [begin sql/functions/_refuse_ledger.sql]

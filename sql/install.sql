@@ -12833,8 +12833,8 @@ revoke all on function evident._finish_rebuild(
 
 create or replace function evident.rebuild_projection(
     p_name text,
-    p_slice integer default 0,
-    p_slices integer default 1
+    p_slice bigint default 0,
+    p_slices bigint default 1
 )
 returns bigint
 language plpgsql
@@ -12974,8 +12974,8 @@ begin
         v_started_at := evident._now();
         begin
             return evident._finish_rebuild(
-                v_projection, v_now, p_slice, p_slices, v_slice, v_definition, v_skips,
-                v_position, v_attempt > 8
+                v_projection, v_now, p_slice::integer, p_slices::integer, v_slice,
+                v_definition, v_skips, v_position, v_attempt > 8
             );
         exception when lock_not_available then
             v_pause := greatest(
@@ -13003,7 +13003,7 @@ begin
 end;
 $function$;
 
-comment on function evident.rebuild_projection(text, integer, integer) is
+comment on function evident.rebuild_projection(text, bigint, bigint) is
 'Folds the log anew and writes the rows that differ; gives how many. Readers never wait;
 appends that keep the read model wait for the last step alone, see projection_rebuild.
 p_slice of p_slices (1 to 1024) does the keys of one slice, so that sessions can
@@ -13012,8 +13012,8 @@ COMMITTED. Errors: PT400 invalid argument, PT404 no such projection, the fold''s
 40001 when the projection was changed meanwhile, 55P03 when an open transaction, which
 the hint names, was in the way: call again.';
 
-revoke all on function evident.rebuild_projection(text, integer, integer) from public;
-grant execute on function evident.rebuild_projection(text, integer, integer)
+revoke all on function evident.rebuild_projection(text, bigint, bigint) from public;
+grant execute on function evident.rebuild_projection(text, bigint, bigint)
 to evident_operator;
 -- [end sql/functions/rebuild_projection.sql]
 -- [begin sql/functions/verify_projection.sql]
@@ -15353,9 +15353,9 @@ evident_auditor;
 -- Errors: PT400; 0A000 in a database that is not UTF8
 
 create or replace function evident.read_tile(
-    p_level integer,
+    p_level bigint,
     p_index bigint,
-    p_width integer default 256
+    p_width bigint default 256
 )
 returns bytea
 language plpgsql
@@ -15382,7 +15382,7 @@ begin
         );
     end if;
 
-    v_entries := v_size >> 8 * p_level;
+    v_entries := v_size >> 8 * p_level::integer;
     if
         p_index is null
         or p_index < 0
@@ -15395,17 +15395,19 @@ begin
             'give the index of a tile, and a width, that the tree has'
         );
     end if;
-    return evident._tile_hashes(p_level, p_index, p_width);
+    return evident._tile_hashes(
+        p_level::integer, p_index, p_width::integer
+    );
 end;
 $function$;
 
-comment on function evident.read_tile(integer, bigint, integer) is
+comment on function evident.read_tile(bigint, bigint, bigint) is
 'Tile p_level/p_index of the ledger: p_width hashes of 32 bytes each, the bytes that
 C2SP tlog-tiles serves. Errors: PT400 beyond the tree; 0A000 in a database that is not
 UTF8.';
 
-revoke all on function evident.read_tile(integer, bigint, integer) from public;
-grant execute on function evident.read_tile(integer, bigint, integer) to
+revoke all on function evident.read_tile(bigint, bigint, bigint) from public;
+grant execute on function evident.read_tile(bigint, bigint, bigint) to
 evident_auditor;
 -- [end sql/functions/read_tile.sql]
 -- [begin sql/functions/_refuse_ledger.sql]

@@ -898,7 +898,7 @@ values
         evident.rebuild_projection('shop.parked') $$
 ),
 (
-    'evident_operator', 'rebuild_projection(text,integer,integer)',
+    'evident_operator', 'rebuild_projection(text,bigint,bigint)',
     $$ select
         evident.rebuild_projection('shop.orders_summary'),
         evident.rebuild_projection('shop.counted', 0, 2),
@@ -989,7 +989,7 @@ values
         evident.consistency_proof(3, 600), evident.consistency_proof(512, 599) $$
 ),
 (
-    'evident_auditor', 'read_tile(integer,bigint,integer)',
+    'evident_auditor', 'read_tile(bigint,bigint,bigint)',
     $$ select
         evident.read_tile(0, 0), evident.read_tile(0, 2, 88),
         evident.read_tile(1, 0, 2) $$
