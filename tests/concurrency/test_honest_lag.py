@@ -248,3 +248,39 @@ def test_no_view_for_people_refuses_a_store_that_was_restored_in_part(
         "shop.daily_sales": True,
         "shop.account_balance": True,
     }
+
+
+def scans(node: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Give each scan of the events in a plan, and how many rows it read in all."""
+    if node.get("Relation Name") == "event_store":
+        yield node["Node Type"], node["Actual Rows"] * node["Actual Loops"]
+    for each in node.get("Plans", []):
+        yield from scans(each)
+
+
+@pytest.mark.parametrize("view", [*VIEWS, "ledger_status"])
+def test_a_lag_of_any_size_costs_a_walk_over_10000_ids(
+    observer: Connection, view: str
+) -> None:
+    fold_all(observer)
+    # Every third id, as if others had been burnt.
+    observer.execute("alter sequence evident.event_store_id_seq increment 3")
+    observer.execute(
+        "alter table evident.event_store disable trigger user;"
+        " insert into evident.event_store (aggregate_id, version, event_type, payload)"
+        " select gen_random_uuid(), 1, 'Noted', '{}' from generate_series(1, 30000);"
+        " analyze evident.event_store"
+    )
+    lag = {"projection_status": "events_behind", "ledger_status": "unsealed_events"}
+    column = lag.get(view, "lag")
+    query = f"select max(v.{column}) from evident.{view} as v"
+    if view != "feed_status":
+        counted = observer.execute(query.encode()).fetchone()
+        assert counted is not None and 29_900 < counted[0] < 30_100
+    row = observer.execute(
+        f"explain (analyze, format json) select * from evident.{view}".encode()
+    ).fetchone()
+    assert row is not None
+    found = list(scans(row[0][0]["Plan"]))
+    assert found and all(kind != "Seq Scan" for kind, _ in found)
+    assert sum(rows for _, rows in found) <= 10_000 + 20
