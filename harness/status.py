@@ -110,7 +110,7 @@ def _ledger(connection: psycopg.Connection[Any]) -> str:
     return _pairs(
         connection,
         "select s.leaves, s.unsealed_events, s.sealed_at, s.published_leaves,"
-        " s.published_at, s.origin from evident.ledger_status as s",
+        " s.published_at, s.origin, s.problem from evident.ledger_status as s",
     )
 
 
@@ -119,4 +119,8 @@ def _pairs(connection: psycopg.Connection[Any], query: str) -> str:
     row = cursor.fetchone()
     names = [column.name for column in cursor.description or ()]
     pairs = zip(names, row or (), strict=False)
-    return ", ".join(f"{name} {value}" for name, value in pairs if value is not None)
+    return ", ".join(
+        f"{name} {value}"
+        for name, value in pairs
+        if value is not None and name != "is_snapshot"
+    )
