@@ -263,6 +263,22 @@ def relay(
             "--partitions", min=1, max=1024, help="Make the consumer with so many."
         ),
     ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", help="Where a new consumer begins: start, now, an id."),
+    ] = None,
+    park_after: Annotated[
+        int | None,
+        typer.Option(
+            "--park-after",
+            min=1,
+            help="Set an event aside when so many attempts at it alone failed.",
+        ),
+    ] = None,
+    listen: Annotated[
+        bool,
+        typer.Option("--listen", help="Wake on NOTIFY; not through a pooler."),
+    ] = False,
     once: Annotated[
         bool, typer.Option("--once", help="End when nothing is left.")
     ] = False,
@@ -272,12 +288,20 @@ def relay(
     With --out the file has each position exactly once, also after kill -9 and a new
     start; a consumer with such a file has one relay. To standard output an event may
     come again after a restart: leave out each position that is not above the last
-    one of its partition.
+    one of its partition, or of its aggregate where the line has retried_after.
     """
     from harness import relay as relays
+    from harness.relay_claims import Relay
 
-    given = relays.Relay(
-        name, worker or relays.worker_name(out), limit, lease, partitions
+    given = Relay(
+        name,
+        worker or relays.worker_name(out),
+        limit,
+        lease,
+        partitions,
+        begin=begin,
+        park_after=park_after,
+        listens=listen,
     )
     count = relays.run(resolve_dsn(dsn), given, out, once=once, report=say)
     say(f"{count} events")

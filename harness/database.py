@@ -67,9 +67,11 @@ def connect_steadily(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
     """Open a connection whose transactions are READ COMMITTED, whatever the defaults.
 
     And may write, but on a standby. A statement outside of a transaction gets one.
+    None is kept prepared: behind a pooler the next one may go to another session.
     """
     from harness import sessions
 
+    kwargs.setdefault("prepare_threshold", None)
     connection = _connect(sessions.Session, dsn, **kwargs)
     try:
         sessions.make_steady(connection)

@@ -3,75 +3,44 @@
 The worked example of a consumer outside the database. What makes the file hold each
 position exactly once, however often this is killed: a line is on the disk before its
 event is confirmed; on start the file says which events it has; and only one process
-at a time has the file.
+at a time has the file. Nothing is kept in the session but, where asked for, a LISTEN:
+a pooler in transaction mode may stand between, and a session may end at any moment.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
-from harness.database import Failure
-from harness.ownership import connect
+from harness import relay_claims as claims
+from harness.database import Failure, connect_for_calls, is_lost
+from harness.relay_claims import Connection, Relay
 from harness.relay_file import RelayFile
 from harness.relay_loss import require_events
-from harness.verifier.text import plain_json
+from harness.relay_steps import Run, step
+from harness.showing import said
+from harness.turns import Pause
 
-# Seconds between two looks when nobody sends a NOTIFY.
-POLL = 1.0
-
-# Lines come as bytes: as text of Python they would take up to four times the room.
-_CLAIM = """
-    select c.partition, c.epoch, c.id,
-        pg_catalog.convert_to(pg_catalog.row_to_json(r)::text, 'UTF8'::name)
-    from evident.claim_events(
-        %s, %s, %s, pg_catalog.make_interval(secs => %s)
-    ) as c
-    cross join lateral (
-        select
-            c.id as position,
-            c.partition,
-            %s::integer as partitions,
-            c.aggregate_id,
-            c.version,
-            c.event_type,
-            c.payload,
-            c.metadata,
-            c.event_id,
-            c.occurred_at,
-            c.recorded_by
-    ) as r
-    order by c.id
-"""
-_CONFIRM = "select evident.confirm_events(%s, %s, %s, %s)"
-_RELEASE = "select evident.release_events(%s, %s, %s)"
-_STATUS = """
-    select s.partition, s.epoch, s.worker, s.position
-    from evident.consumer_status as s
-    where s.consumer = %s
-    order by s.partition
-"""
+# Seconds between two looks when there was nothing, unless a NOTIFY comes.
+POLL = 0.5
+RECONNECT = (0.1, 5.0)
 
 
-@dataclass(frozen=True)
-class Relay:
-    """What to forward, and how much at once."""
+@dataclass
+class _Life:
+    """What outlives a connection."""
 
-    consumer: str
-    worker: str
-    limit: int
-    lease: float
-    partitions: int | None
+    has_worked: bool = False
+    is_final: bool = False
 
 
 def run(
@@ -86,28 +55,35 @@ def run(
 
     To `out` each position goes exactly once, in the order of its aggregate; to
     standard output at least once: whoever reads it leaves out a `position` that is not
-    above the last one of its `partition`. `relay.partitions` makes the consumer when it
-    is not there. Raises Failure and psycopg.Error; running again goes on, unless the
-    file has events that the store has lost.
+    above the last one of its `partition`, or of its aggregate for lines with
+    `retried_after`. `relay.partitions` makes the consumer when it is not there. A lost
+    connection is made again, but the first one, and with `once`. Raises Failure,
+    OSError and psycopg.Error; running again goes on, unless the file has events that
+    the store has lost.
     """
     stop = _stop_on_signals()
-    with connect(dsn, autocommit=True) as connection:
-        connection.execute("set timezone = 'UTC'")
-        # A claim is a commit behind those of its events: what it gives is on the disk.
-        connection.execute("set synchronous_commit = on")
-        if relay.partitions is not None:
-            connection.execute(
-                "select evident.create_consumer(%s, %s)",
-                [relay.consumer, relay.partitions],
-            )
-        count = len(_status(connection, relay.consumer))
-        if out is None:
-            return _forward(connection, relay, count, None, stop, once, report)
-        with RelayFile(out, count) as file:
-            require_events(connection, _positions(connection, relay), file)
-            if relay.worker == worker_name(out):
-                _release_own(connection, relay)
-            return _forward(connection, relay, count, file, stop, once, report)
+    reconnect = Pause(*RECONNECT)
+    life = _Life(is_final=once)
+    with contextlib.ExitStack() as files:
+        state = Run(relay, report)
+        while not stop.is_set():
+            connection: Connection | None = None
+            try:
+                connection = connect_for_calls(dsn, "evident relay")
+                _begin(connection, state, out, files)
+                life.has_worked = True
+                if _forward(connection, state, stop, once, reconnect):
+                    break
+            except psycopg.Error as error:
+                lost = connection is None or is_lost(connection, error)
+                if life.is_final or not (life.has_worked and lost):
+                    raise
+                report(f"connection lost, going on: {said(error)}")
+            finally:
+                if connection is not None:
+                    connection.close()
+            stop.wait(reconnect.next())
+    return state.forwarded
 
 
 def worker_name(out: Path | None) -> str:
@@ -119,82 +95,57 @@ def worker_name(out: Path | None) -> str:
     return f"{host}:{mark}:{out.name[:40]}"
 
 
+def _begin(
+    connection: Connection,
+    state: Run,
+    out: Path | None,
+    files: contextlib.ExitStack,
+) -> None:
+    """Find out where the consumer and the file are; take back what a run has left.
+
+    Also on a new connection: the server behind it may be another one.
+    """
+    relay = state.relay
+    if relay.partitions is not None:
+        claims.create(connection, relay)
+    count = len(claims.status(connection, relay.consumer))
+    if out is not None and state.file is None:
+        state.file = files.enter_context(RelayFile(out, count))
+        state.file.recall(claims.retried(connection, relay))
+    elif state.partitions not in (0, count):
+        raise Failure(
+            f"consumer {relay.consumer} has {count} partitions now, not"
+            f" {state.partitions}",
+            "start the relay anew, to another file",
+        )
+    state.partitions = count
+    if state.file is not None:
+        require_events(connection, claims.positions(connection, relay), state.file)
+        if relay.worker == worker_name(out):
+            claims.release_own(connection, relay)
+    if relay.listens:
+        connection.execute("listen evident")
+
+
 def _forward(
-    connection: psycopg.Connection[Any],
-    relay: Relay,
-    count: int,
-    file: RelayFile | None,
+    connection: Connection,
+    state: Run,
     stop: threading.Event,
     once: bool,
-    report: Callable[[str], None],
-) -> int:
-    connection.execute("listen evident")
-    forwarded = 0
+    reconnect: Pause,
+) -> bool:
+    """Forward claim by claim; true when it is over."""
     while not stop.is_set():
-        claimed = connection.execute(
-            _CLAIM,
-            [relay.consumer, relay.worker, relay.limit, relay.lease, count],
-            binary=True,
-        ).fetchall()
-        if not claimed:
-            if once:
-                break
-            _wait(connection)
-            continue
-        partition, epoch = claimed[0][:2]
-        lines = [(position, line) for _, _, position, line in claimed]
-        if file is not None:
-            if lines[0][0] <= file.last.get(partition, 0):
-                # Behind a pooler the server can be another one, and this still run.
-                require_events(connection, _positions(connection, relay), file)
-            forwarded += file.append(partition, lines)
+        if step(connection, state):
+            reconnect.reset()
+        elif once:
+            return True
+        elif state.relay.listens:
+            for _ in connection.notifies(timeout=POLL, stop_after=1):
+                pass
         else:
-            forwarded += len(lines)
-            for _, line in lines:
-                sys.stdout.write(f"{plain_json(line.decode())}\n")
-            sys.stdout.flush()
-        try:
-            connection.execute(
-                _CONFIRM, [relay.consumer, partition, epoch, claimed[-1][2]]
-            )
-        except psycopg.Error as error:
-            if error.sqlstate != "PT423":
-                raise
-            report(f"partition {partition} took longer than its lease; going on")
-    return forwarded
-
-
-def _status(
-    connection: psycopg.Connection[Any], consumer: str
-) -> list[tuple[int, int, str | None, int]]:
-    rows = connection.execute(_STATUS, [consumer]).fetchall()
-    if not rows:
-        raise Failure(
-            f"there is no consumer {consumer}",
-            "name its number of partitions, --partitions 1, and it is made",
-        )
-    return rows
-
-
-def _positions(connection: psycopg.Connection[Any], relay: Relay) -> dict[int, int]:
-    """Give the position of each partition, up to which all is confirmed."""
-    return {row[0]: row[3] for row in _status(connection, relay.consumer)}
-
-
-def _release_own(connection: psycopg.Connection[Any], relay: Relay) -> None:
-    """Take back the lease that a killed run under this name has left.
-
-    Nobody else has it: the name is the file's, and the file is locked.
-    """
-    for partition, epoch, worker, _ in _status(connection, relay.consumer):
-        if worker == relay.worker:
-            connection.execute(_RELEASE, [relay.consumer, partition, epoch])
-
-
-def _wait(connection: psycopg.Connection[Any]) -> None:
-    """Wait for a NOTIFY of stamp_position; behind a pooler none comes."""
-    for _ in connection.notifies(timeout=POLL, stop_after=1):
-        pass
+            stop.wait(POLL)
+    return True
 
 
 def _stop_on_signals() -> threading.Event:

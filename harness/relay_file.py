@@ -5,22 +5,28 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from harness.database import Failure
+from harness.relay_claims import Claim, Event
 
 _BLOCK = 1 << 16
 
-# Documents of 1 MiB each, and what stands beside them.
-_LONGEST_LINE = 4 << 20
+# Bytes of a line with its end: documents of 1 MiB each, and what stands beside them.
+# What is longer is not written, for it could not be read.
+LONGEST_LINE = 4 << 20
+# Buffers in one write; systems take 1,024.
+_PARTS = 512
 
 # A line's own values stand before and behind the documents, which are not read: they
 # can hold numbers and nesting that no parser of JSON takes.
 _HEAD = re.compile(
     rb'\{"position":([0-9]{1,19}),"partition":([0-9]{1,9}),"partitions":([0-9]{1,9}),'
+    rb'(?:"retried_after":([0-9]{1,19}),"aggregate_id":"([0-9a-f-]{36})",)?'
 )
 _TAIL = re.compile(
     rb',"event_id":"([0-9a-f-]{36})","occurred_at":"[^"]*"'
@@ -29,8 +35,20 @@ _TAIL = re.compile(
 _LONGEST_TAIL = 4096
 
 
+@dataclass(frozen=True)
+class _Line:
+    partition: int
+    position: int
+    partitions: int
+    # Of an aggregate that waited behind a parked event and comes again.
+    retried: str | None
+
+
 class RelayFile:
     """One process's own while it is open; lines in it are whole and on the disk.
+
+    `last` is the newest position of each partition, and `retried` that of each
+    aggregate which waited behind a parked event and came again, below others.
 
     Raises Failure when another process has it, or when its lines are not a relay's of
     as many partitions: the last position of a partition would mean something else.
@@ -44,6 +62,7 @@ class RelayFile:
             self._lock(path)
             self._heal()
             self.last = _last_positions(self._file, path, partitions)
+            self.retried: dict[str, int] = {}
             if is_new:
                 _sync_folder(path)
         except BaseException:
@@ -67,23 +86,68 @@ class RelayFile:
         From the end; each partition's last line is among them in any case.
         """
         unfinished = set(self.last)
-        for line in _lines_backwards(self._file, self.path):
-            partition, position, _ = _parse(line, self.path)
-            if partition in unfinished:
-                yield position, _event_id(line, self.path)
-                if position <= confirmed.get(partition, 0):
-                    unfinished.remove(partition)
+        for text in _lines_backwards(self._file, self.path):
+            line = _parse(text, self.path)
+            if line.partition in unfinished:
+                yield line.position, _event_id(text, self.path)
+                if line.retried is None and line.position <= confirmed.get(
+                    line.partition, 0
+                ):
+                    unfinished.remove(line.partition)
             if not unfinished:
                 return
 
-    def append(self, partition: int, lines: Sequence[tuple[int, bytes]]) -> int:
-        """Append those lines whose position is not there yet, and count them."""
-        last = self.last.get(partition, 0)
-        new = [line for position, line in lines if position > last]
+    def recall(self, retried: Iterable[tuple[int, str, int]]) -> None:
+        """Find what was written of aggregates that come again, from the end.
+
+        (partition, aggregate, how far the partition was when it was retried): the
+        lines are behind the partition's last one that far.
+        """
+        after: dict[int, int] = {}
+        wanted = set()
+        for partition, aggregate, position in retried:
+            wanted.add(aggregate)
+            after[partition] = min(position, after.get(partition, position))
+        if not wanted:
+            return
+        for text in _lines_backwards(self._file, self.path):
+            line = _parse(text, self.path)
+            if line.partition not in after:
+                continue
+            if line.retried in wanted:
+                self.retried.setdefault(str(line.retried), line.position)
+            elif line.retried is None and line.position <= after[line.partition]:
+                del after[line.partition]
+                if not after:
+                    return
+
+    def has(self, claim: Claim, event: Event) -> bool:
+        """Say whether a claimed event is there."""
+        if claim.retried_after is None:
+            return event.position <= self.last.get(claim.partition, 0)
+        return event.position <= self.retried.get(event.aggregate, 0)
+
+    def append(self, claim: Claim, events: Sequence[Event]) -> int:
+        """Append the lines of those events that are not there yet, and count them.
+
+        Raises Failure, with nothing written, for a line that could not be read again.
+        """
+        new = [each for each in events if not self.has(claim, each)]
+        lines = [line_of(claim, each) for each in new]
+        for event, line in zip(new, lines, strict=True):
+            if len(line) > LONGEST_LINE:
+                raise Failure(
+                    f"event {event.position} takes {len(line):,} bytes as a line, more"
+                    f" than the {LONGEST_LINE:,} that are read again",
+                    "park it: evident relay --park-after 3",
+                )
         if new:
-            _write(self._file, b"".join(line + b"\n" for line in new))
+            _write(self._file, lines)
             os.fsync(self._file.fileno())
-            self.last[partition] = lines[-1][0]
+            if claim.retried_after is None:
+                self.last[claim.partition] = new[-1].position
+            else:
+                self.retried[new[-1].aggregate] = new[-1].position
         return len(new)
 
     def _lock(self, path: Path) -> None:
@@ -104,10 +168,27 @@ class RelayFile:
         os.fsync(self._file.fileno())
 
 
-def _write(file: BinaryIO, data: bytes) -> None:
-    rest = memoryview(data)
+def line_of(claim: Claim, event: Event) -> bytes:
+    """Give the line of a claimed event; it says whether the event comes again."""
+    line = event.line or b""
+    if claim.retried_after is None:
+        return line
+    head = _HEAD.match(line)
+    assert head is not None
+    mark = b'"retried_after":%d,' % claim.retried_after
+    return line[: head.end()] + mark + line[head.end() :]
+
+
+def _write(file: BinaryIO, lines: Sequence[bytes]) -> None:
+    """Write the lines as they are, without making them into one first."""
+    rest: list[memoryview] = [memoryview(line) for line in lines]
+    rest.reverse()
     while rest:
-        rest = rest[file.write(rest) :]
+        written = os.writev(file.fileno(), rest[: -_PARTS - 1 : -1])
+        while rest and written >= len(rest[-1]):
+            written -= len(rest.pop())
+        if written:
+            rest[-1] = rest[-1][written:]
 
 
 def _newlines(file: BinaryIO, end: int) -> Iterator[int]:
@@ -126,15 +207,16 @@ def _newlines(file: BinaryIO, end: int) -> Iterator[int]:
 def _last_positions(file: BinaryIO, path: Path, partitions: int) -> dict[int, int]:
     """Read the newest position of each partition, from the end of the file."""
     found: dict[int, int] = {}
-    for line in _lines_backwards(file, path):
-        partition, position, count = _parse(line, path)
-        if count != partitions:
+    for text in _lines_backwards(file, path):
+        line = _parse(text, path)
+        if line.partitions != partitions:
             raise Failure(
-                f"{path} was written for {count} partitions, the consumer has"
+                f"{path} was written for {line.partitions} partitions, the consumer has"
                 f" {partitions}",
                 "name another file",
             )
-        found.setdefault(partition, position)
+        if line.retried is None:
+            found.setdefault(line.partition, line.position)
         if len(found) == partitions:
             break
     return found
@@ -147,20 +229,23 @@ def _lines_backwards(file: BinaryIO, path: Path) -> Iterator[bytes]:
     while stop is not None:
         before = next(places, None)
         start = 0 if before is None else before + 1
-        if stop - start > _LONGEST_LINE:
+        if stop - start > LONGEST_LINE:
             raise _foreign(path)
         file.seek(start)
         yield file.read(stop - start)
         stop = before
 
 
-def _parse(line: bytes, path: Path) -> tuple[int, int, int]:
-    """Read the partition, the position and the number of partitions of a line."""
+def _parse(line: bytes, path: Path) -> _Line:
+    """Read what stands before a line's documents."""
     head = _HEAD.match(line)
     if head is None:
         raise _foreign(path)
-    position, partition, count = map(int, head.groups())
-    return partition, position, count
+    position, partition, partitions = map(int, head.groups()[:3])
+    retried = head[5]
+    return _Line(
+        partition, position, partitions, None if retried is None else retried.decode()
+    )
 
 
 def _event_id(line: bytes, path: Path) -> str:

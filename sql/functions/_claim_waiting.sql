@@ -49,7 +49,8 @@ begin
                     when w.attempted_version = w.version then w.attempts + 1
                     else 1
                 end,
-                attempted_version = w.version
+                attempted_version = w.version,
+                refused_version = null
             where
                 w.consumer = p_consumer
                 and w.partition = p_partition

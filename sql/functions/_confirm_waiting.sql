@@ -1,6 +1,7 @@
 -- evident._confirm_waiting: confirm a claim of an aggregate that waited, up to one id.
 --
--- Where the aggregate was parked again within the claim, it stays there.
+-- What was parked again within the claim, and what is behind it, was not dealt with: it
+-- is not passed, also when it was retried or skipped before this confirmation.
 -- The caller has the partition's row locked.
 --
 -- Errors: PT400
@@ -25,7 +26,7 @@ declare
 begin
     update evident.consumer_parked as w
     set version = greatest(
-        w.version, least(v_version + 1, w.parked_version)
+        w.version, least(v_version + 1, w.refused_version)
     )
     where
         w.consumer = p_lease.consumer

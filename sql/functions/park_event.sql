@@ -66,17 +66,18 @@ begin
     end if;
 
     insert into evident.consumer_parked as w (
-        consumer, partition, aggregate_id, version, parked_version, position, reason,
-        worker
+        consumer, partition, aggregate_id, version, parked_version, refused_version,
+        position, reason, worker
     )
     values (
         p_consumer, v_lease.partition, v_event.aggregate_id, v_event.version,
-        v_event.version, p_position, v_reason, v_lease.worker
+        v_event.version, v_event.version, p_position, v_reason, v_lease.worker
     )
     on conflict (consumer, partition, aggregate_id) do update
     set
         version = least(w.version, excluded.version),
         parked_version = excluded.parked_version,
+        refused_version = least(w.refused_version, excluded.refused_version),
         position = excluded.position,
         reason = excluded.reason,
         worker = excluded.worker,

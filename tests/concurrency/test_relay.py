@@ -25,12 +25,16 @@ Observer = psycopg.Connection[Any]
 
 KILLS = scaled(6, 40)
 IS_DONE = "not exists (select from evident.consumer_status as s where s.lag > 0)"
+# Between two statements it is idle for less.
 IS_WAITING = """
 exists (
     select
     from pg_stat_activity as a
     where
-        a.query ~ 'row_to_json' and a.state = 'idle' and a.pid <> pg_backend_pid()
+        a.application_name = 'evident relay'
+        and a.state = 'idle'
+        and a.datname = current_database()
+        and clock_timestamp() - a.state_change > interval '200 ms'
 )
 """
 # Not broken: time between the file and the confirmation, in which most kills fall.
@@ -124,7 +128,7 @@ def test_a_notification_wakes_a_relay(
 ) -> None:
     path = tmp_path / "events.ndjson"
     slow = "import harness.relay; harness.relay.POLL = 30"
-    words = ["relay", "--partitions", "1", "--out", str(path)]
+    words = ["relay", "--partitions", "1", "--out", str(path), "--listen"]
     process = start(store, *words, broken=slow)
     try:
         wait_for(observer, IS_WAITING)

@@ -6,7 +6,7 @@ select columns_are(
     'evident', 'consumer_parked',
     array[
         'consumer', 'partition', 'aggregate_id', 'version', 'parked_version',
-        'position', 'reason', 'worker', 'parked_at', 'retried_after', 'number',
+        'refused_version', 'position', 'reason', 'worker', 'parked_at', 'retried_after', 'number',
         'attempted_version', 'attempts'
     ],
     'the table has its columns'

@@ -1,5 +1,5 @@
 begin;
-select plan(22);
+select plan(24);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/consumers.psql
@@ -111,6 +111,23 @@ select is_empty(
     $$ select w.* from evident.consumer_parked as w $$,
     'the aggregate is a part of its partition again'
 );
+-- Parked within a claim of what waits, and retried before the claim is confirmed.
+select evident.create_consumer('within');
+select pg_temp.attempted('within');
+select pg_temp.park('within', 1, 'poison');
+select pg_temp.confirm('within', 8);
+select evident.retry_parked('within', pg_temp.task(1));
+select is(pg_temp.attempted('within', 4), '{1,3,4,6} 1', 'what waits comes');
+select pg_temp.park('within', 3, 'poison');
+select evident.retry_parked('within', pg_temp.task(1));
+select pg_temp.confirm('within', 6);
+select is(
+    pg_temp.attempted('within', 4),
+    '{3,4,6,7} 1',
+    'a confirmation does not pass what was parked in its claim'
+);
+select evident.drop_consumer('within');
+
 reset role;
 insert into evident.event_store (aggregate_id, version, event_type, payload)
 values (pg_temp.task(1), 6, 'TaskNoted', '{"note": 9}');
@@ -121,7 +138,7 @@ select results_eq(
     from evident.consumer_decision as d
     inner join evident.event_store as e
         on e.payload ->> 'note' = case d.actor when 'me' then '3' else '7' end
-    where d.kind = 'retried'
+    where d.kind = 'retried' and d.consumer = 'test'
     order by d.number $$,
     $$ values
     (0::bigint, 'me', 'repaired', true),

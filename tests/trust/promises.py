@@ -203,7 +203,7 @@ PROMISES = [
     Promise(
         35,
         "Locale, encoding, pooler and standby change no answer.",
-        "the same rows, hashes and definitions; calls that were made are no-ops",
+        "the same rows, hashes and definitions; nothing left in a shared session",
         "text in the order of the database",
     ),
 ]
