@@ -189,3 +189,36 @@ def test_a_relay_begins_where_it_is_told(
     assert positions(path) == [3]
     code, _, err = run(store, "other", "--partitions", "1", "--from", "later", "--once")
     assert code == 1 and "p_from" in err
+
+
+# Legal events whose lines hold what parsers of JSON refuse, or much of it.
+UGLY = [
+    '{"x": 1e5000}',
+    '{"x": 1e131071}',
+    f'{{"x": {"7" * 131_072}}}',
+    f'{{"x": -0.{"0" * 16_000}1}}',
+    f'{{"t": "{"x" * 1_048_560}"}}',
+    '{"d": ' + "[" * 900 + "]" * 900 + "}",
+    '{"position": 9, "partition": 7, "partitions": 5, "retried_after": 3}',
+]
+
+
+def test_a_file_is_read_again_whatever_its_events_hold(
+    store: Store, observer: Observer, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    for number, text in enumerate(UGLY, start=1):
+        observer.execute(
+            "select evident.append_event(%s, 'Noted', %s, null, %s)",
+            [ONE if number % 2 else TWO, text, text if number == 5 else "{}"],
+        )
+        assert run(store, *words(path))[0] == 0
+    code, _, err = run(store, *words(path))
+    assert (code, err) == (0, "0 events\n")
+    lines = path.read_bytes().splitlines()
+    assert len(lines) == len(UGLY)
+    assert max(map(len, lines)) > 2_000_000
+    for line, text in zip(lines, UGLY, strict=True):
+        document = observer.execute("select %s::jsonb::text", [text]).fetchone()
+        assert document is not None
+        assert f'"payload":{document[0]},'.encode() in line
