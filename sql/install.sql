@@ -5219,6 +5219,7 @@ create table evident.consumer_parked (
     aggregate_id uuid not null,
     version integer not null,
     parked_version integer,
+    refused_version integer,
     position bigint not null,
     reason text not null,
     worker text,
@@ -5246,6 +5247,9 @@ comment on column evident.consumer_parked.version is
 its partition.';
 comment on column evident.consumer_parked.parked_version is
 'The version at which it waits for a decision; null when it was retried or skipped.';
+comment on column evident.consumer_parked.refused_version is
+'The first version that was parked since the newest claim of what waits: confirmations
+of that claim do not pass it, also when it was retried or skipped meanwhile.';
 comment on column evident.consumer_parked.position is
 'The id of the event that was parked last.';
 comment on column evident.consumer_parked.retried_after is
@@ -6481,7 +6485,8 @@ begin
                     when w.attempted_version = w.version then w.attempts + 1
                     else 1
                 end,
-                attempted_version = w.version
+                attempted_version = w.version,
+                refused_version = null
             where
                 w.consumer = p_consumer
                 and w.partition = p_partition
@@ -6766,7 +6771,8 @@ evident_consumer, evident_operator;
 -- [begin sql/functions/_confirm_waiting.sql]
 -- evident._confirm_waiting: confirm a claim of an aggregate that waited, up to one id.
 --
--- Where the aggregate was parked again within the claim, it stays there.
+-- What was parked again within the claim, and what is behind it, was not dealt with: it
+-- is not passed, also when it was retried or skipped before this confirmation.
 -- The caller has the partition's row locked.
 --
 -- Errors: PT400
@@ -6791,7 +6797,7 @@ declare
 begin
     update evident.consumer_parked as w
     set version = greatest(
-        w.version, least(v_version + 1, w.parked_version)
+        w.version, least(v_version + 1, w.refused_version)
     )
     where
         w.consumer = p_lease.consumer
@@ -7060,17 +7066,18 @@ begin
     end if;
 
     insert into evident.consumer_parked as w (
-        consumer, partition, aggregate_id, version, parked_version, position, reason,
-        worker
+        consumer, partition, aggregate_id, version, parked_version, refused_version,
+        position, reason, worker
     )
     values (
         p_consumer, v_lease.partition, v_event.aggregate_id, v_event.version,
-        v_event.version, p_position, v_reason, v_lease.worker
+        v_event.version, v_event.version, p_position, v_reason, v_lease.worker
     )
     on conflict (consumer, partition, aggregate_id) do update
     set
         version = least(w.version, excluded.version),
         parked_version = excluded.parked_version,
+        refused_version = least(w.refused_version, excluded.refused_version),
         position = excluded.position,
         reason = excluded.reason,
         worker = excluded.worker,
