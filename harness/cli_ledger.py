@@ -151,7 +151,7 @@ def seal(
     target = resolve_dsn(dsn)
     marks.require_installed(target)
     with progress.leaves() as (begin, advance):
-        done = sealing.run(target, max_events, begin=begin, advance=advance)
+        done = sealing.run(target, max_events, begin=begin, advance=advance, report=say)
     root = base64.b64encode(done.root).decode()
     text = f"sealed {done.events:,} events, tree of {done.size:,} leaves, root {root}"
     print(plain(text))

@@ -44,7 +44,7 @@ _EVENTS = """
 _LOCK_TIME = """
     select pg_catalog.max(b.lock_time)
     from evident.projection_rebuild as b
-    where b.projection = %s and b.slices = %s
+    where b.projection = %s and b.slices >= %s
 """
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import psycopg
 
-from harness.database import connect_for_calls
+from harness.database import connect_for_calls, is_lost
+from harness.limits import Size, is_too_much
 
 Connection = psycopg.Connection[Any]
 
@@ -59,20 +60,24 @@ def run(
     *,
     begin: Callable[[int, int], None],
     advance: Callable[[int], None],
+    report: Callable[[str], None] = lambda _: None,
 ) -> Sealed:
     """Seal what is there, at most `limit` events in one transaction.
 
-    `begin` hears how many events there are to seal and 0, `advance` how many more are.
-    Returns when all of them are sealed, by whomever. Raises psycopg.Error.
+    Half as many where that was cancelled, by a timeout such as the role's, and more
+    again later. `begin` hears how many events there are to seal and 0, `advance` how
+    many more are, `report` how many are sealed at once after a failure. Returns when
+    all of them are sealed, by whomever. Raises psycopg.Error.
     """
     with connect_for_calls(dsn, "evident seal") as connection:
         begin(_value(connection, _UNSEALED), 0)
         total = 0
+        size = Size(limit, limit)
         # The first seal may append an event of its own, about the guards.
         for _ in range(2):
             position = _value(connection, _POSITION)
             while True:
-                count = _value(connection, SEAL, limit)
+                count = _seal(connection, size, report)
                 total += count
                 advance(count)
                 if not _value(connection, IS_LEFT, position):
@@ -82,6 +87,24 @@ def run(
         row = connection.execute(_HEAD).fetchone()
     assert row is not None
     return Sealed(total, *row)
+
+
+def _seal(connection: Connection, size: Size, report: Callable[[str], None]) -> int:
+    """Seal once; less and less where it is too much, down to one event."""
+    while True:
+        asked = size.limit
+        try:
+            count = int(_value(connection, SEAL, asked))
+        except psycopg.Error as error:
+            if asked == 1 or not is_too_much(error) or is_lost(connection, error):
+                raise
+            size.halve(is_limited=True)
+            message = error.diag.message_primary or str(error)
+            report(f"{error.sqlstate} {message}; again, {size.limit:,} events at most")
+            continue
+        if count >= asked:
+            size.succeed()
+        return count
 
 
 def _value(connection: Connection, query: str, *parameters: int) -> Any:

@@ -15,11 +15,14 @@ import psycopg
 
 from harness.database import connect_for_calls, is_lost
 from harness.denials import hint_of
+from harness.limits import is_too_much
 from harness.verifier.text import plain
 
 # Times that a slice is tried when others were in its way, and seconds in between.
 ATTEMPTS = 5
 PAUSE = 0.2
+# Slices that a rebuild can be cut into.
+MOST = 1024
 _PASSING = ("40001", "40P01", "55P03")
 _REBUILD = "select evident.rebuild_projection(%s, %s, %s)"
 
@@ -31,6 +34,12 @@ class Slice:
     name: str
     number: int
     count: int
+
+    def halves(self) -> list[Slice]:
+        """Cut it in two: the same keys, by twice as many hash values."""
+        twice = 2 * self.count
+        numbers = (self.number, self.number + self.count)
+        return [Slice(self.name, number, twice) for number in numbers]
 
 
 class Slices:
@@ -89,18 +98,37 @@ class Slices:
     def _rebuild(
         self, part: Slice, failed: threading.Event, advance: Callable[[], None]
     ) -> int:
+        """Rebuild a slice, or what it is cut into; give the rows written."""
+        rows = 0
+        parts = [part]
+        while parts:
+            each = parts.pop()
+            done = self._rebuild_or_cut(each, failed)
+            if done is None:
+                parts += each.halves()
+            else:
+                rows += done
+        advance()
+        return rows
+
+    def _rebuild_or_cut(self, part: Slice, failed: threading.Event) -> int | None:
+        """Give the rows written, or None where the slice is too much at once."""
         connection = self._idle.get()
         try:
             for attempts_left in range(ATTEMPTS - 1, -1, -1):
                 if failed.is_set() or self._is_over.is_set():
                     return 0
                 try:
-                    rows = _rebuild_once(connection, part)
-                    advance()
-                    return rows
+                    return _rebuild_once(connection, part)
                 except psycopg.Error as error:
                     if is_lost(connection, error):
                         raise
+                    if is_too_much(error) and not self._is_over.is_set():
+                        if part.count * 2 <= MOST:
+                            self._say_cut(part, error)
+                            return None
+                        self._refuse(part, error, failed)
+                        return 0
                     if not attempts_left or error.sqlstate not in _PASSING:
                         self._refuse(part, error, failed)
                         return 0
@@ -111,6 +139,11 @@ class Slices:
             raise
         finally:
             self._idle.put(connection)
+
+    def _say_cut(self, part: Slice, error: psycopg.Error) -> None:
+        message = error.diag.message_primary or str(error).strip()
+        cut = f"{part.name}: {error.sqlstate} {message}; again, in smaller slices"
+        self._report(plain(f"{cut}: {part.number} of {part.count} becomes two"))
 
     def _refuse(
         self, part: Slice, error: psycopg.Error, failed: threading.Event

@@ -6,9 +6,12 @@ The sealer has its turns beside the projections.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
+
+from harness.limits import Size
 
 FIRST_LIMIT = 1000
-SMALLEST_LIMIT = 10
+SMALLEST_LIMIT = 1
 LARGEST_LIMIT = 20_000
 # Seconds for one batch: room for more below the first, too much above the second. The
 # projection is locked for so long, and so much work is lost with a connection.
@@ -18,6 +21,8 @@ SLOW = 1.0
 SHORTEST_PAUSE = 0.05
 FIRST_PENALTY = 0.5
 LONGEST_PENALTY = 60.0
+# At most so long until the next look for a lock that another one had.
+LONGEST_ABSENCE = 5.0
 
 
 @dataclass
@@ -38,13 +43,34 @@ class Pause:
         self.times = 0
 
 
+class Reason(Enum):
+    """Why a batch failed: too much at once, a lock of another one's, something else."""
+
+    SIZE = "size"
+    LOCK = "lock"
+    OTHER = "other"
+
+
+def _after(reason: Reason, size: Size, penalty: Pause) -> float:
+    """Make the next batch smaller; give the seconds until then.
+
+    None where it was too much and can be less: that is no failure yet.
+    """
+    could_be_less = size.limit > 1
+    size.halve(is_limited=reason is not Reason.OTHER)
+    if reason is Reason.SIZE and could_be_less:
+        return 0.0
+    seconds = penalty.next()
+    return min(seconds, LONGEST_ABSENCE) if reason is Reason.LOCK else seconds
+
+
 @dataclass
 class Turn:
     """One projection's batch size and the time, in seconds, of its next batch."""
 
     name: str
     interval: float
-    limit: int = FIRST_LIMIT
+    size: Size = field(default_factory=lambda: Size(FIRST_LIMIT, LARGEST_LIMIT))
     due: float = 0.0
     is_idle: bool = False
     pause: Pause = field(init=False)
@@ -54,14 +80,22 @@ class Turn:
         self.pause = Pause(min(SHORTEST_PAUSE, self.interval), self.interval)
         self.penalty = Pause(FIRST_PENALTY, LONGEST_PENALTY)
 
-    def folded(self, count: int, seconds: float, now: float) -> None:
-        """Learn from a batch: at once again while there is more, later when not."""
+    @property
+    def limit(self) -> int:
+        return self.size.limit
+
+    def folded(self, count: int, seconds: float, now: float) -> bool:
+        """Learn from a batch: at once again while there is more, later when not.
+
+        True when it takes as much again as before it was limited.
+        """
         self.penalty.reset()
         is_full = count >= self.limit
+        is_restored = False
         if seconds > SLOW:
-            self.limit = max(self.limit // 2, SMALLEST_LIMIT)
+            self.size.halve()
         elif is_full and seconds < QUICK:
-            self.limit = min(self.limit * 2, LARGEST_LIMIT)
+            is_restored = self.size.succeed()
         self.is_idle = not is_full
         if count:
             self.pause.reset()
@@ -70,12 +104,12 @@ class Turn:
         else:
             # One that took long for little has waited for somebody, who waited for it.
             self.due = now + max(self.pause.next(), min(4 * seconds, self.interval))
+        return is_restored
 
-    def failed(self, now: float) -> float:
+    def failed(self, now: float, reason: Reason = Reason.OTHER) -> float:
         """Take a smaller batch, after a pause; give its seconds."""
-        self.limit = max(self.limit // 2, SMALLEST_LIMIT)
         self.is_idle = False
-        seconds = self.penalty.next()
+        seconds = _after(reason, self.size, self.penalty)
         self.due = now + seconds
         return seconds
 
@@ -96,6 +130,7 @@ class Sealing:
     """
 
     interval: float
+    size: Size
     due: float = 0.0
     target: int | None = None
     is_done: bool = False
@@ -103,13 +138,17 @@ class Sealing:
         default_factory=lambda: Pause(FIRST_PENALTY, LONGEST_PENALTY)
     )
 
-    def sealed(self, is_full: bool, now: float) -> None:
-        """Have the next turn at once while there is more, later when not."""
-        self.penalty.reset()
-        self.due = now if is_full else now + self.interval
+    def sealed(self, is_full: bool, is_more: bool, now: float) -> bool:
+        """Have the next turn at once while there is more, later when not.
 
-    def failed(self, now: float) -> float:
-        """Wait before the next turn; give the seconds."""
-        seconds = self.penalty.next()
+        True when it takes as much again as before it was limited.
+        """
+        self.penalty.reset()
+        self.due = now if is_more else now + self.interval
+        return is_full and self.size.succeed()
+
+    def failed(self, now: float, reason: Reason = Reason.OTHER) -> float:
+        """Take less, or wait before the next turn; give the seconds."""
+        seconds = _after(reason, self.size, self.penalty)
         self.due = now + seconds
         return seconds

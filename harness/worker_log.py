@@ -97,17 +97,26 @@ class WorkerLog:
         self._batch = self._sealed_batch = 0
         self._since = time.monotonic()
 
-    def fold_failed(self, name: str, error: psycopg.Error, seconds: float) -> None:
-        self._say(f"{_text(error, name)}; again in {seconds:.0f} s")
+    def fold_failed(
+        self, name: str, error: psycopg.Error, seconds: float, less: int | None
+    ) -> None:
+        """Say why, whom it waits for, and with how many events it is tried again."""
+        self._say(f"{_text(error, name)}{_hint(error)}; {_again(seconds, less)}")
 
-    def seal_failed(self, error: psycopg.Error, seconds: float) -> None:
+    def seal_failed(
+        self, error: psycopg.Error, seconds: float, less: int | None
+    ) -> None:
         advice = ""
         if error.sqlstate == "PT500":
             advice = (
                 "; nothing is sealed until that is cleared up: see"
                 " evident.verify_ledger() and evident verify"
             )
-        self._say(f"{_text(error, 'seal')}{advice}; again in {seconds:.0f} s")
+        self._say(f"{_text(error, 'seal')}{advice}; {_again(seconds, less)}")
+
+    def restored(self, name: str, limit: int) -> None:
+        """Say that a limit is not met any more."""
+        self._say(f"{name}: {_count(limit, 'event')} at once again")
 
     def never_seals(self, error: psycopg.Error) -> None:
         self.report(f"{_text(error, 'seal')}{_hint(error)}; nothing is sealed")
@@ -141,6 +150,11 @@ def _behind(rows: Sequence[Row]) -> str:
 
 def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _again(seconds: float, less: int | None) -> str:
+    when = f"again in {seconds:.0f} s" if seconds else "again at once"
+    return when if less is None else f"{when}, {_count(less, 'event')} at most"
 
 
 def _text(error: psycopg.Error, name: str | None = None) -> str:

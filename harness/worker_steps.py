@@ -9,8 +9,16 @@ from typing import Any
 import psycopg
 
 from harness.database import is_lost
+from harness.limits import STATEMENT, Size, is_lock, is_too_much, limit
 from harness.seal import IS_LEFT, LIMIT, SEAL
-from harness.turns import LONGEST_PENALTY, SHORTEST_PAUSE, Pause, Sealing, Turn
+from harness.turns import (
+    LONGEST_PENALTY,
+    SHORTEST_PAUSE,
+    Pause,
+    Reason,
+    Sealing,
+    Turn,
+)
 from harness.worker_log import Row, WorkerLog
 
 Connection = psycopg.Connection[Any]
@@ -77,7 +85,7 @@ class State:
     def __post_init__(self) -> None:
         self.tick = Pause(min(SHORTEST_PAUSE, self.work.interval), self.work.interval)
         seconds = self.work.seal_interval
-        self.sealing = None if seconds is None else Sealing(seconds)
+        self.sealing = None if seconds is None else Sealing(seconds, Size(LIMIT, LIMIT))
 
 
 def notice(connection: Connection, state: State) -> None:
@@ -106,6 +114,7 @@ def look(connection: Connection, state: State) -> list[Row] | None:
     if now < state.look_due and not (state.work.once and is_idle):
         return None
     with connection.transaction():
+        limit(connection)
         found = connection.execute(_STATUS, [state.target]).fetchall()
     rows = [Row(*each) for each in found]
     state.turns = {
@@ -138,8 +147,9 @@ def is_well(rows: list[Row], state: State) -> bool:
 
 def seal(connection: Connection, sealing: Sealing, state: State) -> None:
     """Seal new events; a ledger that does not follow is said, and looked at again."""
+    size = sealing.size.limit
     try:
-        count = _value(connection, SEAL, [LIMIT])
+        count = _value(connection, SEAL, [size], size)
         if state.work.once:
             target = state.target if sealing.target is None else sealing.target
             if not _value(connection, IS_LEFT, [target]):
@@ -151,36 +161,55 @@ def seal(connection: Connection, sealing: Sealing, state: State) -> None:
         state.log.never_seals(error)
         return
     except psycopg.Error as error:
-        seconds = sealing.failed(time.monotonic())
+        seconds = sealing.failed(time.monotonic(), _reason(error))
         if is_lost(connection, error):
             raise
-        state.log.seal_failed(error, seconds)
+        state.log.seal_failed(error, seconds, _less(size, sealing.size))
         return
-    sealing.sealed(count >= LIMIT or state.work.once, time.monotonic())
+    is_full = count >= size
+    if sealing.sealed(is_full, is_full or state.work.once, time.monotonic()):
+        state.log.restored("seal", sealing.size.limit)
     state.log.sealed(count)
 
 
 def fold(connection: Connection, turn: Turn, state: State) -> None:
     """Fold one batch; who fails waits, and a lost connection is raised."""
     started = time.monotonic()
+    size = turn.limit
     try:
-        count = _value(connection, _RUN, [turn.name, turn.limit])
+        count = _value(connection, _RUN, [turn.name, size], size)
     except psycopg.Error as error:
         if error.sqlstate == "PT404":
             del state.turns[turn.name]
             return
-        seconds = turn.failed(time.monotonic())
+        seconds = turn.failed(time.monotonic(), _reason(error))
         if is_lost(connection, error):
             raise
-        state.log.fold_failed(turn.name, error, seconds)
+        state.log.fold_failed(turn.name, error, seconds, _less(size, turn.size))
         return
     now = time.monotonic()
-    turn.folded(count, now - started, now)
+    if turn.folded(count, now - started, now):
+        state.log.restored(turn.name, turn.limit)
     state.log.folded(count)
 
 
-def _value(connection: Connection, query: str, parameters: list[Any]) -> int:
+def _reason(error: psycopg.Error) -> Reason:
+    if is_lock(error):
+        return Reason.LOCK
+    return Reason.SIZE if is_too_much(error) else Reason.OTHER
+
+
+def _less(before: int, size: Size) -> int | None:
+    """Give the size where it is a limit's doing that it is smaller."""
+    return size.limit if size.before and size.limit < before else None
+
+
+def _value(
+    connection: Connection, query: str, parameters: list[Any], size: int = 2
+) -> int:
+    """Ask for a number, within limits of our own; one event may take any time."""
     with connection.transaction():
+        limit(connection, statement=STATEMENT if size > 1 else 0)
         row = connection.execute(query, parameters).fetchone()
     assert row is not None
     return int(row[0])

@@ -8444,6 +8444,8 @@ revoke all on function evident._lock_making(boolean) from public;
 -- functions cannot be given another body by a fold, nor be dropped and made again by
 -- whoever owns the schema of a read model.
 --
+-- An error names the event triggers of others (_refuse_ddl).
+--
 -- Locks: that of making, see _lock_making
 
 create or replace function evident._make_functions(p_sql text)
@@ -8453,12 +8455,23 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
+declare
+    v_message text;
+    v_detail text;
+    v_hint text;
 begin
     perform evident._lock_making();
     grant create on schema evident to evident_projector;
     perform evident._as_projector(p_sql);
     perform evident._as_projector('select evident._close_made()');
     revoke create on schema evident from evident_projector;
+exception when others then
+    get stacked diagnostics
+        v_message = message_text,
+        v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
+    raise;
 end;
 $function$;
 
@@ -8521,6 +8534,109 @@ comment on function evident._is_fold_error(text) is
 revoke all on function evident._is_fold_error(text) from public;
 grant execute on function evident._is_fold_error(text) to evident_projector;
 -- [end sql/functions/_is_fold_error.sql]
+-- [begin sql/functions/_refuse_ddl.sql]
+-- evident._refuse_ddl: raise an error again that may be an event trigger's of others.
+--
+-- Rebuilds make temporary tables, and appends are switched on and off by triggers:
+-- that is DDL, and a DBA may have event triggers on all of it, which forbid it, or
+-- write a log that evident_owner and evident_projector may not write. The error is
+-- theirs, so it stays as it is; the hint tells which they are.
+--
+-- Comes back without raising where there is none, or the error is another transaction's
+-- or the server's: the caller raises it again as it is.
+--
+-- Errors: the given one
+
+create or replace function evident._refuse_ddl(
+    p_sqlstate text,
+    p_message text,
+    p_detail text,
+    p_hint text
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_triggers constant text := (
+        select
+            string_agg(
+                format(
+                    '%I (%s of %I)',
+                    t.evtname, t.evtfoid::regproc, pg_get_userbyid(t.evtowner)
+                ),
+                ', ' order by t.evtname collate "C"
+            )
+        from pg_event_trigger as t
+        where
+            t.evtenabled <> 'D'
+            and t.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
+            and t.evtowner is distinct from to_regrole('evident_owner')
+    );
+begin
+    if v_triggers is null
+        or not evident._is_fold_error(p_sqlstate)
+        or p_hint like '%these event triggers act on it%'
+    then
+        return;
+    end if;
+    raise exception using
+        errcode = p_sqlstate,
+        message = p_message,
+        detail = coalesce(
+            nullif(p_detail, ''), jsonb_build_object('event_triggers', v_triggers)::text
+        ),
+        hint = concat(
+            nullif(p_hint, '') || '; ',
+            'nothing was changed: this is DDL, and these event triggers act on it: ',
+            v_triggers,
+            '; they have to let evident_owner and evident_projector pass'
+        );
+end;
+$function$;
+
+comment on function evident._refuse_ddl(text, text, text, text) is
+'Raises an error again with a hint that names the event triggers of others; does
+nothing where there are none.';
+
+revoke all on function evident._refuse_ddl(text, text, text, text) from public;
+-- [end sql/functions/_refuse_ddl.sql]
+-- [begin sql/functions/_make_scratch.sql]
+-- evident._make_scratch: make temporary tables for a rebuild, as evident_projector.
+--
+-- Nothing but DDL, so an error is the doing of somebody's event trigger (_refuse_ddl),
+-- not of a fold.
+
+create or replace function evident._make_scratch(p_sql text)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_message text;
+    v_detail text;
+    v_hint text;
+begin
+    perform evident._as_projector(p_sql);
+exception when others then
+    get stacked diagnostics
+        v_message = message_text,
+        v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
+    raise;
+end;
+$function$;
+
+comment on function evident._make_scratch(text) is
+'Runs DDL as evident_projector; an error names the event triggers of others.';
+
+revoke all on function evident._make_scratch(text) from public;
+-- [end sql/functions/_make_scratch.sql]
 -- [begin sql/functions/_refuse_fold.sql]
 -- evident._refuse_fold: raise a fold's error again, with the projection's name.
 --
@@ -8569,6 +8685,8 @@ to evident_projector;
 -- server, of another transaction, or of a fold that is broken or gone at all (class 42)
 -- says nothing about the event at hand, and parking every key would not help.
 --
+-- Whoever has the lock that was not to be had is named.
+--
 -- Errors: the given one
 
 create or replace function evident._require_event_error(
@@ -8579,10 +8697,18 @@ create or replace function evident._require_event_error(
 returns void
 language plpgsql
 volatile
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
+    if p_sqlstate = '55P03' then
+        perform evident._refuse_lock(
+            p_projection.name,
+            format('projection %s: %s', p_projection.name, p_message),
+            array[evident._read_model(p_projection)],
+            'nothing was folded; the next run tries again'
+        );
+    end if;
     if not evident._is_fold_error(p_sqlstate) or left(p_sqlstate, 2) = '42' then
         perform evident._refuse_fold(p_projection.name, p_sqlstate, p_message, null);
     end if;
@@ -9444,11 +9570,48 @@ p_stored, and gives key and next_row.';
 revoke all on function evident._projection_next(evident.projection, text, text)
 from public;
 -- [end sql/functions/_projection_next.sql]
+-- [begin sql/functions/_projection_replaces.sql]
+-- evident._projection_replaces: whether rows are removed before others are written.
+--
+-- See _projection_write. Indexes of partitions count.
+
+create or replace function evident._projection_replaces(
+    p_projection evident.projection
+)
+returns boolean
+language sql
+stable
+parallel safe
+begin atomic
+    with part as (
+        select evident._read_model(p_projection) as oid
+        union
+        select t.relid::oid
+        from pg_partition_tree(evident._read_model(p_projection)) as t
+    )
+
+    select count(*) > 0
+    from pg_index as i
+    inner join part as p on i.indrelid = p.oid
+    where not i.indisprimary and (i.indisunique or i.indisexclusion);
+end;
+
+comment on function evident._projection_replaces(evident.projection) is
+'True where a unique or exclusion constraint besides the key would refuse values that
+go from row to row.';
+
+revoke all on function evident._projection_replaces(evident.projection) from public;
+-- [end sql/functions/_projection_replaces.sql]
 -- [begin sql/functions/_projection_write.sql]
 -- evident._projection_write: SQL that writes rows into the read model.
 --
 -- p_rows is SQL that gives key and next_row, one per key. A row without a key
 -- removes the key's stored row. It gives one row, with the number of rows given.
+--
+-- Where something besides the key must be unique, a value may go from one of the rows
+-- to another, and the order of the writes would decide whether that is refused. So all
+-- stored rows are removed there before the first is written; other transactions see
+-- neither. Otherwise rows are updated, which costs less; who waits for one finds it.
 
 create or replace function evident._projection_write(
     p_projection evident.projection,
@@ -9466,13 +9629,15 @@ begin atomic
         removed as (
             delete from %2$s as t
             using given as g
-            where t.%3$I = g.key and (g.next_row).%3$I is null
+            where t.%3$I = g.key and %7$s
+            returning 1
         ),
 
         kept as (
             insert into %2$s as t (%4$s)
             select %5$s
             from given as g
+            cross join (select count(*) from removed) as r
             where (g.next_row).%3$I is not null
             %6$s
         )
@@ -9484,7 +9649,11 @@ begin atomic
         (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        evident._projection_upsert(p_projection)
+        evident._projection_upsert(p_projection),
+        case
+            when evident._projection_replaces(p_projection) then 'true'
+            else format('(g.next_row).%I is null', (p_projection).key_column)
+        end
     );
 end;
 
@@ -10965,6 +11134,10 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '200ms'
 as $function$
+declare
+    v_message text;
+    v_detail text;
+    v_hint text;
 begin
     if exists (
         select
@@ -10984,8 +11157,16 @@ begin
             evident._projection_trigger(p_projection, 'hold_event_%s')
         );
     end if;
-exception when lock_not_available then
-    null;
+exception
+    when lock_not_available then
+        null;
+    when others then
+        get stacked diagnostics
+            v_message = message_text,
+            v_detail = pg_exception_detail,
+            v_hint = pg_exception_hint;
+        perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
+        raise;
 end;
 $function$;
 
@@ -11015,6 +11196,9 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_name text;
+    v_message text;
+    v_detail text;
+    v_hint text;
 begin
     -- Whoever pauses reads the last id drawn after this, also where no trigger is.
     lock table evident.event_store in share row exclusive mode;
@@ -11054,6 +11238,13 @@ begin
     loop
         execute format('alter table evident.event_store disable trigger %I', v_name);
     end loop;
+exception when others then
+    get stacked diagnostics
+        v_message = message_text,
+        v_detail = pg_exception_detail,
+        v_hint = pg_exception_hint;
+    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
+    raise;
 end;
 $function$;
 
@@ -11413,6 +11604,7 @@ set lock_timeout = '200ms'
 as $function$
 declare
     v_head bigint;
+    v_is_folded boolean := false;
 begin
     if exists (
         select
@@ -11429,6 +11621,7 @@ begin
             pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
         );
         perform evident._fold_slice(p_projection, p_projection.position, v_head);
+        v_is_folded := true;
         perform evident._switch_triggers(p_projection, true);
         update evident.projection as p
         set
@@ -11438,7 +11631,11 @@ begin
         perform evident._record_baseline(p_projection.name, 'handover');
     exception when others then
         if sqlstate <> '55P03'
-            and (not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42')
+            and (
+                v_is_folded
+                or not evident._is_fold_error(sqlstate)
+                or left(sqlstate, 2) = '42'
+            )
         then
             raise;
         end if;
@@ -11879,6 +12076,9 @@ declare
     v_projection evident.projection;
     v_form text;
     v_made record;
+    v_message text;
+    v_detail text;
+    v_hint text;
 begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
@@ -11886,22 +12086,31 @@ begin
     perform evident._require_force(v_projection, p_actor, p_reason, p_force);
     perform evident._lock_making();
 
-    -- Before the event store, as everyone who reads it does.
-    execute format('drop view if exists evident.%I', 'events_of_' || p_name);
-    foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
-    loop
-        continue when v_projection.mode <> 'sync';
-        execute format(
-            'drop trigger if exists %I on evident.event_store',
-            evident._projection_trigger(v_projection, v_form)
-        );
-    end loop;
-    for v_made in
-        select m.name
-        from evident._projection_made(p_name) as m
-    loop
-        execute format('drop routine evident.%I', v_made.name);
-    end loop;
+    begin
+        -- Before the event store, as everyone who reads it does.
+        execute format('drop view if exists evident.%I', 'events_of_' || p_name);
+        foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
+        loop
+            continue when v_projection.mode <> 'sync';
+            execute format(
+                'drop trigger if exists %I on evident.event_store',
+                evident._projection_trigger(v_projection, v_form)
+            );
+        end loop;
+        for v_made in
+            select m.name
+            from evident._projection_made(p_name) as m
+        loop
+            execute format('drop routine evident.%I', v_made.name);
+        end loop;
+    exception when others then
+        get stacked diagnostics
+            v_message = message_text,
+            v_detail = pg_exception_detail,
+            v_hint = pg_exception_hint;
+        perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
+        raise;
+    end;
 
     delete from evident.projection as p
     where p.name = p_name;
@@ -12299,8 +12508,9 @@ from public;
 -- The key '' stands for an event whose keys could not be told; the next run tries
 -- that one again.
 --
--- Locks: the projection's, an advisory lock.
--- Errors: PT400, PT404
+-- Locks: the projection's, an advisory lock; rows of the read model. Not waited for
+-- without end, since a runner leaves the projection alone meanwhile.
+-- Errors: PT400, PT404, 55P03
 
 create or replace function evident.retry_failure(p_name text, p_key text)
 returns bigint
@@ -12311,6 +12521,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
 set enable_seqscan = off
+set lock_timeout = '5s'
 as $function$
 declare
     v_projection evident.projection := evident._lock_projection(p_name);
@@ -12334,7 +12545,8 @@ comment on function evident.retry_failure(text, text) is
 'Folds the events that wait for a parked key, in their order, and gives how many; the
 key stays parked behind the first that fails, see projection_failure. With the key
 '''' (keys could not be told) the next run tries again. For READ COMMITTED. Errors:
-PT400 no such key can be, PT404 no such projection, or not parked.';
+PT400 no such key can be, PT404 no such projection, or not parked; 55P03 others were
+in the way, whom the hint names: call again.';
 
 revoke all on function evident.retry_failure(text, text) from public;
 grant execute on function evident.retry_failure(text, text) to evident_operator;
@@ -12346,8 +12558,9 @@ grant execute on function evident.retry_failure(text, text) to evident_operator;
 -- this projection, and why. Rebuilds, drift checks and time travel leave it out
 -- too. The key's later events are folded at once.
 --
--- Locks: the projection's, an advisory lock.
--- Errors: PT400, PT404
+-- Locks: the projection's, an advisory lock; rows of the read model. Not waited for
+-- without end, since a runner leaves the projection alone meanwhile.
+-- Errors: PT400, PT404, 55P03
 
 create or replace function evident.skip_failure(
     p_name text,
@@ -12363,6 +12576,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
 set enable_seqscan = off
+set lock_timeout = '5s'
 as $function$
 declare
     v_projection evident.projection;
@@ -12395,7 +12609,8 @@ comment on function evident.skip_failure(text, text, text, text) is
 'Leaves out, for this projection and key, the event that could not be folded, records
 p_actor (1 to 200 characters) and p_reason (1 to 1000) in projection_skip, folds the
 events behind it, and gives how many. For READ COMMITTED. Errors: PT400 invalid
-argument, PT404 no such projection, or not parked.';
+argument, PT404 no such projection, or not parked; 55P03 others were
+in the way, whom the hint names: call again.';
 
 revoke all on function evident.skip_failure(text, text, text, text) from public;
 grant execute on function evident.skip_failure(text, text, text, text)
@@ -12569,9 +12784,11 @@ evident._fold_round(evident.projection, text, bigint, bigint, bigint) from publi
 -- [begin sql/functions/_note_rebuild.sql]
 -- evident._note_rebuild: record that a slice was rebuilt.
 --
--- Once all slices of one cut were folded with the present definition, the rows are
--- what it says, and the projection is no longer stale. Its row is also touched when
--- rows were written: see _projection_snapshot.
+-- Once slices that make up the whole were folded with the present definition, the rows
+-- are what it says, and the projection is no longer stale. A slice may have been cut
+-- into smaller ones, of twice as many: what a later one covers in part is forgotten.
+-- The projection's row is also touched when rows were written: see
+-- _projection_snapshot.
 
 create or replace function evident._note_rebuild(
     p_projection evident.projection,
@@ -12590,7 +12807,10 @@ set search_path = pg_catalog, pg_temp
 as $function$
 begin
     delete from evident.projection_rebuild as b
-    where b.projection = p_projection.name and b.slices <> p_slices;
+    where
+        b.projection = p_projection.name
+        and b.slices <> p_slices
+        and b.slice % gcd(b.slices, p_slices) = p_slice % gcd(b.slices, p_slices);
 
     insert into evident.projection_rebuild as b (
         projection, slice, slices, definition, events_until, rows_written, lock_time
@@ -12610,10 +12830,19 @@ begin
     update evident.projection as p
     set
         definition = case
-            when p_slices = (
-                select count(*)
-                from evident.projection_rebuild as b
-                where b.projection = p.name and b.definition = p_definition
+            when (
+                select
+                    bool_and(b.most % b.slices = 0)
+                    -- collation: a number
+                    and sum(b.most / b.slices) = max(b.most)
+                from (
+                    select
+                        r.slices,
+                        -- collation: a number
+                        max(r.slices) over () as most
+                    from evident.projection_rebuild as r
+                    where r.projection = p.name and r.definition = p_definition
+                ) as b
             ) then p_definition
             else p.definition
         end
@@ -12759,15 +12988,14 @@ begin
         select %4$s
         from pg_temp.differing as d
         inner join pg_temp.rebuilt as r on d.key = r.key
-        where (r.next_row).%2$I is not null;
-
-        drop table pg_temp.rebuilt, pg_temp.differing
+        where (r.next_row).%2$I is not null
         $sql$,
         p_projection.name,
         p_projection.key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(r.next_row).%1$s', 'd.key')
     ));
+    perform evident._make_scratch('drop table pg_temp.rebuilt, pg_temp.differing');
 
     execute format(
         'delete from evident.projection_failure as f'
@@ -12913,46 +13141,61 @@ begin
     v_position := case
         when v_is_live or p_slices = 1 then v_safe else v_projection.position
     end;
-    perform evident._as_projector(format(
+    perform evident._make_scratch(format(
         $sql$
-        drop table if exists pg_temp.rebuilt, pg_temp.differing;
-
         create temporary table rebuilt on commit drop as
         select
             v.key,
             %1$s(v.key, v.event order by v.position) as next_row
         from %2$s as v
-        where v.position <= %3$s and %4$s
-        group by v.key;
+        group by v.key
+        with no data;
 
-        alter table pg_temp.rebuilt add primary key (key);
-        analyze pg_temp.rebuilt;
+        create temporary table differing on commit drop as
+        select r.key from pg_temp.rebuilt as r
+        with no data;
+        $sql$,
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s')
+    ));
+    perform evident._as_projector(format(
+        $sql$
+        insert into pg_temp.rebuilt (key, next_row)
+        select
+            v.key,
+            %1$s(v.key, v.event order by v.position)
+        from %2$s as v
+        where v.position <= %3$s and %4$s
+        group by v.key
         $sql$,
         evident._projection_object(v_projection, 'fold_%s'),
         evident._projection_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
     ));
+    perform evident._make_scratch('alter table pg_temp.rebuilt add primary key (key)');
+    perform evident._as_projector('analyze pg_temp.rebuilt');
 
     perform set_config('enable_indexscan', 'on', true);
 
     -- 2.
+    perform evident._as_projector(format(
+        $sql$
+        insert into pg_temp.differing (key)
+        select coalesce(t.%1$I, r.key)
+        from (select s.* from %2$s as s where %3$s) as t
+        full join pg_temp.rebuilt as r on t.%1$I = r.key
+        where %4$s
+        $sql$,
+        v_projection.key_column,
+        v_projection.name,
+        format(v_slice, format('s.%I', v_projection.key_column)),
+        evident._projection_differs(v_projection, 'r.next_row')
+    ));
     begin
-        perform evident._as_projector(format(
-            $sql$
-            create temporary table differing on commit drop as
-            select coalesce(t.%1$I, r.key) as key
-            from (select s.* from %2$s as s where %3$s) as t
-            full join pg_temp.rebuilt as r on t.%1$I = r.key
-            where %4$s;
-
-            alter table pg_temp.differing add primary key (key);
-            $sql$,
-            v_projection.key_column,
-            v_projection.name,
-            format(v_slice, format('s.%I', v_projection.key_column)),
-            evident._projection_differs(v_projection, 'r.next_row')
-        ));
+        perform evident._make_scratch(
+            'alter table pg_temp.differing add primary key (key)'
+        );
     exception when unique_violation then
         raise exception using
             errcode = 'unique_violation',
@@ -12964,6 +13207,7 @@ begin
                 p_name
             );
     end;
+
     -- 3 and 4.
     v_until := evident._now() + interval '1 minute';
     for v_attempt in 1..12 loop

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from harness.limits import STEADY, Size
 from harness.turns import (
     FIRST_LIMIT,
     LARGEST_LIMIT,
+    LONGEST_ABSENCE,
     LONGEST_PENALTY,
     SHORTEST_PAUSE,
     SMALLEST_LIMIT,
+    Reason,
+    Sealing,
     Turn,
 )
 
@@ -62,3 +66,29 @@ def test_a_failing_projection_waits_twice_as_long_each_time_up_to_a_minute() -> 
     assert turn.due == LONGEST_PENALTY
     turn.folded(1, 0.1, 0.0)
     assert turn.failed(0.0) == 0.5
+
+
+def test_a_batch_that_a_limit_has_ended_is_halved_at_once_and_grows_slowly() -> None:
+    turn = Turn("p", 1.0)
+    assert turn.failed(5.0, Reason.SIZE) == 0.0
+    assert (turn.limit, turn.due, turn.penalty.times) == (FIRST_LIMIT // 2, 5.0, 0)
+    for _ in range(STEADY):
+        assert not turn.folded(turn.limit, 0.1, 6.0)
+        assert turn.limit == FIRST_LIMIT // 2
+    assert turn.folded(turn.limit, 0.1, 6.0)
+    assert turn.limit == FIRST_LIMIT
+    assert not turn.folded(turn.limit, 0.1, 6.0)
+
+
+def test_one_event_that_is_too_much_is_a_failure_as_any_other() -> None:
+    sealing = Sealing(5.0, Size(4, 4))
+    assert [sealing.failed(0.0, Reason.SIZE) for _ in range(4)] == [0.0, 0.0, 0.5, 1.0]
+    assert (sealing.size.limit, sealing.penalty.times) == (1, 2)
+
+
+def test_a_lock_of_another_one_is_looked_for_every_few_seconds() -> None:
+    turn = Turn("p", 1.0)
+    pauses = [turn.failed(0.0, Reason.LOCK) for _ in range(20)]
+    assert pauses[:3] == [0.5, 1.0, 2.0]
+    assert pauses[-1] == LONGEST_ABSENCE
+    assert turn.limit == 1

@@ -122,15 +122,14 @@ begin
         select %4$s
         from pg_temp.differing as d
         inner join pg_temp.rebuilt as r on d.key = r.key
-        where (r.next_row).%2$I is not null;
-
-        drop table pg_temp.rebuilt, pg_temp.differing
+        where (r.next_row).%2$I is not null
         $sql$,
         p_projection.name,
         p_projection.key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(r.next_row).%1$s', 'd.key')
     ));
+    perform evident._make_scratch('drop table pg_temp.rebuilt, pg_temp.differing');
 
     execute format(
         'delete from evident.projection_failure as f'

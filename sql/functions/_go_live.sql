@@ -22,6 +22,7 @@ set lock_timeout = '200ms'
 as $function$
 declare
     v_head bigint;
+    v_is_folded boolean := false;
 begin
     if exists (
         select
@@ -38,6 +39,7 @@ begin
             pg_sequence_last_value('evident.event_store_id_seq'::regclass), 0
         );
         perform evident._fold_slice(p_projection, p_projection.position, v_head);
+        v_is_folded := true;
         perform evident._switch_triggers(p_projection, true);
         update evident.projection as p
         set
@@ -47,7 +49,11 @@ begin
         perform evident._record_baseline(p_projection.name, 'handover');
     exception when others then
         if sqlstate <> '55P03'
-            and (not evident._is_fold_error(sqlstate) or left(sqlstate, 2) = '42')
+            and (
+                v_is_folded
+                or not evident._is_fold_error(sqlstate)
+                or left(sqlstate, 2) = '42'
+            )
         then
             raise;
         end if;

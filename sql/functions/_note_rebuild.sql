@@ -1,8 +1,10 @@
 -- evident._note_rebuild: record that a slice was rebuilt.
 --
--- Once all slices of one cut were folded with the present definition, the rows are
--- what it says, and the projection is no longer stale. Its row is also touched when
--- rows were written: see _projection_snapshot.
+-- Once slices that make up the whole were folded with the present definition, the rows
+-- are what it says, and the projection is no longer stale. A slice may have been cut
+-- into smaller ones, of twice as many: what a later one covers in part is forgotten.
+-- The projection's row is also touched when rows were written: see
+-- _projection_snapshot.
 
 create or replace function evident._note_rebuild(
     p_projection evident.projection,
@@ -21,7 +23,10 @@ set search_path = pg_catalog, pg_temp
 as $function$
 begin
     delete from evident.projection_rebuild as b
-    where b.projection = p_projection.name and b.slices <> p_slices;
+    where
+        b.projection = p_projection.name
+        and b.slices <> p_slices
+        and b.slice % gcd(b.slices, p_slices) = p_slice % gcd(b.slices, p_slices);
 
     insert into evident.projection_rebuild as b (
         projection, slice, slices, definition, events_until, rows_written, lock_time
@@ -41,10 +46,19 @@ begin
     update evident.projection as p
     set
         definition = case
-            when p_slices = (
-                select count(*)
-                from evident.projection_rebuild as b
-                where b.projection = p.name and b.definition = p_definition
+            when (
+                select
+                    bool_and(b.most % b.slices = 0)
+                    -- collation: a number
+                    and sum(b.most / b.slices) = max(b.most)
+                from (
+                    select
+                        r.slices,
+                        -- collation: a number
+                        max(r.slices) over () as most
+                    from evident.projection_rebuild as r
+                    where r.projection = p.name and r.definition = p_definition
+                ) as b
             ) then p_definition
             else p.definition
         end

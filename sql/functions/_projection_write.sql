@@ -2,6 +2,11 @@
 --
 -- p_rows is SQL that gives key and next_row, one per key. A row without a key
 -- removes the key's stored row. It gives one row, with the number of rows given.
+--
+-- Where something besides the key must be unique, a value may go from one of the rows
+-- to another, and the order of the writes would decide whether that is refused. So all
+-- stored rows are removed there before the first is written; other transactions see
+-- neither. Otherwise rows are updated, which costs less; who waits for one finds it.
 
 create or replace function evident._projection_write(
     p_projection evident.projection,
@@ -19,13 +24,15 @@ begin atomic
         removed as (
             delete from %2$s as t
             using given as g
-            where t.%3$I = g.key and (g.next_row).%3$I is null
+            where t.%3$I = g.key and %7$s
+            returning 1
         ),
 
         kept as (
             insert into %2$s as t (%4$s)
             select %5$s
             from given as g
+            cross join (select count(*) from removed) as r
             where (g.next_row).%3$I is not null
             %6$s
         )
@@ -37,7 +44,11 @@ begin atomic
         (p_projection).key_column,
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        evident._projection_upsert(p_projection)
+        evident._projection_upsert(p_projection),
+        case
+            when evident._projection_replaces(p_projection) then 'true'
+            else format('(g.next_row).%I is null', (p_projection).key_column)
+        end
     );
 end;
 

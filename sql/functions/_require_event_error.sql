@@ -4,6 +4,8 @@
 -- server, of another transaction, or of a fold that is broken or gone at all (class 42)
 -- says nothing about the event at hand, and parking every key would not help.
 --
+-- Whoever has the lock that was not to be had is named.
+--
 -- Errors: the given one
 
 create or replace function evident._require_event_error(
@@ -14,10 +16,18 @@ create or replace function evident._require_event_error(
 returns void
 language plpgsql
 volatile
-parallel safe
+parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 begin
+    if p_sqlstate = '55P03' then
+        perform evident._refuse_lock(
+            p_projection.name,
+            format('projection %s: %s', p_projection.name, p_message),
+            array[evident._read_model(p_projection)],
+            'nothing was folded; the next run tries again'
+        );
+    end if;
     if not evident._is_fold_error(p_sqlstate) or left(p_sqlstate, 2) = '42' then
         perform evident._refuse_fold(p_projection.name, p_sqlstate, p_message, null);
     end if;

@@ -107,46 +107,61 @@ begin
     v_position := case
         when v_is_live or p_slices = 1 then v_safe else v_projection.position
     end;
-    perform evident._as_projector(format(
+    perform evident._make_scratch(format(
         $sql$
-        drop table if exists pg_temp.rebuilt, pg_temp.differing;
-
         create temporary table rebuilt on commit drop as
         select
             v.key,
             %1$s(v.key, v.event order by v.position) as next_row
         from %2$s as v
-        where v.position <= %3$s and %4$s
-        group by v.key;
+        group by v.key
+        with no data;
 
-        alter table pg_temp.rebuilt add primary key (key);
-        analyze pg_temp.rebuilt;
+        create temporary table differing on commit drop as
+        select r.key from pg_temp.rebuilt as r
+        with no data;
+        $sql$,
+        evident._projection_object(v_projection, 'fold_%s'),
+        evident._projection_object(v_projection, 'events_of_%s')
+    ));
+    perform evident._as_projector(format(
+        $sql$
+        insert into pg_temp.rebuilt (key, next_row)
+        select
+            v.key,
+            %1$s(v.key, v.event order by v.position)
+        from %2$s as v
+        where v.position <= %3$s and %4$s
+        group by v.key
         $sql$,
         evident._projection_object(v_projection, 'fold_%s'),
         evident._projection_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
     ));
+    perform evident._make_scratch('alter table pg_temp.rebuilt add primary key (key)');
+    perform evident._as_projector('analyze pg_temp.rebuilt');
 
     perform set_config('enable_indexscan', 'on', true);
 
     -- 2.
+    perform evident._as_projector(format(
+        $sql$
+        insert into pg_temp.differing (key)
+        select coalesce(t.%1$I, r.key)
+        from (select s.* from %2$s as s where %3$s) as t
+        full join pg_temp.rebuilt as r on t.%1$I = r.key
+        where %4$s
+        $sql$,
+        v_projection.key_column,
+        v_projection.name,
+        format(v_slice, format('s.%I', v_projection.key_column)),
+        evident._projection_differs(v_projection, 'r.next_row')
+    ));
     begin
-        perform evident._as_projector(format(
-            $sql$
-            create temporary table differing on commit drop as
-            select coalesce(t.%1$I, r.key) as key
-            from (select s.* from %2$s as s where %3$s) as t
-            full join pg_temp.rebuilt as r on t.%1$I = r.key
-            where %4$s;
-
-            alter table pg_temp.differing add primary key (key);
-            $sql$,
-            v_projection.key_column,
-            v_projection.name,
-            format(v_slice, format('s.%I', v_projection.key_column)),
-            evident._projection_differs(v_projection, 'r.next_row')
-        ));
+        perform evident._make_scratch(
+            'alter table pg_temp.differing add primary key (key)'
+        );
     exception when unique_violation then
         raise exception using
             errcode = 'unique_violation',
@@ -158,6 +173,7 @@ begin
                 p_name
             );
     end;
+
     -- 3 and 4.
     v_until := evident._now() + interval '1 minute';
     for v_attempt in 1..12 loop

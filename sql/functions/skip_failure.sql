@@ -4,8 +4,9 @@
 -- this projection, and why. Rebuilds, drift checks and time travel leave it out
 -- too. The key's later events are folded at once.
 --
--- Locks: the projection's, an advisory lock.
--- Errors: PT400, PT404
+-- Locks: the projection's, an advisory lock; rows of the read model. Not waited for
+-- without end, since a runner leaves the projection alone meanwhile.
+-- Errors: PT400, PT404, 55P03
 
 create or replace function evident.skip_failure(
     p_name text,
@@ -21,6 +22,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
 set enable_seqscan = off
+set lock_timeout = '5s'
 as $function$
 declare
     v_projection evident.projection;
@@ -53,7 +55,8 @@ comment on function evident.skip_failure(text, text, text, text) is
 'Leaves out, for this projection and key, the event that could not be folded, records
 p_actor (1 to 200 characters) and p_reason (1 to 1000) in projection_skip, folds the
 events behind it, and gives how many. For READ COMMITTED. Errors: PT400 invalid
-argument, PT404 no such projection, or not parked.';
+argument, PT404 no such projection, or not parked; 55P03 others were
+in the way, whom the hint names: call again.';
 
 revoke all on function evident.skip_failure(text, text, text, text) from public;
 grant execute on function evident.skip_failure(text, text, text, text)
