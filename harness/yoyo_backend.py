@@ -14,6 +14,9 @@ from harness.marks import ENGINE
 
 Report = Callable[[str], None]
 
+# Seconds to wait for another run, which takes some, and more on a busy machine.
+PATIENCE = 60
+
 
 @contextlib.contextmanager
 def locked_backend(
@@ -42,7 +45,7 @@ def locked_backend(
         if break_lock:
             backend.break_lock()
         try:
-            with backend.lock():
+            with backend.lock(timeout=PATIENCE):
                 yield backend, read_migrations(*map(str, sources))
         except exceptions.LockTimeout:
             raise Failure(

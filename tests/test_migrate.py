@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from conftest import SETTINGS, Database
 
-from harness import marks, migrate
+from harness import marks, migrate, yoyo_backend
 from harness.database import Failure, connect, yoyo_url
 from harness.server import ephemeral
 
@@ -257,12 +257,7 @@ def test_yoyo_by_hand_sees_the_marks_under_the_documented_url(
 def test_a_lock_left_behind_is_named_and_broken_on_request(
     empty_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from yoyo.backends import DatabaseBackend
-
-    original = DatabaseBackend.lock
-    monkeypatch.setattr(
-        DatabaseBackend, "lock", lambda self, timeout=1: original(self, timeout=1)
-    )
+    monkeypatch.setattr(yoyo_backend, "PATIENCE", 1)
     migrate.migrate(empty_db.dsn)
     with connect(empty_db.dsn, autocommit=True) as connection:
         connection.execute(
