@@ -38,10 +38,10 @@ begin atomic
         from evident._fold_settings() as f
         union all
         select
-            'search_path',
-            'pg_catalog, pg_temp',
-            'pg_catalog, pg_temp',
-            'pg_catalog.current_setting(''search_path'')'
+            'search_path' as name,
+            'pg_catalog, pg_temp' as value,
+            'pg_catalog, pg_temp' as alike,
+            'pg_catalog.current_setting(''search_path'')' as look
     ) as s;
 end;
 
