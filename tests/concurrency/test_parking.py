@@ -278,7 +278,8 @@ def slowdown(store: Store, observer: Observer, rounds: int) -> float:
                 worker.execute(CONFIRM, [CONSUMER, *rows[0][:3]])
             read.append(blocks(worker) - before)
         held.execute("rollback")
-    return read[-1] / read[0]
+    # Autovacuum looks at the table as well, now and then.
+    return min(read[-3:]) / max(read[:3])
 
 
 @pytest.mark.promise(7)
