@@ -78,6 +78,10 @@ begin
             ((v_given ->> 'float')::float8 * 3)::text,
             (v_given ->> 'bytes')::bytea::text,
             (v_given ->> 'list')::text[]::text,
+            (v_given ->> 'money')::money::text,
+            to_tsvector(v_given ->> 'words')::text,
+            (v_given ->> 'name')::regclass::text,
+            case when v_given ? 'literal' then 'a\\b' end,
             case
                 when v_given ? 'none'
                     then case when (v_given ->> 'nothing' = null) is null
