@@ -62,7 +62,7 @@ def _one_of(choices: Sequence[str]) -> st.SearchStrategy[str]:
 
 
 settings_of_a_session = st.dictionaries(
-    _one_of(sorted(SETTINGS)), st.integers(0, 3), max_size=6
+    _one_of(sorted(SETTINGS)), st.integers(0, 3), min_size=2, max_size=8
 ).map(
     lambda drawn: {k: SETTINGS[k][n % len(SETTINGS[k])] for k, n in drawn.items()},
 )
