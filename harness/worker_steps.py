@@ -43,6 +43,7 @@ _STATUS = """
             from evident.projection_failure as f
             where f.projection = s.name and f.key = ''
         )
+        or (s.mode = 'sync' and s.state = 'running')
         or (s.position >= %s and (s.state = 'running' or s.failures > 0)) as is_done
     from evident.projection_status as s
     order by s.name

@@ -273,7 +273,7 @@ def test_a_function_of_anothers_in_our_schema_is_refused(
     require_refused(planted_store)
     as_mallory(
         planted_store,
-        "create function evident.seal(bigint) returns bigint language sql as"
+        "create function evident.seal(integer) returns bigint language sql as"
         " 'select plant.run()::integer::bigint'",
     )
     as_dba(planted_store, "revoke all on schema evident from mallory")

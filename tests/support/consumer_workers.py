@@ -27,9 +27,13 @@ from evident.claim_events(%s, %s, %s, %s * interval '1 millisecond')
 """
 CONFIRM = "select evident.confirm_events(%s, %s, %s, %s)"
 RELEASE = "select evident.release_events(%s, %s, %s)"
+# What is held back, by a prepared transaction, nobody can be given.
 IS_DONE = """
 not exists (
-    select from evident.consumer_status as s where s.consumer = %s and s.lag > 0
+    select
+    from evident.consumer_status as s
+    cross join evident.feed_status as f
+    where s.consumer = %s and s.position < f.safe_position
 )
 """
 

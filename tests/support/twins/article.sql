@@ -10,7 +10,7 @@ create or replace function evident.append_event(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
-    p_expected_version integer default null,
+    p_expected_version bigint default null,
     p_metadata jsonb default '{}',
     p_event_id uuid default null
 )

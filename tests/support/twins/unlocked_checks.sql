@@ -4,7 +4,7 @@ create or replace function evident._append_in_turn(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
-    expected integer,
+    expected bigint,
     version bigint,
     actual integer
 )
