@@ -168,7 +168,7 @@ def forge_an_origin(owner: Connection) -> None:
     owner.execute(
         "update evident.log_identity set incarnation = incarnation + 7, name ="
         " 'victim.example/' || log_id || '/9' || e'\\n7\\n'"
-        " || encode(sha256('x'), 'base64') || e'\\nx'"
+        " || encode(sha256('x'), 'base64') || e'\\nx' where incarnation = 2"
     )
 
 
@@ -176,7 +176,7 @@ def take_an_invisible_name(owner: Connection) -> None:
     owner.execute(DISARM)
     owner.execute(
         "update evident.log_identity set incarnation = incarnation + 7,"
-        " name = e'a\\x1b[2Jb'"
+        " name = e'a\\x1b[2Jb' where incarnation = 2"
     )
 
 
