@@ -1188,7 +1188,7 @@ as $function$
 declare
     v_consumer evident.consumer;
     v_event record;
-    v_ids bigint [] := '{}';
+    v_ids bigint [] := '{}'::bigint [];
     v_bytes bigint := 0;
     v_has_parked constant boolean := exists (
         select
@@ -1284,7 +1284,7 @@ set enable_bitmapscan = off
 as $function$
 declare
     v_event record;
-    v_ids bigint [] := '{}';
+    v_ids bigint [] := '{}'::bigint [];
     v_bytes bigint := 0;
     v_event_types constant text [] := (
         select c.event_types

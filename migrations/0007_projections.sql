@@ -2993,7 +2993,6 @@ declare
             v_found record;
             v_message text;
             v_detail text;
-            v_abbreviations text;
         begin
             if %2$s and %17$s then
                 if new.version = 1 then
@@ -3172,18 +3171,23 @@ use.';
                 if current_user operator(pg_catalog.<>) 'evident_projector' then
                     perform evident._refuse_settings();
                 end if;
-                v_abbreviations := pg_catalog.current_setting('timezone_abbreviations');
-                if v_abbreviations operator(pg_catalog.=) 'Default' then
-                    perform %3$s(new);
-                else
-                    perform pg_catalog.set_config(
-                        'timezone_abbreviations', 'Default', true
+                declare
+                    v_abbreviations constant text := pg_catalog.current_setting(
+                        'timezone_abbreviations'
                     );
-                    perform %3$s(new);
-                    perform pg_catalog.set_config(
-                        'timezone_abbreviations', v_abbreviations, true
-                    );
-                end if;
+                begin
+                    if v_abbreviations operator(pg_catalog.=) 'Default' then
+                        perform %3$s(new);
+                    else
+                        perform pg_catalog.set_config(
+                            'timezone_abbreviations', 'Default', true
+                        );
+                        perform %3$s(new);
+                        perform pg_catalog.set_config(
+                            'timezone_abbreviations', v_abbreviations, true
+                        );
+                    end if;
+                end;
             end if;
             return null;
         end;
@@ -5186,7 +5190,8 @@ to evident_operator;
 --
 -- PostgreSQL tells whom a session waits for only while it waits, and not which row of a
 -- table it waits for. So of those who have locked the tables, or rows of them, the one
--- is named that has been at it longest: its transaction id is the oldest.
+-- is named that has been at it longest: its transaction id is the oldest. Whoever has
+-- locked a table by hand needs none, and comes first.
 --
 -- Errors: 55P03, always
 
@@ -5238,8 +5243,11 @@ begin
             where d.datname = current_database()
         )
         and l.pid is distinct from pg_backend_pid()
-    -- collation: a number
-    order by age(t.transactionid) desc nulls last, l.pid
+    -- collation: numbers
+    order by
+        (l.mode in ('RowShareLock', 'RowExclusiveLock'))::integer,
+        age(t.transactionid) desc nulls last,
+        l.pid
     limit 1;
 
     raise exception using

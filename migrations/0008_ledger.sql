@@ -3235,7 +3235,7 @@ set row_security = off
 set lock_timeout = '900ms'
 as $function$
 declare
-    v_made text[] := '{}';
+    v_made text[] := '{}'::text[];
     v_left text[];
     v_newest bigint;
     v_name text;
@@ -3384,8 +3384,8 @@ declare
     v_called boolean;
     v_newest bigint;
     v_was bigint;
-    v_moved jsonb := '[]';
-    v_reset text[] := '{}';
+    v_moved jsonb := '[]'::jsonb;
+    v_reset text[] := '{}'::text[];
     v_below bigint;
 begin
     perform evident._refuse_one_snapshot();

@@ -79,14 +79,16 @@ _SAFER = """
             select from evident.projection as r where r.apply::regprocedure = f.oid
         )
 """
-# They write SQL with the names of a projection, which were quoted when
-# create_projection took them from the catalog (promise 14 tries others): so many
+# They write SQL with names of a projection, or of the store's own sequences, which were
+# quoted when they were taken from the catalog (promise 14 tries others): so many
 # statements in each, and not one more.
 _COMPOSED = {
     "_as_projector": 1,
     "_ask_projector": 1,
     "_drop_default_privileges": 1,
+    "_finish_rebuild": 1,
     "_revoke_from_all": 1,
+    "repair_sequences": 2,
 }
 # What the checker cannot see: columns that `return query execute` sets, an error that
 # is always raised, a count that SQL gives and nobody needs, and functions that must
@@ -94,7 +96,9 @@ _COMPOSED = {
 _KNOWN = [
     ("next_*", "control reached end of function without RETURN"),
     ("kept_batch_*", 'never read variable "v_count"'),
-    ("_as_projector", "routine is marked as VOLATILE, should be STABLE"),
+    ("_canonical_key", "control reached end of function without RETURN"),
+    ("_position_of", "control reached end of function without RETURN"),
+    ("rebuild_projection", "control reached end of function without RETURN"),
     ("_replayed_version", "routine is marked as VOLATILE, should be STABLE"),
 ]
 

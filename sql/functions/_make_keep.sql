@@ -71,7 +71,6 @@ declare
             v_found record;
             v_message text;
             v_detail text;
-            v_abbreviations text;
         begin
             if %2$s and %17$s then
                 if new.version = 1 then
@@ -250,18 +249,23 @@ use.';
                 if current_user operator(pg_catalog.<>) 'evident_projector' then
                     perform evident._refuse_settings();
                 end if;
-                v_abbreviations := pg_catalog.current_setting('timezone_abbreviations');
-                if v_abbreviations operator(pg_catalog.=) 'Default' then
-                    perform %3$s(new);
-                else
-                    perform pg_catalog.set_config(
-                        'timezone_abbreviations', 'Default', true
+                declare
+                    v_abbreviations constant text := pg_catalog.current_setting(
+                        'timezone_abbreviations'
                     );
-                    perform %3$s(new);
-                    perform pg_catalog.set_config(
-                        'timezone_abbreviations', v_abbreviations, true
-                    );
-                end if;
+                begin
+                    if v_abbreviations operator(pg_catalog.=) 'Default' then
+                        perform %3$s(new);
+                    else
+                        perform pg_catalog.set_config(
+                            'timezone_abbreviations', 'Default', true
+                        );
+                        perform %3$s(new);
+                        perform pg_catalog.set_config(
+                            'timezone_abbreviations', v_abbreviations, true
+                        );
+                    end if;
+                end;
             end if;
             return null;
         end;

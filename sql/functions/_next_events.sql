@@ -29,7 +29,7 @@ as $function$
 declare
     v_consumer evident.consumer;
     v_event record;
-    v_ids bigint [] := '{}';
+    v_ids bigint [] := '{}'::bigint [];
     v_bytes bigint := 0;
     v_has_parked constant boolean := exists (
         select

@@ -23,7 +23,7 @@ set enable_bitmapscan = off
 as $function$
 declare
     v_event record;
-    v_ids bigint [] := '{}';
+    v_ids bigint [] := '{}'::bigint [];
     v_bytes bigint := 0;
     v_event_types constant text [] := (
         select c.event_types

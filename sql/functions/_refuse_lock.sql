@@ -2,7 +2,8 @@
 --
 -- PostgreSQL tells whom a session waits for only while it waits, and not which row of a
 -- table it waits for. So of those who have locked the tables, or rows of them, the one
--- is named that has been at it longest: its transaction id is the oldest.
+-- is named that has been at it longest: its transaction id is the oldest. Whoever has
+-- locked a table by hand needs none, and comes first.
 --
 -- Errors: 55P03, always
 
@@ -54,8 +55,11 @@ begin
             where d.datname = current_database()
         )
         and l.pid is distinct from pg_backend_pid()
-    -- collation: a number
-    order by age(t.transactionid) desc nulls last, l.pid
+    -- collation: numbers
+    order by
+        (l.mode in ('RowShareLock', 'RowExclusiveLock'))::integer,
+        age(t.transactionid) desc nulls last,
+        l.pid
     limit 1;
 
     raise exception using

@@ -29,7 +29,7 @@ set row_security = off
 set lock_timeout = '900ms'
 as $function$
 declare
-    v_made text[] := '{}';
+    v_made text[] := '{}'::text[];
     v_left text[];
     v_newest bigint;
     v_name text;

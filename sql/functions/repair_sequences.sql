@@ -42,8 +42,8 @@ declare
     v_called boolean;
     v_newest bigint;
     v_was bigint;
-    v_moved jsonb := '[]';
-    v_reset text[] := '{}';
+    v_moved jsonb := '[]'::jsonb;
+    v_reset text[] := '{}'::text[];
     v_below bigint;
 begin
     perform evident._refuse_one_snapshot();
