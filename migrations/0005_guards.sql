@@ -1274,6 +1274,9 @@ language plpgsql
 volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+-- See _require_projector.
+set enable_seqscan = on
+set jit = off
 as $function$
 begin
     lock table evident.baseline in share row exclusive mode;

@@ -321,6 +321,8 @@ volatile
 parallel restricted
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- The stamp has one row, and no other way to it: see _require_projector.
+set jit = off
 as $function$
 declare
     v_last bigint;

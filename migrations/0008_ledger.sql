@@ -3374,7 +3374,8 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set enable_seqscan = off
+-- See _require_projector.
+set jit = off
 set lock_timeout = '900ms'
 as $function$
 #variable_conflict use_column

@@ -1123,6 +1123,8 @@ language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
+-- A sequence has no index: see _require_projector.
+set jit = off
 as $function$
 begin
     return exists (
@@ -4768,6 +4770,9 @@ language plpgsql
 volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
+-- See _require_projector.
+set enable_seqscan = on
+set jit = off
 as $function$
 begin
     lock table evident.baseline in share row exclusive mode;
@@ -5426,6 +5431,8 @@ volatile
 parallel restricted
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+-- The stamp has one row, and no other way to it: see _require_projector.
+set jit = off
 as $function$
 declare
     v_last bigint;
@@ -17299,7 +17306,8 @@ parallel unsafe
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = off
-set enable_seqscan = off
+-- See _require_projector.
+set jit = off
 set lock_timeout = '900ms'
 as $function$
 #variable_conflict use_column
