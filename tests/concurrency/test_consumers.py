@@ -26,7 +26,7 @@ pytestmark = pytest.mark.promise(6)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(4_000, 30_000, least=2_000)
+EVENTS = scaled(4_000, 30_000, least=4_000)
 STAMPED = "select s.position from evident.feed_stamp as s"
 
 
@@ -43,6 +43,7 @@ def test_nothing_is_skipped_and_order_is_kept(
     assert len(run.log) >= EVENTS
     assert run.violations() == []
     assert run.kills > 0
+    assert run.outcomes()["PT423"] > 0
     figures.add(
         events=len(run.log), kills=run.kills, fenced_workers=run.outcomes()["PT423"]
     )
