@@ -8451,7 +8451,7 @@ revoke all on function evident._lock_making(boolean) from public;
 -- functions cannot be given another body by a fold, nor be dropped and made again by
 -- whoever owns the schema of a read model.
 --
--- An error names the event triggers of others (_refuse_ddl).
+-- An error names the event triggers of others (_run_ddl).
 --
 -- Locks: that of making, see _lock_making
 
@@ -8462,23 +8462,14 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     perform evident._lock_making();
-    grant create on schema evident to evident_projector;
-    perform evident._as_projector(p_sql);
-    perform evident._as_projector('select evident._close_made()');
-    revoke create on schema evident from evident_projector;
-exception when others then
-    get stacked diagnostics
-        v_message = message_text,
-        v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-    raise;
+    perform evident._run_ddl('grant create on schema evident to evident_projector');
+    perform evident._run_ddl(p_sql, p_is_projectors => true);
+    perform evident._run_ddl(
+        'select evident._close_made()', p_is_projectors => true
+    );
+    perform evident._run_ddl('revoke create on schema evident from evident_projector');
 end;
 $function$;
 
@@ -8541,82 +8532,22 @@ comment on function evident._is_fold_error(text) is
 revoke all on function evident._is_fold_error(text) from public;
 grant execute on function evident._is_fold_error(text) to evident_projector;
 -- [end sql/functions/_is_fold_error.sql]
--- [begin sql/functions/_refuse_ddl.sql]
--- evident._refuse_ddl: raise an error again that may be an event trigger's of others.
+-- [begin sql/functions/_run_ddl.sql]
+-- evident._run_ddl: run the DDL of a rebuild, or of switching appends on and off.
 --
--- Rebuilds make temporary tables, and appends are switched on and off by triggers:
--- that is DDL, and a DBA may have event triggers on all of it, which forbid it, or
--- write a log that evident_owner and evident_projector may not write. The error is
--- theirs, so it stays as it is; the hint tells which they are.
+-- A DBA may have event triggers on all DDL, which forbid it, or write a log that
+-- evident_owner and evident_projector may not write. The error is theirs, so it stays
+-- as it is; the hint tells which triggers they are. Nothing but DDL is run here, no
+-- fold and no wait: an error of another transaction's or the server's passes as it is.
 --
--- Comes back without raising where there is none, or the error is another transaction's
--- or the server's: the caller raises it again as it is.
+-- p_is_projectors: it runs as evident_projector, to whom it makes what it makes.
 --
--- Errors: the given one
+-- Errors: those of the DDL
 
-create or replace function evident._refuse_ddl(
-    p_sqlstate text,
-    p_message text,
-    p_detail text,
-    p_hint text
+create or replace function evident._run_ddl(
+    p_sql text,
+    p_is_projectors boolean default false
 )
-returns void
-language plpgsql
-volatile
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $function$
-declare
-    v_triggers constant text := (
-        select
-            string_agg(
-                format(
-                    '%I (%s of %I)',
-                    t.evtname, t.evtfoid::regproc, pg_get_userbyid(t.evtowner)
-                ),
-                ', ' order by t.evtname collate "C"
-            )
-        from pg_event_trigger as t
-        where
-            t.evtenabled <> 'D'
-            and t.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
-            and t.evtowner is distinct from to_regrole('evident_owner')
-    );
-begin
-    if v_triggers is null
-        or not evident._is_fold_error(p_sqlstate)
-        or p_hint like '%these event triggers act on it%'
-    then
-        return;
-    end if;
-    raise exception using
-        errcode = p_sqlstate,
-        message = p_message,
-        detail = coalesce(
-            nullif(p_detail, ''), jsonb_build_object('event_triggers', v_triggers)::text
-        ),
-        hint = concat(
-            nullif(p_hint, '') || '; ',
-            'nothing was changed: this is DDL, and these event triggers act on it: ',
-            v_triggers,
-            '; they have to let evident_owner and evident_projector pass'
-        );
-end;
-$function$;
-
-comment on function evident._refuse_ddl(text, text, text, text) is
-'Raises an error again with a hint that names the event triggers of others; does
-nothing where there are none.';
-
-revoke all on function evident._refuse_ddl(text, text, text, text) from public;
--- [end sql/functions/_refuse_ddl.sql]
--- [begin sql/functions/_make_scratch.sql]
--- evident._make_scratch: make temporary tables for a rebuild, as evident_projector.
---
--- Nothing but DDL, so an error is the doing of somebody's event trigger (_refuse_ddl),
--- not of a fold.
-
-create or replace function evident._make_scratch(p_sql text)
 returns void
 language plpgsql
 volatile
@@ -8627,23 +8558,57 @@ declare
     v_message text;
     v_detail text;
     v_hint text;
+    v_triggers text;
 begin
-    perform evident._as_projector(p_sql);
+    if p_is_projectors then
+        perform evident._as_projector(p_sql);
+    else
+        execute p_sql;
+    end if;
 exception when others then
     get stacked diagnostics
         v_message = message_text,
         v_detail = pg_exception_detail,
         v_hint = pg_exception_hint;
-    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-    raise;
+    select
+        string_agg(
+            format(
+                '%I (%s of %I)',
+                t.evtname, t.evtfoid::regproc, pg_get_userbyid(t.evtowner)
+            ),
+            ', ' order by t.evtname collate "C"
+        )
+    into v_triggers
+    from pg_event_trigger as t
+    where
+        t.evtenabled <> 'D'
+        and t.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
+        and t.evtowner is distinct from to_regrole('evident_owner');
+
+    if v_triggers is null or not evident._is_fold_error(sqlstate) then
+        raise;
+    end if;
+    raise exception using
+        errcode = sqlstate,
+        message = v_message,
+        detail = coalesce(
+            nullif(v_detail, ''), jsonb_build_object('event_triggers', v_triggers)::text
+        ),
+        hint = concat(
+            nullif(v_hint, '') || '; ',
+            'nothing was changed: this is DDL, and these event triggers act on it: ',
+            v_triggers,
+            '; they have to let evident_owner and evident_projector pass'
+        );
 end;
 $function$;
 
-comment on function evident._make_scratch(text) is
-'Runs DDL as evident_projector; an error names the event triggers of others.';
+comment on function evident._run_ddl(text, boolean) is
+'Runs DDL, as evident_projector where it is that role''s; the hint of an error names the
+event triggers of others.';
 
-revoke all on function evident._make_scratch(text) from public;
--- [end sql/functions/_make_scratch.sql]
+revoke all on function evident._run_ddl(text, boolean) from public;
+-- [end sql/functions/_run_ddl.sql]
 -- [begin sql/functions/_refuse_fold.sql]
 -- evident._refuse_fold: raise a fold's error again, with the projection's name.
 --
@@ -10647,35 +10612,37 @@ use.';
             )
         )
     );
-    execute format(
-        $sql$
-        create or replace function %2$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        as %3$L;
-
-        comment on function %2$s() is
-        'Made by create_projection: has one event folded, by a function that it names.';
-
-        revoke all on function %2$s() from public;
-
-        create or replace trigger %1$I
-        after insert on evident.event_store
-        for each row
-        when (not evident._is_batch())
-        execute function %2$s();
-        $sql$,
-        evident._projection_trigger(p_projection, 'keep_event_%s'),
-        v_keep,
+    perform evident._run_ddl(
         format(
-            $call$
-        begin
-            return %s(new);
-        end;
-        $call$,
-            v_kept
+            $sql$
+            create or replace function %2$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            as %3$L;
+
+            comment on function %2$s() is
+            'Made by create_projection: folds one event by what it names.';
+
+            revoke all on function %2$s() from public;
+
+            create or replace trigger %1$I
+            after insert on evident.event_store
+            for each row
+            when (not evident._is_batch())
+            execute function %2$s();
+            $sql$,
+            evident._projection_trigger(p_projection, 'keep_event_%s'),
+            v_keep,
+            format(
+                $call$
+            begin
+                return %s(new);
+            end;
+            $call$,
+                v_kept
+            )
         )
     );
 end;
@@ -10889,51 +10856,53 @@ begin
         ),
         evident._fold_clauses()
     ));
-    execute format(
-        $sql$
-        create or replace function %3$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        set search_path = pg_catalog, pg_temp
-        as %4$L;
-
-        comment on function %3$s() is
-        'Made by create_projection: has the events of a statement folded, by a function
-that it names.';
-
-        revoke all on function %3$s() from public;
-
-        create or replace trigger %1$I
-        after insert on evident.event_store
-        referencing new table as new_events
-        for each statement %2$s execute function %3$s();
-        $sql$,
-        evident._projection_trigger(p_projection, 'keep_batch_%s'),
-        case
-            when p_projection.keys is null
-                then 'when (evident._is_batch())'
-            else ''
-        end,
-        v_keep,
+    perform evident._run_ddl(
         format(
-            $call$
-        begin
-            perform %s(
-                array(
-                    select
-                        row(
-                            n.id, n.aggregate_id, n.version, n.event_type, n.payload,
-                            n.metadata, n.event_id, n.occurred_at, n.recorded_by
-                        )::evident.event_store
-                    from new_events as n
-                )
-            );
-            return null;
-        end;
-        $call$,
-            v_kept
+            $sql$
+            create or replace function %3$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            set search_path = pg_catalog, pg_temp
+            as %4$L;
+
+            comment on function %3$s() is
+            'Made by create_projection: folds a statement''s events by what it names.';
+
+            revoke all on function %3$s() from public;
+
+            create or replace trigger %1$I
+            after insert on evident.event_store
+            referencing new table as new_events
+            for each statement %2$s execute function %3$s();
+            $sql$,
+            evident._projection_trigger(p_projection, 'keep_batch_%s'),
+            case
+                when p_projection.keys is null
+                    then 'when (evident._is_batch())'
+                else ''
+            end,
+            v_keep,
+            format(
+                $call$
+            begin
+                perform %s(
+                    array(
+                        select
+                            row(
+                                n.id, n.aggregate_id, n.version, n.event_type,
+                                n.payload, n.metadata, n.event_id, n.occurred_at,
+                                n.recorded_by
+                            )::evident.event_store
+                        from new_events as n
+                    )
+                );
+                return null;
+            end;
+            $call$,
+                v_kept
+            )
         )
     );
 end;
@@ -11091,33 +11060,35 @@ begin
         );
     end if;
 
-    execute format(
-        $sql$
-        create or replace function %2$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        set search_path = pg_catalog, pg_temp
-        set enable_seqscan = off
-        as %3$L;
+    perform evident._run_ddl(
+        format(
+            $sql$
+            create or replace function %2$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            set search_path = pg_catalog, pg_temp
+            set enable_seqscan = off
+            as %3$L;
 
-        comment on function %2$s() is
-        'Made by create_projection: refuses events of parked keys.';
+            comment on function %2$s() is
+            'Made by create_projection: refuses events of parked keys.';
 
-        revoke all on function %2$s() from public;
+            revoke all on function %2$s() from public;
 
-        create or replace trigger %1$I
-        after insert on evident.event_store
-        %4$s execute function %2$s();
-        $sql$,
-        evident._projection_trigger(p_projection, 'hold_event_%s'),
-        evident._projection_object(p_projection, 'hold_event_%s'),
-        v_body,
-        case
-            when p_projection.keys is null then 'for each row'
-            else 'referencing new table as new_events for each statement'
-        end
+            create or replace trigger %1$I
+            after insert on evident.event_store
+            %4$s execute function %2$s();
+            $sql$,
+            evident._projection_trigger(p_projection, 'hold_event_%s'),
+            evident._projection_object(p_projection, 'hold_event_%s'),
+            v_body,
+            case
+                when p_projection.keys is null then 'for each row'
+                else 'referencing new table as new_events for each statement'
+            end
+        )
     );
 end;
 $function$;
@@ -11145,10 +11116,6 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '200ms'
 as $function$
-declare
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     if exists (
         select
@@ -11163,21 +11130,15 @@ begin
                 where f.projection = p_projection.name
             )
     ) then
-        execute format(
-            'alter table evident.event_store disable trigger %I',
-            evident._projection_trigger(p_projection, 'hold_event_%s')
+        perform evident._run_ddl(
+            format(
+                'alter table evident.event_store disable trigger %I',
+                evident._projection_trigger(p_projection, 'hold_event_%s')
+            )
         );
     end if;
-exception
-    when lock_not_available then
-        null;
-    when others then
-        get stacked diagnostics
-            v_message = message_text,
-            v_detail = pg_exception_detail,
-            v_hint = pg_exception_hint;
-        perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-        raise;
+exception when lock_not_available then
+    null;
 end;
 $function$;
 
@@ -11207,9 +11168,6 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_name text;
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     -- Whoever pauses reads the last id drawn after this, also where no trigger is.
     lock table evident.event_store in share row exclusive mode;
@@ -11247,15 +11205,10 @@ begin
             )
         order by t.tgname collate "C"
     loop
-        execute format('alter table evident.event_store disable trigger %I', v_name);
+        perform evident._run_ddl(
+            format('alter table evident.event_store disable trigger %I', v_name)
+        );
     end loop;
-exception when others then
-    get stacked diagnostics
-        v_message = message_text,
-        v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-    raise;
 end;
 $function$;
 
@@ -12087,9 +12040,6 @@ declare
     v_projection evident.projection;
     v_form text;
     v_made record;
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
@@ -12097,31 +12047,26 @@ begin
     perform evident._require_force(v_projection, p_actor, p_reason, p_force);
     perform evident._lock_making();
 
-    begin
-        -- Before the event store, as everyone who reads it does.
-        execute format('drop view if exists evident.%I', 'events_of_' || p_name);
-        foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
-        loop
-            continue when v_projection.mode <> 'sync';
-            execute format(
+    -- Before the event store, as everyone who reads it does.
+    perform evident._run_ddl(
+        format('drop view if exists evident.%I', 'events_of_' || p_name)
+    );
+    foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
+    loop
+        continue when v_projection.mode <> 'sync';
+        perform evident._run_ddl(
+            format(
                 'drop trigger if exists %I on evident.event_store',
                 evident._projection_trigger(v_projection, v_form)
-            );
-        end loop;
-        for v_made in
-            select m.name
-            from evident._projection_made(p_name) as m
-        loop
-            execute format('drop routine evident.%I', v_made.name);
-        end loop;
-    exception when others then
-        get stacked diagnostics
-            v_message = message_text,
-            v_detail = pg_exception_detail,
-            v_hint = pg_exception_hint;
-        perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-        raise;
-    end;
+            )
+        );
+    end loop;
+    for v_made in
+        select m.name
+        from evident._projection_made(p_name) as m
+    loop
+        perform evident._run_ddl(format('drop routine evident.%I', v_made.name));
+    end loop;
 
     delete from evident.projection as p
     where p.name = p_name;
@@ -13010,7 +12955,9 @@ begin
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(r.next_row).%1$s', 'd.key')
     ));
-    perform evident._make_scratch('drop table pg_temp.rebuilt, pg_temp.differing');
+    perform evident._run_ddl(
+        'drop table pg_temp.rebuilt, pg_temp.differing', p_is_projectors => true
+    );
 
     execute format(
         'delete from evident.projection_failure as f'
@@ -13156,7 +13103,7 @@ begin
     v_position := case
         when v_is_live or p_slices = 1 then v_safe else v_projection.position
     end;
-    perform evident._make_scratch(format(
+    perform evident._run_ddl(format(
         $sql$
         create temporary table rebuilt on commit drop as
         select
@@ -13172,7 +13119,7 @@ begin
         $sql$,
         evident._projection_object(v_projection, 'fold_%s'),
         evident._projection_object(v_projection, 'events_of_%s')
-    ));
+    ), p_is_projectors => true);
     perform evident._as_projector(format(
         $sql$
         insert into pg_temp.rebuilt (key, next_row)
@@ -13188,7 +13135,9 @@ begin
         v_position,
         format(v_slice, 'v.key')
     ));
-    perform evident._make_scratch('alter table pg_temp.rebuilt add primary key (key)');
+    perform evident._run_ddl(
+        'alter table pg_temp.rebuilt add primary key (key)', p_is_projectors => true
+    );
     perform evident._as_projector('analyze pg_temp.rebuilt');
 
     perform set_config('enable_indexscan', 'on', true);
@@ -13208,8 +13157,9 @@ begin
         evident._projection_differs(v_projection, 'r.next_row')
     ));
     begin
-        perform evident._make_scratch(
-            'alter table pg_temp.differing add primary key (key)'
+        perform evident._run_ddl(
+            'alter table pg_temp.differing add primary key (key)',
+            p_is_projectors => true
         );
     exception when unique_violation then
         raise exception using

@@ -88,6 +88,7 @@ _COMPOSED = {
     "_drop_default_privileges": 1,
     "_finish_rebuild": 1,
     "_revoke_from_all": 1,
+    "_run_ddl": 1,
     "repair_sequences": 2,
 }
 # What the checker cannot see: columns that `return query execute` sets, an error that

@@ -15,10 +15,6 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '200ms'
 as $function$
-declare
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     if exists (
         select
@@ -33,21 +29,15 @@ begin
                 where f.projection = p_projection.name
             )
     ) then
-        execute format(
-            'alter table evident.event_store disable trigger %I',
-            evident._projection_trigger(p_projection, 'hold_event_%s')
+        perform evident._run_ddl(
+            format(
+                'alter table evident.event_store disable trigger %I',
+                evident._projection_trigger(p_projection, 'hold_event_%s')
+            )
         );
     end if;
-exception
-    when lock_not_available then
-        null;
-    when others then
-        get stacked diagnostics
-            v_message = message_text,
-            v_detail = pg_exception_detail,
-            v_hint = pg_exception_hint;
-        perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-        raise;
+exception when lock_not_available then
+    null;
 end;
 $function$;
 

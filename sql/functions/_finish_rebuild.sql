@@ -129,7 +129,9 @@ begin
         evident._projection_columns(p_projection, '%1$s'),
         evident._projection_columns(p_projection, '(r.next_row).%1$s', 'd.key')
     ));
-    perform evident._make_scratch('drop table pg_temp.rebuilt, pg_temp.differing');
+    perform evident._run_ddl(
+        'drop table pg_temp.rebuilt, pg_temp.differing', p_is_projectors => true
+    );
 
     execute format(
         'delete from evident.projection_failure as f'

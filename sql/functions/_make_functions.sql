@@ -5,7 +5,7 @@
 -- functions cannot be given another body by a fold, nor be dropped and made again by
 -- whoever owns the schema of a read model.
 --
--- An error names the event triggers of others (_refuse_ddl).
+-- An error names the event triggers of others (_run_ddl).
 --
 -- Locks: that of making, see _lock_making
 
@@ -16,23 +16,14 @@ volatile
 parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
-declare
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     perform evident._lock_making();
-    grant create on schema evident to evident_projector;
-    perform evident._as_projector(p_sql);
-    perform evident._as_projector('select evident._close_made()');
-    revoke create on schema evident from evident_projector;
-exception when others then
-    get stacked diagnostics
-        v_message = message_text,
-        v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-    raise;
+    perform evident._run_ddl('grant create on schema evident to evident_projector');
+    perform evident._run_ddl(p_sql, p_is_projectors => true);
+    perform evident._run_ddl(
+        'select evident._close_made()', p_is_projectors => true
+    );
+    perform evident._run_ddl('revoke create on schema evident from evident_projector');
 end;
 $function$;
 

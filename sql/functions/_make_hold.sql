@@ -91,33 +91,35 @@ begin
         );
     end if;
 
-    execute format(
-        $sql$
-        create or replace function %2$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        set search_path = pg_catalog, pg_temp
-        set enable_seqscan = off
-        as %3$L;
+    perform evident._run_ddl(
+        format(
+            $sql$
+            create or replace function %2$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            set search_path = pg_catalog, pg_temp
+            set enable_seqscan = off
+            as %3$L;
 
-        comment on function %2$s() is
-        'Made by create_projection: refuses events of parked keys.';
+            comment on function %2$s() is
+            'Made by create_projection: refuses events of parked keys.';
 
-        revoke all on function %2$s() from public;
+            revoke all on function %2$s() from public;
 
-        create or replace trigger %1$I
-        after insert on evident.event_store
-        %4$s execute function %2$s();
-        $sql$,
-        evident._projection_trigger(p_projection, 'hold_event_%s'),
-        evident._projection_object(p_projection, 'hold_event_%s'),
-        v_body,
-        case
-            when p_projection.keys is null then 'for each row'
-            else 'referencing new table as new_events for each statement'
-        end
+            create or replace trigger %1$I
+            after insert on evident.event_store
+            %4$s execute function %2$s();
+            $sql$,
+            evident._projection_trigger(p_projection, 'hold_event_%s'),
+            evident._projection_object(p_projection, 'hold_event_%s'),
+            v_body,
+            case
+                when p_projection.keys is null then 'for each row'
+                else 'referencing new table as new_events for each statement'
+            end
+        )
     );
 end;
 $function$;

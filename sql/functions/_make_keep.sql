@@ -283,35 +283,37 @@ use.';
             )
         )
     );
-    execute format(
-        $sql$
-        create or replace function %2$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        as %3$L;
-
-        comment on function %2$s() is
-        'Made by create_projection: has one event folded, by a function that it names.';
-
-        revoke all on function %2$s() from public;
-
-        create or replace trigger %1$I
-        after insert on evident.event_store
-        for each row
-        when (not evident._is_batch())
-        execute function %2$s();
-        $sql$,
-        evident._projection_trigger(p_projection, 'keep_event_%s'),
-        v_keep,
+    perform evident._run_ddl(
         format(
-            $call$
-        begin
-            return %s(new);
-        end;
-        $call$,
-            v_kept
+            $sql$
+            create or replace function %2$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            as %3$L;
+
+            comment on function %2$s() is
+            'Made by create_projection: folds one event by what it names.';
+
+            revoke all on function %2$s() from public;
+
+            create or replace trigger %1$I
+            after insert on evident.event_store
+            for each row
+            when (not evident._is_batch())
+            execute function %2$s();
+            $sql$,
+            evident._projection_trigger(p_projection, 'keep_event_%s'),
+            v_keep,
+            format(
+                $call$
+            begin
+                return %s(new);
+            end;
+            $call$,
+                v_kept
+            )
         )
     );
 end;

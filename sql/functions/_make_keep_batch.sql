@@ -200,51 +200,53 @@ begin
         ),
         evident._fold_clauses()
     ));
-    execute format(
-        $sql$
-        create or replace function %3$s()
-        returns trigger
-        language plpgsql
-        volatile
-        parallel unsafe
-        set search_path = pg_catalog, pg_temp
-        as %4$L;
-
-        comment on function %3$s() is
-        'Made by create_projection: has the events of a statement folded, by a function
-that it names.';
-
-        revoke all on function %3$s() from public;
-
-        create or replace trigger %1$I
-        after insert on evident.event_store
-        referencing new table as new_events
-        for each statement %2$s execute function %3$s();
-        $sql$,
-        evident._projection_trigger(p_projection, 'keep_batch_%s'),
-        case
-            when p_projection.keys is null
-                then 'when (evident._is_batch())'
-            else ''
-        end,
-        v_keep,
+    perform evident._run_ddl(
         format(
-            $call$
-        begin
-            perform %s(
-                array(
-                    select
-                        row(
-                            n.id, n.aggregate_id, n.version, n.event_type, n.payload,
-                            n.metadata, n.event_id, n.occurred_at, n.recorded_by
-                        )::evident.event_store
-                    from new_events as n
-                )
-            );
-            return null;
-        end;
-        $call$,
-            v_kept
+            $sql$
+            create or replace function %3$s()
+            returns trigger
+            language plpgsql
+            volatile
+            parallel unsafe
+            set search_path = pg_catalog, pg_temp
+            as %4$L;
+
+            comment on function %3$s() is
+            'Made by create_projection: folds a statement''s events by what it names.';
+
+            revoke all on function %3$s() from public;
+
+            create or replace trigger %1$I
+            after insert on evident.event_store
+            referencing new table as new_events
+            for each statement %2$s execute function %3$s();
+            $sql$,
+            evident._projection_trigger(p_projection, 'keep_batch_%s'),
+            case
+                when p_projection.keys is null
+                    then 'when (evident._is_batch())'
+                else ''
+            end,
+            v_keep,
+            format(
+                $call$
+            begin
+                perform %s(
+                    array(
+                        select
+                            row(
+                                n.id, n.aggregate_id, n.version, n.event_type,
+                                n.payload, n.metadata, n.event_id, n.occurred_at,
+                                n.recorded_by
+                            )::evident.event_store
+                        from new_events as n
+                    )
+                );
+                return null;
+            end;
+            $call$,
+                v_kept
+            )
         )
     );
 end;

@@ -18,9 +18,6 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
     v_name text;
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     -- Whoever pauses reads the last id drawn after this, also where no trigger is.
     lock table evident.event_store in share row exclusive mode;
@@ -58,15 +55,10 @@ begin
             )
         order by t.tgname collate "C"
     loop
-        execute format('alter table evident.event_store disable trigger %I', v_name);
+        perform evident._run_ddl(
+            format('alter table evident.event_store disable trigger %I', v_name)
+        );
     end loop;
-exception when others then
-    get stacked diagnostics
-        v_message = message_text,
-        v_detail = pg_exception_detail,
-        v_hint = pg_exception_hint;
-    perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-    raise;
 end;
 $function$;
 

@@ -30,9 +30,6 @@ declare
     v_projection evident.projection;
     v_form text;
     v_made record;
-    v_message text;
-    v_detail text;
-    v_hint text;
 begin
     perform evident._lock_registration();
     perform evident._lock_registration(p_name);
@@ -40,31 +37,26 @@ begin
     perform evident._require_force(v_projection, p_actor, p_reason, p_force);
     perform evident._lock_making();
 
-    begin
-        -- Before the event store, as everyone who reads it does.
-        execute format('drop view if exists evident.%I', 'events_of_' || p_name);
-        foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
-        loop
-            continue when v_projection.mode <> 'sync';
-            execute format(
+    -- Before the event store, as everyone who reads it does.
+    perform evident._run_ddl(
+        format('drop view if exists evident.%I', 'events_of_' || p_name)
+    );
+    foreach v_form in array array['keep_event_%s', 'keep_batch_%s', 'hold_event_%s']
+    loop
+        continue when v_projection.mode <> 'sync';
+        perform evident._run_ddl(
+            format(
                 'drop trigger if exists %I on evident.event_store',
                 evident._projection_trigger(v_projection, v_form)
-            );
-        end loop;
-        for v_made in
-            select m.name
-            from evident._projection_made(p_name) as m
-        loop
-            execute format('drop routine evident.%I', v_made.name);
-        end loop;
-    exception when others then
-        get stacked diagnostics
-            v_message = message_text,
-            v_detail = pg_exception_detail,
-            v_hint = pg_exception_hint;
-        perform evident._refuse_ddl(sqlstate, v_message, v_detail, v_hint);
-        raise;
-    end;
+            )
+        );
+    end loop;
+    for v_made in
+        select m.name
+        from evident._projection_made(p_name) as m
+    loop
+        perform evident._run_ddl(format('drop routine evident.%I', v_made.name));
+    end loop;
 
     delete from evident.projection as p
     where p.name = p_name;

@@ -107,7 +107,7 @@ begin
     v_position := case
         when v_is_live or p_slices = 1 then v_safe else v_projection.position
     end;
-    perform evident._make_scratch(format(
+    perform evident._run_ddl(format(
         $sql$
         create temporary table rebuilt on commit drop as
         select
@@ -123,7 +123,7 @@ begin
         $sql$,
         evident._projection_object(v_projection, 'fold_%s'),
         evident._projection_object(v_projection, 'events_of_%s')
-    ));
+    ), p_is_projectors => true);
     perform evident._as_projector(format(
         $sql$
         insert into pg_temp.rebuilt (key, next_row)
@@ -139,7 +139,9 @@ begin
         v_position,
         format(v_slice, 'v.key')
     ));
-    perform evident._make_scratch('alter table pg_temp.rebuilt add primary key (key)');
+    perform evident._run_ddl(
+        'alter table pg_temp.rebuilt add primary key (key)', p_is_projectors => true
+    );
     perform evident._as_projector('analyze pg_temp.rebuilt');
 
     perform set_config('enable_indexscan', 'on', true);
@@ -159,8 +161,9 @@ begin
         evident._projection_differs(v_projection, 'r.next_row')
     ));
     begin
-        perform evident._make_scratch(
-            'alter table pg_temp.differing add primary key (key)'
+        perform evident._run_ddl(
+            'alter table pg_temp.differing add primary key (key)',
+            p_is_projectors => true
         );
     exception when unique_violation then
         raise exception using

@@ -1,7 +1,7 @@
 -- An error of an event trigger that stays as it came.
 
 select pg_temp.spoil(
-    'evident._refuse_ddl(text, text, text, text)',
+    'evident._run_ddl(text, boolean)',
     'if v_triggers is null',
     'if true'
 );
