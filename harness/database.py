@@ -111,14 +111,7 @@ def connect_for_calls(dsn: str, name: str) -> psycopg.Connection[Any]:
     Nothing is kept in the session, so a transaction-mode pooler may stand between.
     `name` is the application's, unless the DSN has one.
     """
-    return connect_patiently(
-        dsn,
-        autocommit=True,
-        prepare_threshold=None,
-        fallback_application_name=name,
-        # A server of SQL_ASCII would otherwise give bytes for every text.
-        client_encoding="utf8",
-    )
+    return connect_patiently(dsn, autocommit=True, fallback_application_name=name)
 
 
 def is_lost(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:

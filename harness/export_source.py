@@ -40,7 +40,7 @@ class Bundle:
 def snapshot(dsn: str) -> Iterator[Connection]:
     """Open one state of a database for reading."""
     with connect_patiently(
-        dsn, client_encoding="utf8", fallback_application_name="evident export"
+        dsn, fallback_application_name="evident export"
     ) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True

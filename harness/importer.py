@@ -150,8 +150,7 @@ class _Sender:
         raise AssertionError("the last attempt raises")
 
     def _connect(self) -> psycopg.Connection[Any]:
-        # No named statements: a transaction-mode pooler may sit in between.
-        connection = connect(self._dsn, prepare_threshold=None, autocommit=True)
+        connection = connect(self._dsn, autocommit=True)
         row = connection.execute("show track_counts").fetchone()
         if row and row[0] == "off":
             self._note("track_counts is off: all events will count as already there")

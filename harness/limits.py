@@ -20,12 +20,14 @@ STATEMENT = 30.0
 STEADY = 8
 
 _LIMIT = """
-    select pg_catalog.set_config(s.name, l.longest::text, true)
+    select pg_catalog.set_config(l.name, l.longest::text, true)
     from (
         values ('lock_timeout', %s::bigint), ('statement_timeout', %s::bigint)
     ) as l (name, longest)
-    inner join pg_catalog.pg_settings as s on s.name = l.name
-    where l.longest > 0 and s.setting::bigint not between 1 and l.longest
+    where
+        l.longest > 0
+        and pg_catalog.current_setting(l.name)::interval
+        not between '1 ms' and l.longest * interval '1 ms'
 """
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
 from harness import relay_claims as claims
 from harness.database import is_lost
+from harness.limits import Size
 from harness.relay_claims import Claim, Connection, Event, Relay
 from harness.relay_file import LONGEST_LINE, RelayFile, line_of
 from harness.relay_loss import require_events
@@ -37,11 +38,11 @@ class Run:
     file: RelayFile | None = None
     partitions: int = 0
     forwarded: int = 0
-    # Events in the next claim: halved when the server failed, doubled when not.
-    limit: int = 0
+    # Events in the next claim.
+    size: Size = field(init=False)
 
     def __post_init__(self) -> None:
-        self.limit = self.relay.limit
+        self.size = Size(self.relay.limit, self.relay.limit)
 
 
 def step(connection: Connection, run: Run) -> bool:
@@ -65,18 +66,20 @@ def _claim(connection: Connection, run: Run) -> Claim | None:
     """Claim events; of one whose line the server cannot write, only what it is."""
     while True:
         try:
-            given = claims.claim(connection, run.relay, run.partitions, run.limit)
+            given = claims.claim(connection, run.relay, run.partitions, run.size.limit)
         except psycopg.Error as error:
             code = error.sqlstate or ""
             if is_lost(connection, error) or not code.startswith(_PASSING):
                 raise
-            if run.limit > 1:
-                run.limit = max(run.limit // 2, 1)
-                run.report(f"claims of {run.limit} events from here on: {said(error)}")
+            if run.size.limit > 1:
+                run.size.halve()
+                run.report(
+                    f"claims of {run.size.limit} events from here on: {said(error)}"
+                )
                 continue
             given = _claim_bare(connection, run, error)
         else:
-            run.limit = min(run.limit * 2, run.relay.limit)
+            run.size.succeed()
         return given
 
 

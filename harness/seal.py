@@ -11,6 +11,7 @@ import psycopg
 
 from harness.database import connect_for_calls, is_lost
 from harness.limits import Size, is_too_much
+from harness.showing import said
 
 Connection = psycopg.Connection[Any]
 
@@ -99,8 +100,7 @@ def _seal(connection: Connection, size: Size, report: Callable[[str], None]) -> 
             if asked == 1 or not is_too_much(error) or is_lost(connection, error):
                 raise
             size.halve(is_limited=True)
-            message = error.diag.message_primary or str(error)
-            report(f"{error.sqlstate} {message}; again, {size.limit:,} events at most")
+            report(f"{said(error)}; again, {size.limit:,} events at most")
             continue
         if count >= asked:
             size.succeed()

@@ -16,6 +16,7 @@ import psycopg
 from harness.database import connect_for_calls, is_lost
 from harness.denials import hint_of
 from harness.limits import is_too_much
+from harness.showing import said
 from harness.verifier.text import plain
 
 # Times that a slice is tried when others were in its way, and seconds in between.
@@ -141,18 +142,16 @@ class Slices:
             self._idle.put(connection)
 
     def _say_cut(self, part: Slice, error: psycopg.Error) -> None:
-        message = error.diag.message_primary or str(error).strip()
-        cut = f"{part.name}: {error.sqlstate} {message}; again, in smaller slices"
-        self._report(plain(f"{cut}: {part.number} of {part.count} becomes two"))
+        cut = f"{part.name}: {said(error)}; again, in smaller slices"
+        self._report(f"{plain(cut)}: {part.number} of {part.count} becomes two")
 
     def _refuse(
         self, part: Slice, error: psycopg.Error, failed: threading.Event
     ) -> None:
         if not (failed.is_set() or self._is_over.is_set()):
-            message = error.diag.message_primary or str(error).strip()
             hint = f" ({noted})" if (noted := hint_of(error)) else ""
             place = f"{part.name}, slice {part.number} of {part.count}"
-            self._report(plain(f"error: {place}: {error.sqlstate}: {message}{hint}"))
+            self._report(plain(f"error: {place}: {said(error)}{hint}"))
         failed.set()
 
     def _cancel(self) -> None:

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from support.calls import Connection
 from support.drawn_values import SPELLINGS, TEXTS
+from support.projection_models import READ
 from support.store import OWN
 
 Row = tuple[int, Decimal, int, str]
@@ -104,11 +105,6 @@ begin
     );
 end
 $do$
-"""
-READ = """
-select id, aggregate_id::text, event_type, payload
-from evident.event_store
-order by id
 """
 DROP = """
 select evident.drop_projection('drawn.{name}');
