@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
 from rich.table import Table
 from rich.text import Text
 
-from harness.database import is_lost
+from harness.lasting import Lasting
 from harness.marks import require_installed
-from harness.ownership import connect
 from harness.showing import console, said
 from harness.verifier.text import plain, plain_json
 
@@ -22,14 +21,17 @@ MOST_ROWS = 100
 # Columns where nobody has said how many there are: nothing is to be cut off.
 WIDE = 10_000
 
-_NAMES = "select s.name from evident.projection_status as s order by s.name"
+_NAMES = (
+    "select array(select s.name from evident.projection_status as s order by s.name)"
+)
 _DRIFT = """
-    select pg_catalog.row_to_json(r)::text
+    select v.key, pg_catalog.row_to_json(r)::text
     from evident.verify_projection(%s) as v
     cross join lateral (
         select %s::text as projection, v.key, v.stored, v.replayed
     ) as r
-    order by v.key
+    where %s::text is null or v.key > %s::text collate "C"
+    order by v.key collate "C"
 """
 
 
@@ -47,24 +49,28 @@ def run(
     """Print the drift of the named projections, or of all, and give the exit code.
 
     0 without drift, 1 with some, 2 when a fold failed, which is reported. Raises
-    Failure and psycopg.Error, PT404 for an unknown name.
+    Failure and psycopg.Error, PT404 for an unknown name. A lost connection is made
+    again, and what is shown then begins behind the key that was shown last.
     """
     require_installed(dsn)
     table = _table()
     drifted: dict[str, int] = {}
     failed = 0
-    with connect(dsn, autocommit=True) as connection:
+
+    def show(name: str, line: str) -> None:
+        drifted[name] = drifted.get(name, 0) + 1
+        if as_json:
+            sys.stdout.write(f"{plain_json(line)}\n")
+        elif table.row_count < MOST_ROWS:
+            table.add_row(*_cells(line))
+
+    with Lasting(dsn, "evident drift", report) as connection:
         chosen = _chosen(connection, names)
         for name in chosen:
             try:
-                for line in _drift(connection, name):
-                    drifted[name] = drifted.get(name, 0) + 1
-                    if as_json:
-                        sys.stdout.write(f"{plain_json(line)}\n")
-                    elif table.row_count < MOST_ROWS:
-                        table.add_row(*_cells(line))
+                _show_drift(connection, name, show)
             except psycopg.Error as error:
-                if is_lost(connection, error):
+                if connection.is_lost(error):
                     raise
                 failed += 1
                 report(f"error: {name}: {said(error)}")
@@ -80,21 +86,29 @@ def run(
     return 2 if failed else min(count, 1)
 
 
-def _chosen(
-    connection: psycopg.Connection[Any], names: Sequence[str] | None
-) -> list[str]:
-    known = [name for (name,) in connection.execute(_NAMES)]
+def _chosen(connection: Lasting, names: Sequence[str] | None) -> list[str]:
+    known = connection.row(_NAMES)[0]
     for name in names or []:
         if name not in known:
             # Refuses it, and says so in its own words.
-            connection.execute("select from evident.verify_projection(%s)", [name])
+            connection.row("select from evident.verify_projection(%s)", [name])
     return list(dict.fromkeys(names or known))
 
 
-def _drift(connection: psycopg.Connection[Any], name: str) -> Iterator[str]:
-    with connection.transaction(), connection.cursor() as cursor:
-        for (line,) in cursor.stream(_DRIFT, [name, name], size=100):
-            yield line
+def _show_drift(
+    connection: Lasting, name: str, show: Callable[[str, str], None]
+) -> None:
+    last: str | None = None
+
+    def step(session: psycopg.Connection[Any]) -> None:
+        nonlocal last
+        given = [name, name, last, last]
+        with session.transaction(), session.cursor() as cursor:
+            for key, line in cursor.stream(_DRIFT, given, size=100):
+                show(name, line)
+                last = key
+
+    connection.run(step)
 
 
 def _table() -> Table:

@@ -28,11 +28,10 @@ from harness.relay_file import RelayFile
 from harness.relay_loss import require_events
 from harness.relay_steps import Run, step
 from harness.showing import said
-from harness.turns import Pause
+from harness.turns import RECONNECT, Pause
 
 # Seconds between two looks when there was nothing, unless a NOTIFY comes.
 POLL = 0.5
-RECONNECT = (0.1, 5.0)
 
 
 @dataclass

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 
-from harness.database import connect_for_calls, is_lost
+from harness.lasting import Lasting
 from harness.limits import Size, is_too_much
 from harness.showing import said
-
-Connection = psycopg.Connection[Any]
 
 # Events in one call: about a quarter of a second, which the worker's folds wait for.
 LIMIT = 50_000
@@ -48,7 +45,7 @@ _HEAD = """
 
 @dataclass(frozen=True)
 class Sealed:
-    """How many events were sealed; the tree's size in leaves and its 32-byte root."""
+    """How many events are sealed more; the tree's size in leaves, its 32-byte root."""
 
     events: int
     size: int
@@ -66,38 +63,37 @@ def run(
     """Seal what is there, at most `limit` events in one transaction.
 
     Half as many where that was cancelled, by a timeout such as the role's, and more
-    again later. `begin` hears how many events there are to seal and 0, `advance` how
-    many more are, `report` how many are sealed at once after a failure. Returns when
+    again later. A lost connection is made again. `begin` hears how many events there
+    are to seal and 0, `advance` how many more are, `report` what happens. Returns when
     all of them are sealed, by whomever. Raises psycopg.Error.
     """
-    with connect_for_calls(dsn, "evident seal") as connection:
-        begin(_value(connection, _UNSEALED), 0)
-        total = 0
+    with Lasting(dsn, "evident seal", report) as connection:
+        begin(connection.row(_UNSEALED)[0], 0)
+        before = connection.row(_HEAD)
         size = Size(limit, limit)
         # The first seal may append an event of its own, about the guards.
         for _ in range(2):
-            position = _value(connection, _POSITION)
+            (position,) = connection.row(_POSITION)
             while True:
                 count = _seal(connection, size, report)
-                total += count
                 advance(count)
-                if not _value(connection, IS_LEFT, position):
+                if not connection.row(IS_LEFT, [position])[0]:
                     break
                 if not count:
                     time.sleep(_PAUSE)
-        row = connection.execute(_HEAD).fetchone()
-    assert row is not None
-    return Sealed(total, *row)
+        after = connection.row(_HEAD)
+    # By the tree: a call whose answer was lost with its connection may have sealed.
+    return Sealed(after[0] - before[0], *after)
 
 
-def _seal(connection: Connection, size: Size, report: Callable[[str], None]) -> int:
+def _seal(connection: Lasting, size: Size, report: Callable[[str], None]) -> int:
     """Seal once; less and less where it is too much, down to one event."""
     while True:
         asked = size.limit
         try:
-            count = int(_value(connection, SEAL, asked))
+            count = int(connection.row(SEAL, [asked])[0])
         except psycopg.Error as error:
-            if asked == 1 or not is_too_much(error) or is_lost(connection, error):
+            if asked == 1 or not is_too_much(error) or connection.is_lost(error):
                 raise
             size.halve(is_limited=True)
             report(f"{said(error)}; again, {size.limit:,} events at most")
@@ -105,9 +101,3 @@ def _seal(connection: Connection, size: Size, report: Callable[[str], None]) -> 
         if count >= asked:
             size.succeed()
         return count
-
-
-def _value(connection: Connection, query: str, *parameters: int) -> Any:
-    row = connection.execute(query.encode(), parameters).fetchone()
-    assert row is not None
-    return row[0]

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 import psycopg
 
-from harness.database import connect_for_calls, is_lost
 from harness.denials import hint_of
+from harness.lasting import Lasting
 from harness.limits import is_too_much
 from harness.showing import said
 from harness.verifier.text import plain
@@ -52,9 +51,10 @@ class Slices:
     def __init__(self, dsn: str, parallel: int, report: Callable[[str], None]) -> None:
         self._report = report
         self._is_over = threading.Event()
-        self._idle: queue.SimpleQueue[psycopg.Connection[Any]] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Lasting] = queue.SimpleQueue()
         self._connections = [
-            connect_for_calls(dsn, "evident rebuild") for _ in range(parallel)
+            Lasting(dsn, "evident rebuild", report, self._is_over)
+            for _ in range(parallel)
         ]
         for each in self._connections:
             self._idle.put(each)
@@ -84,7 +84,7 @@ class Slices:
         """Rebuild the slices of one projection; give the rows written.
 
         None when one failed, whose error is reported; those not begun are left out.
-        Raises psycopg.OperationalError when the connection is lost.
+        Raises psycopg.Error when a connection is lost and cannot be made again.
         """
         failed = threading.Event()
         tasks = [
@@ -122,7 +122,7 @@ class Slices:
                 try:
                     return _rebuild_once(connection, part)
                 except psycopg.Error as error:
-                    if is_lost(connection, error):
+                    if connection.is_lost(error):
                         raise
                     if is_too_much(error) and not self._is_over.is_set():
                         if part.count * 2 <= MOST:
@@ -157,18 +157,14 @@ class Slices:
     def _cancel(self) -> None:
         for each in self._connections:
             try:
-                each.cancel_safe(timeout=5)
+                each.cancel()
             except psycopg.Error as error:
                 self._report(plain(f"could not cancel: {error}"))
 
 
-def _rebuild_once(connection: psycopg.Connection[Any], part: Slice) -> int:
-    with connection.transaction():
-        row = connection.execute(
-            _REBUILD, [part.name, part.number, part.count]
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
+def _rebuild_once(connection: Lasting, part: Slice) -> int:
+    (rows,) = connection.row(_REBUILD, [part.name, part.number, part.count])
+    return int(rows)
 
 
 def _result(task: Future[int]) -> int:

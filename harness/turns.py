@@ -23,6 +23,8 @@ FIRST_PENALTY = 0.5
 LONGEST_PENALTY = 60.0
 # At most so long until the next look for a lock that another one had.
 LONGEST_ABSENCE = 5.0
+# Seconds until a lost connection is made again: the first time, and at most.
+RECONNECT = (0.1, 5.0)
 
 
 @dataclass

@@ -18,13 +18,11 @@ import psycopg
 
 from harness.database import connect_for_calls, is_lost
 from harness.stopping import Stop, stop_on_signals
-from harness.turns import Pause
+from harness.turns import RECONNECT, Pause
 from harness.worker_log import WorkerLog
 from harness.worker_steps import State, Work, fold, is_over, is_well, look, notice, seal
 
 Connection = psycopg.Connection[Any]
-
-RECONNECT = (0.1, 5.0)
 
 
 def run(dsn: str, work: Work, report: Callable[[str], None]) -> bool:
