@@ -681,11 +681,11 @@ create table evident.event_store (
     constraint event_store_event_id_key unique (event_id),
     constraint event_store_version_check check (version > 0),
     constraint event_store_event_type_check
-    check (char_length(event_type) between 1 and 100),
+    check (char_length(event_type) <@ int4range '[1,100]'),
     constraint event_store_payload_check
-    check (jsonb_typeof(payload) = 'object'),
+    check (payload @> '{}'),
     constraint event_store_metadata_check
-    check (jsonb_typeof(metadata) = 'object')
+    check (metadata @> '{}')
 )
 with (
     -- Rows never change: freeze them at the first vacuum, so that none comes back

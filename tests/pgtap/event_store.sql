@@ -47,16 +47,16 @@ select results_eq(
     ('event_store_event_id_key', 'UNIQUE (event_id)'),
     (
         'event_store_event_type_check',
-        'CHECK (((char_length(event_type) >= 1) AND (char_length(event_type) <= 100)))'
+        $d$CHECK ((char_length(event_type) <@ '[1,101)'::int4range))$d$
     ),
     ('event_store_id_pkey', 'PRIMARY KEY (id)'),
     (
         'event_store_metadata_check',
-        $d$CHECK ((jsonb_typeof(metadata) = 'object'::text))$d$
+        $d$CHECK ((metadata @> '{}'::jsonb))$d$
     ),
     (
         'event_store_payload_check',
-        $d$CHECK ((jsonb_typeof(payload) = 'object'::text))$d$
+        $d$CHECK ((payload @> '{}'::jsonb))$d$
     ),
     ('event_store_version_check', 'CHECK ((version > 0))') $$,
     'the constraints have their names and definitions'
