@@ -22,6 +22,7 @@ drop function evident._check_event_ids(text, jsonb, jsonpath);
 drop function evident._check_events(jsonb, text);
 drop function evident._check_aggregate(uuid, bigint);
 drop function evident._append_entries(jsonb);
+drop function evident._may_append(uuid, text, jsonb, jsonb);
 drop function evident._is_short(jsonb, jsonb);
 drop function evident._is_bounded(jsonb, jsonb);
 drop function evident._is_event(uuid, text, jsonb, jsonb);

@@ -889,6 +889,40 @@ Small ones may be refused when they take more together; then the long path measu
 
 revoke all on function evident._is_short(jsonb, jsonb) from public;
 -- [end sql/functions/_is_short.sql]
+
+-- [begin sql/functions/_may_append.sql]
+-- evident._may_append: true when one event may be stored, and its append is announced.
+--
+-- What append_event asks before a row draws its id. The checks are in one case, since
+-- the planner sorts conditions by their cost, and announcing has to be last. Inlined
+-- by the planner.
+
+create or replace function evident._may_append(
+    p_aggregate_id uuid,
+    p_event_type text,
+    p_payload jsonb,
+    p_metadata jsonb
+)
+returns boolean
+language sql
+volatile
+parallel unsafe
+begin atomic
+    select case
+        when
+            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
+            and evident._is_short(p_payload, p_metadata)
+            and evident._is_ordered('evident.event_store_id_seq'::regclass)
+            then evident._announce_append()
+    end;
+end;
+
+comment on function evident._may_append(uuid, text, jsonb, jsonb) is
+'True when the arguments make an event that may be stored at once, and the append is
+announced; false or null otherwise.';
+
+revoke all on function evident._may_append(uuid, text, jsonb, jsonb) from public;
+-- [end sql/functions/_may_append.sql]
 -- [begin sql/functions/_append_entries.sql]
 -- evident._append_entries: the entries of one append document as rows.
 --
@@ -1978,8 +2012,7 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- a statement each, which looks for the version before, checks its arguments,
 -- announces the append and claims the next version; `found` is all that is asked
 -- of it. A row draws its id, a column default, only once it has passed the `where`,
--- and so after the announcement there, as the feed demands. The checks are in one
--- case, since the planner sorts conditions by their cost.
+-- and so after the announcement there, as the feed demands (_may_append).
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
@@ -2034,15 +2067,7 @@ begin
         select
             p_aggregate_id, 1, p_event_type, p_payload, coalesce(p_metadata, '{}')
         where
-            case
-                when
-                    evident._is_event(
-                        p_aggregate_id, p_event_type, p_payload, p_metadata
-                    )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
-            end
+            evident._may_append(p_aggregate_id, p_event_type, p_payload, p_metadata)
         on conflict do nothing;
         if found then
             return 1;
@@ -2064,15 +2089,7 @@ begin
             limit 1
         ) as b
         where
-            case
-                when
-                    evident._is_event(
-                        p_aggregate_id, p_event_type, p_payload, p_metadata
-                    )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
-            end
+            evident._may_append(p_aggregate_id, p_event_type, p_payload, p_metadata)
         on conflict do nothing;
         if found then
             return p_expected_version + 1;
@@ -2087,14 +2104,10 @@ begin
             coalesce(p_metadata, '{}'), coalesce(p_event_id, evident._uuid_v7())
         where
             case
-                when
-                    v_base is not null
-                    and evident._is_event(
+                when v_base is not null
+                    then evident._may_append(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
             end
         on conflict do nothing;
         if found then

@@ -1909,7 +1909,8 @@ grant execute on function evident._refuse_key(text, text) to evident_projector;
 --
 -- This is the door: a text becomes a value here, and whatever needs the key as text
 -- takes the value's own, which is one for all texts of it (_key_problem). 1,000 bytes
--- fit in the indexes of keys. A day named today would be another one in a rebuild.
+-- fit in the indexes of keys. A day named today would be another one in a rebuild,
+-- and a number such as 0x10 or 1_000 is none before PostgreSQL 16.
 
 create or replace function evident._projection_keys(
     p_projection evident.projection,
@@ -1938,7 +1939,12 @@ begin atomic
                             ' ~* ''now|today|tomorrow|yesterday'''
                             ' then evident._refuse_key(r.key::text, ''no fixed day'')'
                             ' else r.key::text end::date'
-                    else 'r.key::%s'
+                    when 'uuid' then 'r.key::uuid'
+                    when 'boolean' then 'r.key::boolean'
+                    else
+                        'case when r.key::text collate "C" ~ ''[_xXoObB]'''
+                        ' then evident._refuse_key(r.key::text, ''not decimal'')'
+                        ' else r.key::text end::%s'
                 end,
                 (p_projection).key_type
             ),
@@ -3444,18 +3450,17 @@ begin
             v_keep,
             format(
                 $call$
-            begin
-                perform %s(
-                    array(
-                        select
-                            row(
-                                n.id, n.aggregate_id, n.version, n.event_type,
-                                n.payload, n.metadata, n.event_id, n.occurred_at,
-                                n.recorded_by
-                            )::evident.event_store
-                        from new_events as n
-                    )
+            declare
+                v_events constant evident.event_store[] := array(
+                    select
+                        row(
+                            n.id, n.aggregate_id, n.version, n.event_type, n.payload,
+                            n.metadata, n.event_id, n.occurred_at, n.recorded_by
+                        )::evident.event_store
+                    from new_events as n
                 );
+            begin
+                perform %s(v_events);
                 return null;
             end;
             $call$,
@@ -5615,6 +5620,7 @@ declare
         )
     end;
     v_now evident.projection;
+    v_sql text;
     v_definition text;
     v_skips bigint;
     v_safe bigint;
@@ -5678,7 +5684,7 @@ begin
         evident._projection_object(v_projection, 'fold_%s'),
         evident._projection_object(v_projection, 'events_of_%s')
     ), p_is_projectors => true);
-    perform evident._as_projector(format(
+    v_sql := format(
         $sql$
         insert into pg_temp.rebuilt (key, next_row)
         select
@@ -5692,7 +5698,8 @@ begin
         evident._projection_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
-    ));
+    );
+    perform evident._as_projector(v_sql);
     perform evident._run_ddl(
         'alter table pg_temp.rebuilt add primary key (key)', p_is_projectors => true
     );

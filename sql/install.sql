@@ -1655,6 +1655,40 @@ Small ones may be refused when they take more together; then the long path measu
 
 revoke all on function evident._is_short(jsonb, jsonb) from public;
 -- [end sql/functions/_is_short.sql]
+
+-- [begin sql/functions/_may_append.sql]
+-- evident._may_append: true when one event may be stored, and its append is announced.
+--
+-- What append_event asks before a row draws its id. The checks are in one case, since
+-- the planner sorts conditions by their cost, and announcing has to be last. Inlined
+-- by the planner.
+
+create or replace function evident._may_append(
+    p_aggregate_id uuid,
+    p_event_type text,
+    p_payload jsonb,
+    p_metadata jsonb
+)
+returns boolean
+language sql
+volatile
+parallel unsafe
+begin atomic
+    select case
+        when
+            evident._is_event(p_aggregate_id, p_event_type, p_payload, p_metadata)
+            and evident._is_short(p_payload, p_metadata)
+            and evident._is_ordered('evident.event_store_id_seq'::regclass)
+            then evident._announce_append()
+    end;
+end;
+
+comment on function evident._may_append(uuid, text, jsonb, jsonb) is
+'True when the arguments make an event that may be stored at once, and the append is
+announced; false or null otherwise.';
+
+revoke all on function evident._may_append(uuid, text, jsonb, jsonb) from public;
+-- [end sql/functions/_may_append.sql]
 -- [begin sql/functions/_append_entries.sql]
 -- evident._append_entries: the entries of one append document as rows.
 --
@@ -2744,8 +2778,7 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- a statement each, which looks for the version before, checks its arguments,
 -- announces the append and claims the next version; `found` is all that is asked
 -- of it. A row draws its id, a column default, only once it has passed the `where`,
--- and so after the announcement there, as the feed demands. The checks are in one
--- case, since the planner sorts conditions by their cost.
+-- and so after the announcement there, as the feed demands (_may_append).
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
@@ -2800,15 +2833,7 @@ begin
         select
             p_aggregate_id, 1, p_event_type, p_payload, coalesce(p_metadata, '{}')
         where
-            case
-                when
-                    evident._is_event(
-                        p_aggregate_id, p_event_type, p_payload, p_metadata
-                    )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
-            end
+            evident._may_append(p_aggregate_id, p_event_type, p_payload, p_metadata)
         on conflict do nothing;
         if found then
             return 1;
@@ -2830,15 +2855,7 @@ begin
             limit 1
         ) as b
         where
-            case
-                when
-                    evident._is_event(
-                        p_aggregate_id, p_event_type, p_payload, p_metadata
-                    )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
-            end
+            evident._may_append(p_aggregate_id, p_event_type, p_payload, p_metadata)
         on conflict do nothing;
         if found then
             return p_expected_version + 1;
@@ -2853,14 +2870,10 @@ begin
             coalesce(p_metadata, '{}'), coalesce(p_event_id, evident._uuid_v7())
         where
             case
-                when
-                    v_base is not null
-                    and evident._is_event(
+                when v_base is not null
+                    then evident._may_append(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
             end
         on conflict do nothing;
         if found then
@@ -9351,7 +9364,8 @@ grant execute on function evident._refuse_key(text, text) to evident_projector;
 --
 -- This is the door: a text becomes a value here, and whatever needs the key as text
 -- takes the value's own, which is one for all texts of it (_key_problem). 1,000 bytes
--- fit in the indexes of keys. A day named today would be another one in a rebuild.
+-- fit in the indexes of keys. A day named today would be another one in a rebuild,
+-- and a number such as 0x10 or 1_000 is none before PostgreSQL 16.
 
 create or replace function evident._projection_keys(
     p_projection evident.projection,
@@ -9380,7 +9394,12 @@ begin atomic
                             ' ~* ''now|today|tomorrow|yesterday'''
                             ' then evident._refuse_key(r.key::text, ''no fixed day'')'
                             ' else r.key::text end::date'
-                    else 'r.key::%s'
+                    when 'uuid' then 'r.key::uuid'
+                    when 'boolean' then 'r.key::boolean'
+                    else
+                        'case when r.key::text collate "C" ~ ''[_xXoObB]'''
+                        ' then evident._refuse_key(r.key::text, ''not decimal'')'
+                        ' else r.key::text end::%s'
                 end,
                 (p_projection).key_type
             ),
@@ -10886,18 +10905,17 @@ begin
             v_keep,
             format(
                 $call$
-            begin
-                perform %s(
-                    array(
-                        select
-                            row(
-                                n.id, n.aggregate_id, n.version, n.event_type,
-                                n.payload, n.metadata, n.event_id, n.occurred_at,
-                                n.recorded_by
-                            )::evident.event_store
-                        from new_events as n
-                    )
+            declare
+                v_events constant evident.event_store[] := array(
+                    select
+                        row(
+                            n.id, n.aggregate_id, n.version, n.event_type, n.payload,
+                            n.metadata, n.event_id, n.occurred_at, n.recorded_by
+                        )::evident.event_store
+                    from new_events as n
                 );
+            begin
+                perform %s(v_events);
                 return null;
             end;
             $call$,
@@ -13057,6 +13075,7 @@ declare
         )
     end;
     v_now evident.projection;
+    v_sql text;
     v_definition text;
     v_skips bigint;
     v_safe bigint;
@@ -13120,7 +13139,7 @@ begin
         evident._projection_object(v_projection, 'fold_%s'),
         evident._projection_object(v_projection, 'events_of_%s')
     ), p_is_projectors => true);
-    perform evident._as_projector(format(
+    v_sql := format(
         $sql$
         insert into pg_temp.rebuilt (key, next_row)
         select
@@ -13134,7 +13153,8 @@ begin
         evident._projection_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
-    ));
+    );
+    perform evident._as_projector(v_sql);
     perform evident._run_ddl(
         'alter table pg_temp.rebuilt add primary key (key)', p_is_projectors => true
     );

@@ -36,6 +36,7 @@ select evident.create_projection(
     '{mode}', {keys}
 )
 """
+REBUILD = "select evident.rebuild_projection('shop.failing')"
 KEYS = "'shop.keys_failing(evident.event_store)'"
 
 
@@ -82,10 +83,12 @@ def test_no_context_repeats_what_was_to_be_stored(db: Database, document: str) -
 @pytest.mark.parametrize(
     ("mode", "type", "keys", "query", "most"),
     [
-        ("sync", "uuid", "null", APPEND, 36),
-        ("sync", "text", KEYS, APPEND, 38),
+        ("sync", "uuid", "null", APPEND, 14),
+        ("sync", "text", KEYS, APPEND, 14),
         ("async", "uuid", "null", "select evident.project('shop.failing', %s)", 20),
         ("async", "text", KEYS, "select evident.project('shop.failing', 'k')", 20),
+        ("async", "uuid", "null", REBUILD, 16),
+        ("async", "text", KEYS, REBUILD, 16),
     ],
 )
 def test_the_context_of_a_fold_that_fails_is_not_a_book(

@@ -230,18 +230,17 @@ begin
             v_keep,
             format(
                 $call$
-            begin
-                perform %s(
-                    array(
-                        select
-                            row(
-                                n.id, n.aggregate_id, n.version, n.event_type,
-                                n.payload, n.metadata, n.event_id, n.occurred_at,
-                                n.recorded_by
-                            )::evident.event_store
-                        from new_events as n
-                    )
+            declare
+                v_events constant evident.event_store[] := array(
+                    select
+                        row(
+                            n.id, n.aggregate_id, n.version, n.event_type, n.payload,
+                            n.metadata, n.event_id, n.occurred_at, n.recorded_by
+                        )::evident.event_store
+                    from new_events as n
                 );
+            begin
+                perform %s(v_events);
                 return null;
             end;
             $call$,

@@ -5,7 +5,8 @@
 --
 -- This is the door: a text becomes a value here, and whatever needs the key as text
 -- takes the value's own, which is one for all texts of it (_key_problem). 1,000 bytes
--- fit in the indexes of keys. A day named today would be another one in a rebuild.
+-- fit in the indexes of keys. A day named today would be another one in a rebuild,
+-- and a number such as 0x10 or 1_000 is none before PostgreSQL 16.
 
 create or replace function evident._projection_keys(
     p_projection evident.projection,
@@ -34,7 +35,12 @@ begin atomic
                             ' ~* ''now|today|tomorrow|yesterday'''
                             ' then evident._refuse_key(r.key::text, ''no fixed day'')'
                             ' else r.key::text end::date'
-                    else 'r.key::%s'
+                    when 'uuid' then 'r.key::uuid'
+                    when 'boolean' then 'r.key::boolean'
+                    else
+                        'case when r.key::text collate "C" ~ ''[_xXoObB]'''
+                        ' then evident._refuse_key(r.key::text, ''not decimal'')'
+                        ' else r.key::text end::%s'
                 end,
                 (p_projection).key_type
             ),

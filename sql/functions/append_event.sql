@@ -5,8 +5,7 @@
 -- a statement each, which looks for the version before, checks its arguments,
 -- announces the append and claims the next version; `found` is all that is asked
 -- of it. A row draws its id, a column default, only once it has passed the `where`,
--- and so after the announcement there, as the feed demands. The checks are in one
--- case, since the planner sorts conditions by their cost.
+-- and so after the announcement there, as the feed demands (_may_append).
 -- An exact version is looked for, since the unique key alone would let a writer
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
@@ -61,15 +60,7 @@ begin
         select
             p_aggregate_id, 1, p_event_type, p_payload, coalesce(p_metadata, '{}')
         where
-            case
-                when
-                    evident._is_event(
-                        p_aggregate_id, p_event_type, p_payload, p_metadata
-                    )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
-            end
+            evident._may_append(p_aggregate_id, p_event_type, p_payload, p_metadata)
         on conflict do nothing;
         if found then
             return 1;
@@ -91,15 +82,7 @@ begin
             limit 1
         ) as b
         where
-            case
-                when
-                    evident._is_event(
-                        p_aggregate_id, p_event_type, p_payload, p_metadata
-                    )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
-            end
+            evident._may_append(p_aggregate_id, p_event_type, p_payload, p_metadata)
         on conflict do nothing;
         if found then
             return p_expected_version + 1;
@@ -114,14 +97,10 @@ begin
             coalesce(p_metadata, '{}'), coalesce(p_event_id, evident._uuid_v7())
         where
             case
-                when
-                    v_base is not null
-                    and evident._is_event(
+                when v_base is not null
+                    then evident._may_append(
                         p_aggregate_id, p_event_type, p_payload, p_metadata
                     )
-                    and evident._is_short(p_payload, p_metadata)
-                    and evident._is_ordered('evident.event_store_id_seq'::regclass)
-                    then evident._announce_append()
             end
         on conflict do nothing;
         if found then

@@ -61,6 +61,7 @@ declare
         )
     end;
     v_now evident.projection;
+    v_sql text;
     v_definition text;
     v_skips bigint;
     v_safe bigint;
@@ -124,7 +125,7 @@ begin
         evident._projection_object(v_projection, 'fold_%s'),
         evident._projection_object(v_projection, 'events_of_%s')
     ), p_is_projectors => true);
-    perform evident._as_projector(format(
+    v_sql := format(
         $sql$
         insert into pg_temp.rebuilt (key, next_row)
         select
@@ -138,7 +139,8 @@ begin
         evident._projection_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
-    ));
+    );
+    perform evident._as_projector(v_sql);
     perform evident._run_ddl(
         'alter table pg_temp.rebuilt add primary key (key)', p_is_projectors => true
     );

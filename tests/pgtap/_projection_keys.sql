@@ -1,5 +1,5 @@
 begin;
-select plan(39);
+select plan(41);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -180,7 +180,9 @@ select is(
 from (
     values
     ('date', $$ 'Tomorrow' $$, 'no fixed day', 'a day that is another one tomorrow'),
-    ('text', $$ repeat('x', 1001) $$, 'too long', 'a key that fits in no index')
+    ('text', $$ repeat('x', 1001) $$, 'too long', 'a key that fits in no index'),
+    ('integer', $$ '1_000' $$, 'not decimal', 'a number that is none on 15'),
+    ('bigint', $$ '0x10' $$, 'not decimal', 'and one of another base')
 ) as c (type, key, reason, description);
 select pg_temp.append('date', 'async', 'today', '1');
 select is(
