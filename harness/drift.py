@@ -21,9 +21,7 @@ MOST_ROWS = 100
 # Columns where nobody has said how many there are: nothing is to be cut off.
 WIDE = 10_000
 
-_NAMES = (
-    "select array(select s.name from evident.projection_status as s order by s.name)"
-)
+_NAMES = "select s.name from evident.projection_status as s order by s.name"
 _DRIFT = """
     select v.key, pg_catalog.row_to_json(r)::text
     from evident.verify_projection(%s) as v
@@ -87,7 +85,7 @@ def run(
 
 
 def _chosen(connection: Lasting, names: Sequence[str] | None) -> list[str]:
-    known = connection.row(_NAMES)[0]
+    known = [name for (name,) in connection.rows(_NAMES)]
     for name in names or []:
         if name not in known:
             # Refuses it, and says so in its own words.

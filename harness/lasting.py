@@ -66,9 +66,13 @@ class Lasting:
         """Say whether the error is of the connection, and not of the step."""
         return is_lost(self._connection, error)
 
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Give the rows of one statement."""
+        return self.run(lambda session: session.execute(query, parameters).fetchall())
+
     def row(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         """Give the first row of one statement, or None."""
-        return self.run(lambda session: session.execute(query, parameters).fetchone())
+        return next(iter(self.rows(query, parameters)), None)
 
     def run(self, step: Callable[[Connection], T]) -> T:
         """Do the step, on another connection again where this one is lost."""

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -116,13 +116,15 @@ class Server:
 
         They are stopped before the first one dies, as in a machine that dies. A backend
         that sees its postmaster die gives up waiting for a standby, and others that
-        still live could read what it committed.
+        still live could read what it committed. So they are listed again until all are
+        stopped: those too that the postmaster forked while it was stopped.
         """
-        while processes := self._processes():
-            for number in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in processes:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, number)
+        while self._processes():
+            stopped: list[int] = []
+            while found := [p for p in self._processes() if p not in stopped]:
+                _send(found, signal.SIGSTOP)
+                stopped += found
+            _send(stopped, signal.SIGKILL)
             time.sleep(0.005)
 
     def kill(self) -> None:
@@ -200,3 +202,10 @@ def create(server: Server, settings: Mapping[str, str], *, durable: bool) -> Non
             quoted = value.replace("'", "''")
             file.write(f"{name} = '{quoted}'\n")
     aside.rename(server.data_dir)
+
+
+def _send(processes: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to those that are still there."""
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -7,14 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-import psycopg
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from harness.lasting import Lasting
 from harness.marks import require_installed
-from harness.ownership import connect
 from harness.showing import console
 from harness.slices import Slice, Slices
 from harness.stopping import Stop, stop_on_signals
@@ -73,7 +71,6 @@ def run(
     stay, and nothing is ever half done.
     """
     require_installed(dsn)
-    plan = _plan(dsn, names, parallel, slices)
     output = console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -86,36 +83,37 @@ def run(
     )
     done: list[_Done] = []
     is_well = True
-    try:
-        with (
-            stop_on_signals(),
-            bar,
-            Slices(dsn, parallel or 1, output.print) as workers,
-        ):
-            for name, count in plan.items():
-                task = bar.add_task(plain(name), total=count)
-                started = time.monotonic()
-                rows = workers.rebuild(
-                    [Slice(name, number, count) for number in range(count)],
-                    functools.partial(bar.advance, task),
-                )
-                if rows is None:
-                    is_well = False
-                    continue
-                seconds = time.monotonic() - started
-                done.append(
-                    _Done(name, count, rows, seconds, _lock_time(dsn, name, count))
-                )
-    except Stop:
-        report("interrupted: what is done stays; run it again for the rest")
-        is_well = False
-    _show(done)
-    _report_behind(dsn, [each.name for each in done], report)
+    with Lasting(dsn, "evident rebuild", output.print) as connection:
+        plan = _plan(connection, names, parallel, slices)
+        try:
+            with (
+                stop_on_signals(),
+                bar,
+                Slices(dsn, parallel or 1, output.print) as workers,
+            ):
+                for name, count in plan.items():
+                    task = bar.add_task(plain(name), total=count)
+                    started = time.monotonic()
+                    rows = workers.rebuild(
+                        [Slice(name, number, count) for number in range(count)],
+                        functools.partial(bar.advance, task),
+                    )
+                    if rows is None:
+                        is_well = False
+                        continue
+                    seconds = time.monotonic() - started
+                    locked = connection.row(_LOCK_TIME, [name, count])
+                    done.append(_Done(name, count, rows, seconds, *locked))
+        except Stop:
+            report("interrupted: what is done stays; run it again for the rest")
+            is_well = False
+        _show(done)
+        _report_behind(connection, [each.name for each in done], report)
     return is_well
 
 
 def _plan(
-    dsn: str,
+    connection: Lasting,
     names: Sequence[str] | None,
     parallel: int | None,
     slices: int | None,
@@ -125,13 +123,12 @@ def _plan(
     One slice also catches up, so it is what one that is behind gets, unless the
     caller wants several.
     """
-    with connect(dsn, autocommit=True) as connection:
-        status = {row[0]: row[1:] for row in connection.execute(_STATUS)}
-        for name in names or []:
-            if name not in status:
-                # Refuses it, and says so in its own words.
-                connection.execute("select evident.rebuild_projection(%s)", [name])
-        events = _value(connection, _EVENTS, [])
+    status = {row[0]: row[1:] for row in connection.rows(_STATUS)}
+    for name in names or []:
+        if name not in status:
+            # Refuses it, and says so in its own words.
+            connection.row("select evident.rebuild_projection(%s)", [name])
+    (events,) = connection.row(_EVENTS)
     fit = min(-(-events // EVENTS_PER_SLICE), MOST_SLICES)
     plan = {}
     for name in dict.fromkeys(names or status):
@@ -142,29 +139,13 @@ def _plan(
     return plan
 
 
-def _lock_time(dsn: str, name: str, slices: int) -> timedelta | None:
-    with connect(dsn, autocommit=True) as connection:
-        found: timedelta | None = _value(connection, _LOCK_TIME, [name, slices])
-    return found
-
-
-def _value(
-    connection: psycopg.Connection[Any], query: str, parameters: Sequence[Any]
-) -> Any:
-    row = connection.execute(query, parameters).fetchone()
-    return row[0] if row else None
-
-
 def _report_behind(
-    dsn: str, names: Sequence[str], report: Callable[[str], None]
+    connection: Lasting, names: Sequence[str], report: Callable[[str], None]
 ) -> None:
     """Slices end at the checkpoint: say where that is not the whole log."""
-    if not names:
-        return
-    with connect(dsn, autocommit=True) as connection:
-        for name, state, behind in connection.execute(_STATUS):
-            if name in names and (state == "catching_up" or behind > FAR_BEHIND):
-                report(f"{name} is rebuilt up to its checkpoint; evident work goes on")
+    for name, state, behind in connection.rows(_STATUS) if names else []:
+        if name in names and (state == "catching_up" or behind > FAR_BEHIND):
+            report(f"{name} is rebuilt up to its checkpoint; evident work goes on")
 
 
 def _show(done: Sequence[_Done]) -> None:

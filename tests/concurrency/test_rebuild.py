@@ -172,7 +172,7 @@ def test_a_rebuild_whose_client_is_killed_can_be_run_again(
 
 
 @pytest.mark.faults
-def test_a_rebuild_whose_server_process_is_killed_can_be_run_again(
+def test_a_rebuild_whose_server_process_is_killed_goes_on(
     mortal: Store, rng: random.Random
 ) -> None:
     server = mortal.db.server
@@ -188,13 +188,11 @@ def test_a_rebuild_whose_server_process_is_killed_can_be_run_again(
                 os.kill(pid, signal.SIGKILL)
                 break
         code, _, err = finish(process)
-        interrupted += code
-        print(err)
+        assert code == 0, err
+        interrupted += "connection lost, going on" in err
         wait_until_up(mortal)
         append_some(mortal, 10)
     assert interrupted > 0
-    code, _, err = run(mortal, "rebuild", "--all")
-    assert code == 0, err
     with connect(server.uri, autocommit=True) as observer:
         assert drift(observer) == []
 
