@@ -34,6 +34,7 @@ from support.worker_models import (
 
 from harness import rebuild as rebuilding
 from harness.database import connect
+from harness.lasting import Lasting
 from harness.migrate import migrate
 from harness.server import ephemeral
 
@@ -305,12 +306,13 @@ def test_one_slice_catches_up_and_several_tell_that_they_do_not(
     # The server may have estimated that size while events were still coming.
     observer.execute("analyze evident.event_store")
     monkeypatch.setattr(rebuilding, "EVENTS_PER_SLICE", 700)
-    plan = rebuilding._plan(store.db.dsn, [LIVE, DIGITS], None, None)
-    assert plan == {LIVE: 5, DIGITS: 5}
-    assert rebuilding._plan(store.db.dsn, [LIVE], 8, None) == {LIVE: 8}
-    assert rebuilding._plan(store.db.dsn, [LIVE], 8, 2) == {LIVE: 2}
-    monkeypatch.setattr(rebuilding, "EVENTS_PER_SLICE", 1)
-    assert rebuilding._plan(store.db.dsn, [LIVE], None, None) == {LIVE: 64}
+    with Lasting(store.db.dsn, "evident test", print) as connection:
+        plan = rebuilding._plan(connection, [LIVE, DIGITS], None, None)
+        assert plan == {LIVE: 5, DIGITS: 5}
+        assert rebuilding._plan(connection, [LIVE], 8, None) == {LIVE: 8}
+        assert rebuilding._plan(connection, [LIVE], 8, 2) == {LIVE: 2}
+        monkeypatch.setattr(rebuilding, "EVENTS_PER_SLICE", 1)
+        assert rebuilding._plan(connection, [LIVE], None, None) == {LIVE: 64}
 
 
 def test_a_rebuild_of_what_is_not_there_is_refused_before_anything_is_done(
