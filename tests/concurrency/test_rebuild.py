@@ -173,7 +173,7 @@ def test_a_rebuild_whose_client_is_killed_can_be_run_again(
 
 
 @pytest.mark.faults
-def test_a_rebuild_whose_server_process_is_killed_goes_on(
+def test_a_rebuild_whose_server_process_is_killed_can_be_run_again(
     mortal: Store, rng: random.Random
 ) -> None:
     server = mortal.db.server

@@ -21,7 +21,10 @@ from support.waiting import Background
 
 
 def crash(server: Server) -> None:
-    """Kill the postmaster, then whatever it left behind."""
+    """Kill the postmaster, then whatever it left behind.
+
+    Not where commits wait for a standby: see Server.crash.
+    """
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
     server.crash()

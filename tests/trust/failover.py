@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from conftest import Database
-from support.crashes import crash
 from support.standby import standby_of
 from support.waiting import is_true, wait_for
 
@@ -81,7 +80,7 @@ class Moving:
         """Kill the primary, promote its standby, and let the clients go there."""
         assert self.standby is not None
         killed = time.monotonic()
-        crash(self.db.server)
+        self.db.server.crash()
         if not self.standby.is_running():
             self.standby.start()
         with connect(self.standby.uri, autocommit=True) as there:

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg.errors import Diagnostic
 from support.calls import Connection, Entry, append_event, events_of
-from support.crashes import crash
 from support.store import Store
 from support.waiting import Background, wait_for
 
@@ -154,7 +153,7 @@ def test_a_restarted_primary_shows_what_the_standby_lacks_but_no_claim_gives_it(
     appending = client.append()
     with cut.db.connect(autocommit=True) as owner:
         wait_for(owner, HUNG)
-    crash(cut.db.server)
+    cut.db.server.crash()
     with pytest.raises(psycopg.OperationalError):
         appending.result()
     cut.db.server.start()
