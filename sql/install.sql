@@ -6701,7 +6701,9 @@ begin
             ) as w;
             v_ids := coalesce(v_ids, '{}');
         end if;
-        if v_ids = '{}' and v_free.claimed_aggregate_id is null then
+        -- Where nothing waits any more, the aggregate is the partition's again: also
+        -- what the look above left out for it.
+        if v_ids = '{}' then
             v_ids := evident._next_events(
                 p_consumer, v_free.partition, v_free.position, v_until, p_limit
             );

@@ -20,7 +20,9 @@ from support.parking import (
     CONFIRM,
     CONSUMER,
     PARK,
+    RELEASE,
     RETRY,
+    SKIP,
     Dealt,
     Poison,
     decide,
@@ -156,6 +158,40 @@ def test_a_park_that_is_rolled_back_has_parked_nothing(
     observer.execute("update evident.consumer_partition set lease_expires_at = null")
     with store.connect() as other:
         assert ids(claimed(other)) == ids(held)
+
+
+def versions_after_the_last_one_that_waits(
+    store: Store, observer: Observer
+) -> list[int]:
+    """Let the last event that waits be skipped in a claim of these alone; claim on."""
+    aggregate = create(observer)
+    with store.connect() as worker:
+        held = claimed(worker)
+        worker.execute(PARK, [CONSUMER, *held[0][:2], held[0][2]])
+        worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
+        observer.execute(RETRY, [CONSUMER, aggregate])
+        again = claimed(worker)
+        assert [row[4] for row in again] == [1, 2, 3]
+        worker.execute(CONFIRM, [CONSUMER, *again[0][:2], again[1][2]])
+        worker.execute(PARK, [CONSUMER, *again[0][:2], again[2][2]])
+        worker.execute(RELEASE, [CONSUMER, *again[0][:2], False])
+        observer.execute(SKIP, [CONSUMER, aggregate])
+        append_events(observer, [Entry(aggregate, 3, events_of("one", 1))])
+        return [row[4] for row in [*claimed(worker), *claimed(worker)]]
+
+
+def test_an_event_behind_the_last_one_that_waits_is_not_passed(
+    store: Store, observer: Observer
+) -> None:
+    assert versions_after_the_last_one_that_waits(store, observer) == [4]
+
+
+@pytest.mark.twin_of(6)
+def test_a_claim_that_passes_it_is_caught(
+    store: Store, observer: Observer, twin: Callable[[str], None]
+) -> None:
+    twin("hasty_return")
+    assert versions_after_the_last_one_that_waits(store, observer) == []
 
 
 def test_a_retry_waits_for_the_confirmation_and_then_all_comes_in_order(
