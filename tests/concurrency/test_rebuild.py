@@ -194,6 +194,8 @@ def test_a_rebuild_whose_server_process_is_killed_can_be_run_again(
         wait_until_up(mortal)
         append_some(mortal, 10)
     assert interrupted > 0
+    code, _, err = run(mortal, "rebuild", "--all")
+    assert code == 0, err
     with connect(server.uri, autocommit=True) as observer:
         assert drift(observer) == []
 
