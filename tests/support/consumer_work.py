@@ -14,7 +14,7 @@ from support.consumer_workers import CONSUMER, Claim, Worker, kill_workers
 from support.feed_work import in_background, seeds_of
 from support.feed_writers import Progress, write
 from support.store import Logged, Store
-from support.waiting import Background
+from support.waiting import Background, results
 
 
 @dataclass
@@ -73,14 +73,12 @@ def run_consumer(
     killing = Background(lambda: kill_workers(observer, over) if with_kills else 0)
     try:
         writing = in_background(lambda s: write(store, s, progress), rng, writers)
-        for each in writing:
-            each.result(600)
+        results(writing, 600)
     finally:
         progress.stop()
         over.set()
     kills = killing.result()
-    for worker in working:
-        worker.result()
+    results(working)
     seconds = time.monotonic() - started
     log = [each for each in store.log() if each.id > row[0]]
     claims = [claim for each in every for claim in each.claims]

@@ -17,7 +17,7 @@ from support.feed_readers import Reader
 from support.feed_work import append_one, in_background, seeds_of
 from support.feed_writers import Progress, write
 from support.store import Store
-from support.waiting import Background
+from support.waiting import Background, results
 
 
 def crash(server: Server) -> None:
@@ -38,8 +38,7 @@ def write_until_crash(
     writing = in_background(lambda s: write_while_it_lives(store, s, progress), rng, 6)
     progress.wait_for(0.01)
     crash(server)
-    for each in writing:
-        each.result()
+    results(writing)
 
 
 def write_while_it_lives(store: Store, seed: int, progress: Progress) -> None:
@@ -62,8 +61,7 @@ def following_readers(
         yield readers
     finally:
         over.set()
-    for each in tasks:
-        each.result(600)
+    results(tasks, 600)
 
 
 def prepare_one(connection: Connection, name: str) -> int:

@@ -15,7 +15,7 @@ from support.calls import Connection, Entry, append_event, append_events, events
 from support.feed_readers import Reader
 from support.feed_writers import Progress, write
 from support.store import Store
-from support.waiting import Background
+from support.waiting import Background, results
 
 T = TypeVar("T")
 
@@ -70,13 +70,12 @@ def run_feed(
         writing = in_background(lambda s: write(store, s, progress), rng, writers)
         if with_holders:
             hold_back(store, progress)
-        transactions = sum(each.result(1200) for each in writing)
+        transactions = sum(results(writing, 1200))
         before_the_end()
     finally:
         progress.stop()
         over.set()
-    for each in reading:
-        each.result()
+    results(reading)
     seconds = time.monotonic() - started
     return Run(ids_behind(observer, start), every, seconds, transactions)
 
@@ -107,8 +106,7 @@ def writing(store: Store, rng: random.Random) -> Iterator[Progress]:
         yield progress
     finally:
         progress.stop()
-    for each in tasks:
-        each.result()
+    results(tasks)
 
 
 def append_some(store: Store, count: int) -> None:

@@ -14,7 +14,7 @@ from support.projection_models import ASYNC, ASYNC_ACROSS, SYNC, SYNC_ACROSS
 from support.projection_work import rebuild, repeat, run_slices
 from support.projection_writers import Writer
 from support.store import Store
-from support.waiting import Background
+from support.waiting import Background, results
 
 
 def work_until_crash(
@@ -37,5 +37,4 @@ def work_until_crash(
     crash(server)
     progress.stop()
     over.set()
-    for each in (*writing, *repeating):
-        each.result()
+    results([*writing, *repeating])

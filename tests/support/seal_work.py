@@ -14,7 +14,7 @@ from support.check_ledger import ledger_violations
 from support.feed_work import hold_back, in_background, seeds_of
 from support.feed_writers import Progress, write
 from support.store import Store
-from support.waiting import Background
+from support.waiting import Background, results
 
 SEAL = "select evident.seal(%s)"
 
@@ -71,8 +71,7 @@ def run_sealing(
     try:
         writing = in_background(lambda s: write(store, s, progress), rng, writers)
         hold_back(store, progress)
-        for each in writing:
-            each.result(600)
+        results(writing, 600)
     finally:
         progress.stop()
         over.set()

@@ -44,6 +44,22 @@ class Background(Generic[T]):
         return self._results[0]
 
 
+def results(tasks: Sequence[Background[T]], timeout: float = 60) -> list[T]:
+    """Wait for all and return their results; raise the error of the first that fails.
+
+    Tasks may wait for each other: one that failed must not look like another's hang.
+    """
+    deadline = time.monotonic() + timeout
+    while not all(each.is_done() for each in tasks):
+        for each in tasks:
+            if each.is_done():
+                each.result()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not done after {timeout} s")
+        time.sleep(0.01)
+    return [each.result() for each in tasks]
+
+
 def together(actions: Sequence[Callable[[], T]], timeout: float = 120) -> list[T]:
     """Run actions in threads that start at one barrier, and give their results."""
     barrier = threading.Barrier(len(actions))
@@ -53,8 +69,7 @@ def together(actions: Sequence[Callable[[], T]], timeout: float = 120) -> list[T
         return action()
 
     running = [Background(lambda a=action: after_barrier(a)) for action in actions]
-    deadline = time.monotonic() + timeout
-    return [each.result(max(0.1, deadline - time.monotonic())) for each in running]
+    return results(running, timeout)
 
 
 def wait_for(
