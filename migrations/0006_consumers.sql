@@ -1440,6 +1440,11 @@ evident._claim_waiting(text, integer, bigint, bigint) from public;
 -- twice in a row before one was confirmed to its end: events that fail again leave
 -- the rest of the partition its turns.
 --
+-- A look may begin before events that another worker then claims, and end after that
+-- lease. What that worker parked and an operator retried must not be taken for events
+-- that the partition has yet to reach: the lease holds still, and its confirmation
+-- would pass them. So such a look learns the safe position once more.
+--
 -- A free partition in which nothing is new has its position moved up, so that the next
 -- look there is short; nobody's events are unconfirmed in it, for they would be found.
 --
@@ -1522,6 +1527,7 @@ begin
             p.partition,
             p.number,
             p.position,
+            p.claimed_until,
             p.claimed_aggregate_id
         from evident.consumer as c
         cross join generate_series(0, c.partitions - 1) as n (number)
@@ -1556,6 +1562,10 @@ begin
             and p.number = v_free.number
         for no key update skip locked;
         continue when not found;
+
+        if v_until < v_free.claimed_until then
+            v_until := evident.safe_position();
+        end if;
 
         v_aggregate_id := null;
         v_attempts := null;
@@ -1904,8 +1914,9 @@ evident_consumer, evident_operator;
 -- too: they are not to be dealt with. The rest goes on, and confirmations pass what
 -- waits. It is one row, however many events wait.
 --
--- An event that waits already is left as it is: the same call again does nothing. One
--- before the parked one becomes the parked one, and that one waits.
+-- An event that waits already is left as it is: the same call again does nothing, also
+-- where an operator has retried or skipped the event since (an answer that was lost).
+-- One before the parked one becomes the parked one, and that one waits.
 --
 -- Locks: the partition's row, until the transaction is over.
 -- Errors: PT400, PT404, PT423; 40001 as in confirm_events
@@ -1964,6 +1975,15 @@ begin
         );
     end if;
 
+    -- Skipped since: said again, because the first answer was lost.
+    if exists (
+        select
+        from evident.consumer_skip as s
+        where s.consumer = p_consumer and s.position = p_position
+    ) then
+        return;
+    end if;
+
     insert into evident.consumer_parked as w (
         consumer, partition, aggregate_id, version, parked_version, refused_version,
         position, reason, worker
@@ -1982,8 +2002,15 @@ begin
         worker = excluded.worker,
         parked_at = excluded.parked_at
     where
-        (w.parked_version is null or w.parked_version > excluded.parked_version)
-        and (v_lease.claimed_aggregate_id is null or w.version <= excluded.version);
+        case
+            -- Claimed alone: nothing before what is confirmed.
+            when v_lease.claimed_aggregate_id is not null
+                then w.version <= excluded.version
+            -- Retried within this lease: it waits, and comes again.
+            when w.parked_version is null then w.version > excluded.version
+            else true
+        end
+        and w.parked_version > excluded.parked_version is not false;
 
     if found then
         insert into evident.consumer_decision as d (

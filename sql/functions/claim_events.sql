@@ -18,6 +18,11 @@
 -- twice in a row before one was confirmed to its end: events that fail again leave
 -- the rest of the partition its turns.
 --
+-- A look may begin before events that another worker then claims, and end after that
+-- lease. What that worker parked and an operator retried must not be taken for events
+-- that the partition has yet to reach: the lease holds still, and its confirmation
+-- would pass them. So such a look learns the safe position once more.
+--
 -- A free partition in which nothing is new has its position moved up, so that the next
 -- look there is short; nobody's events are unconfirmed in it, for they would be found.
 --
@@ -100,6 +105,7 @@ begin
             p.partition,
             p.number,
             p.position,
+            p.claimed_until,
             p.claimed_aggregate_id
         from evident.consumer as c
         cross join generate_series(0, c.partitions - 1) as n (number)
@@ -134,6 +140,10 @@ begin
             and p.number = v_free.number
         for no key update skip locked;
         continue when not found;
+
+        if v_until < v_free.claimed_until then
+            v_until := evident.safe_position();
+        end if;
 
         v_aggregate_id := null;
         v_attempts := null;

@@ -5,8 +5,9 @@
 -- too: they are not to be dealt with. The rest goes on, and confirmations pass what
 -- waits. It is one row, however many events wait.
 --
--- An event that waits already is left as it is: the same call again does nothing. One
--- before the parked one becomes the parked one, and that one waits.
+-- An event that waits already is left as it is: the same call again does nothing, also
+-- where an operator has retried or skipped the event since (an answer that was lost).
+-- One before the parked one becomes the parked one, and that one waits.
 --
 -- Locks: the partition's row, until the transaction is over.
 -- Errors: PT400, PT404, PT423; 40001 as in confirm_events
@@ -65,6 +66,15 @@ begin
         );
     end if;
 
+    -- Skipped since: said again, because the first answer was lost.
+    if exists (
+        select
+        from evident.consumer_skip as s
+        where s.consumer = p_consumer and s.position = p_position
+    ) then
+        return;
+    end if;
+
     insert into evident.consumer_parked as w (
         consumer, partition, aggregate_id, version, parked_version, refused_version,
         position, reason, worker
@@ -83,8 +93,15 @@ begin
         worker = excluded.worker,
         parked_at = excluded.parked_at
     where
-        (w.parked_version is null or w.parked_version > excluded.parked_version)
-        and (v_lease.claimed_aggregate_id is null or w.version <= excluded.version);
+        case
+            -- Claimed alone: nothing before what is confirmed.
+            when v_lease.claimed_aggregate_id is not null
+                then w.version <= excluded.version
+            -- Retried within this lease: it waits, and comes again.
+            when w.parked_version is null then w.version > excluded.version
+            else true
+        end
+        and w.parked_version > excluded.parked_version is not false;
 
     if found then
         insert into evident.consumer_decision as d (

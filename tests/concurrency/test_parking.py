@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import uuid
@@ -31,7 +32,7 @@ from support.parking import (
 )
 from support.seeds import scaled
 from support.store import Store
-from support.waiting import Background, wait_until_blocked
+from support.waiting import Background, results, wait_until_blocked
 from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(6)
@@ -65,14 +66,11 @@ def run_parking(
     )
     killing = Background(lambda: kill_workers(observer, over))
     try:
-        for each in in_background(lambda s: write(store, s, progress), rng, 4):
-            each.result(600)
+        results(in_background(lambda s: write(store, s, progress), rng, 4), 600)
     finally:
         progress.stop()
         over.set()
-    killing.result()
-    for each in working:
-        each.result(120)
+    results([killing, *working], 120)
     log = [each for each in store.log() if each.id > row[0]]
     skipped = {each[0] for each in observer.execute(SKIPPED, [CONSUMER])}
     return dealt, parking_violations(dealt, log, skipped)
@@ -215,6 +213,102 @@ def test_a_retry_waits_for_the_confirmation_and_then_all_comes_in_order(
         assert ids(first) == ids(held)[1:3]
         worker.execute(CONFIRM, [CONSUMER, *first[0][:2], first[-1][2]])
         assert [row[4] for row in claimed(worker)] == [4]
+
+
+LATE = "late"
+# A look that stops between the safe position and the partitions.
+STOPS = f"""
+create or replace function evident._now()
+returns timestamptz language plpgsql volatile as $function$
+begin
+    if current_setting('application_name') = '{LATE}' then
+        perform pg_advisory_xact_lock_shared(1);
+    end if;
+    return clock_timestamp();
+end $function$
+"""
+
+
+def versions_after_an_early_look(store: Store, observer: Observer) -> list[int]:
+    """Claim from before another lease; after it, between a retry and its end."""
+    create(observer)
+    observer.execute(STOPS)
+    observer.execute("select pg_advisory_lock(1)")
+    with store.connect() as worker, store.connect(application_name=LATE) as late:
+        held = claimed(worker)
+        worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
+        looking = Background(lambda: claimed(late))
+        wait_until_blocked(observer, late)
+        aggregate = uuid.uuid4()
+        append_events(observer, [Entry(aggregate, 0, events_of("one", 2))])
+        append_events(observer, [Entry(uuid.uuid4(), 0, events_of("two", 1))])
+        held = worker.execute(CLAIM, [CONSUMER, 10, 1]).fetchall()
+        worker.execute(PARK, [CONSUMER, *held[0][:2], held[0][2]])
+        observer.execute(RETRY, [CONSUMER, aggregate])
+        observer.execute("select pg_advisory_unlock(1)")
+        seen = looking.result()
+        with contextlib.suppress(psycopg.Error):
+            worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
+        observer.execute(
+            "update evident.consumer_partition set lease_expires_at = null"
+        )
+        seen += claimed(worker)
+    return sorted({row[4] for row in seen if row[3] == aggregate})
+
+
+def test_a_look_that_began_before_a_lease_loses_nothing_of_it(
+    store: Store, observer: Observer
+) -> None:
+    assert versions_after_an_early_look(store, observer) == [1, 2]
+
+
+@pytest.mark.twin_of(6)
+def test_a_look_that_knows_only_what_was_safe_is_caught(
+    store: Store, observer: Observer, twin: Callable[[str], None]
+) -> None:
+    twin("stale_look")
+    assert versions_after_an_early_look(store, observer) == []
+
+
+def versions_after_a_late_park(
+    store: Store, observer: Observer, decision: str, late: int
+) -> list[int]:
+    """Decide about a parked event, let its worker park once more, confirm, claim."""
+    aggregate = create(observer)
+    with store.connect() as worker:
+        held = claimed(worker)
+        worker.execute(PARK, [CONSUMER, *held[0][:2], held[1][2]])
+        observer.execute(decision, [CONSUMER, aggregate])
+        worker.execute(PARK, [CONSUMER, *held[0][:2], held[late][2]])
+        worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
+        return [row[4] for row in claimed(worker)]
+
+
+by_decision = pytest.mark.parametrize(
+    ("decision", "left"), [(SKIP, [3]), (RETRY, [2, 3])]
+)
+
+
+@by_decision
+@pytest.mark.parametrize("late", [1, 2])
+def test_a_park_after_the_decision_does_nothing(
+    store: Store, observer: Observer, decision: str, left: list[int], late: int
+) -> None:
+    """As of a worker whose answer was lost: it parks again, this or what is after."""
+    assert versions_after_a_late_park(store, observer, decision, late) == left
+
+
+@pytest.mark.twin_of(6)
+@by_decision
+def test_a_park_that_overrules_the_decision_is_caught(
+    store: Store,
+    observer: Observer,
+    twin: Callable[[str], None],
+    decision: str,
+    left: list[int],
+) -> None:
+    twin("forgetful_park")
+    assert versions_after_a_late_park(store, observer, decision, 1) != left
 
 
 def test_a_seek_ends_what_runs_and_waits_for_nobody_for_long(
