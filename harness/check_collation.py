@@ -9,7 +9,7 @@ from harness.findings import Finding, finding
 # (whose collation is "C"), wherever they stand.
 _NO_TEXT = frozenset(
     """
-    aggregate_id attnum backend_start ctid enumsortorder epoch failed_at
+    aggregate_id attnum backend_start claimed_until ctid enumsortorder epoch failed_at
     first_event_id id incarnation index is_added last_event_id leaf_index level lock
     number objid oid ordinality pair part partition pid place position prepared rank
     rebuilt_at refobjid sealed_at started_at tree_size transactionid version waits_since

@@ -3438,7 +3438,8 @@ begin
                     limit 1
                 ),
                 (select max(p.position) from evident.projection as p),
-                (select max(p.position) from evident.consumer_partition as p)
+                (select max(p.position) from evident.consumer_partition as p),
+                (select max(p.claimed_until) from evident.consumer_partition as p)
             );
             v_was := case when v_newest > was then was end;
             if v_newest > was or (was > 0 and not v_called) then

@@ -6563,10 +6563,11 @@ evident._claim_waiting(text, integer, bigint, bigint) from public;
 -- twice in a row before one was confirmed to its end: events that fail again leave
 -- the rest of the partition its turns.
 --
--- A look may begin before events that another worker then claims, and end after that
--- lease. What that worker parked and an operator retried must not be taken for events
--- that the partition has yet to reach: the lease holds still, and its confirmation
--- would pass them. So such a look learns the safe position once more.
+-- The safe position may be behind what another worker has claimed: learned before that
+-- claim, or gone back, when a writer announced what it had read long ago. What was
+-- safe once is safe for ever, so the end of that claim counts as well. For what its
+-- worker parked and an operator retried must not be taken for events that the partition
+-- has yet to reach: the lease holds still, and its confirmation would pass them.
 --
 -- A free partition in which nothing is new has its position moved up, so that the next
 -- look there is short; nobody's events are unconfirmed in it, for they would be found.
@@ -6608,6 +6609,7 @@ set enable_bitmapscan = off
 as $function$
 declare
     v_until bigint;
+    v_claimable bigint;
     v_now timestamptz;
     v_free record;
     v_aggregate_id uuid;
@@ -6686,17 +6688,14 @@ begin
         for no key update skip locked;
         continue when not found;
 
-        if v_until < v_free.claimed_until then
-            v_until := evident.safe_position();
-        end if;
-
+        v_claimable := greatest(v_until, v_free.claimed_until);
         v_aggregate_id := null;
         v_attempts := null;
         v_retried_after := null;
         v_ids := '{}';
         if v_free.claimed_aggregate_id is not null then
             v_ids := evident._next_events(
-                p_consumer, v_free.partition, v_free.position, v_until, p_limit
+                p_consumer, v_free.partition, v_free.position, v_claimable, p_limit
             );
         end if;
         if v_ids = '{}' then
@@ -6715,7 +6714,7 @@ begin
         -- what the look above left out for it.
         if v_ids = '{}' then
             v_ids := evident._next_events(
-                p_consumer, v_free.partition, v_free.position, v_until, p_limit
+                p_consumer, v_free.partition, v_free.position, v_claimable, p_limit
             );
         end if;
 
@@ -17369,7 +17368,8 @@ begin
                     limit 1
                 ),
                 (select max(p.position) from evident.projection as p),
-                (select max(p.position) from evident.consumer_partition as p)
+                (select max(p.position) from evident.consumer_partition as p),
+                (select max(p.claimed_until) from evident.consumer_partition as p)
             );
             v_was := case when v_newest > was then was end;
             if v_newest > was or (was > 0 and not v_called) then

@@ -229,45 +229,75 @@ end $function$
 """
 
 
-def versions_after_an_early_look(store: Store, observer: Observer) -> list[int]:
-    """Claim from before another lease; after it, between a retry and its end."""
-    create(observer)
+# As a writer that read the sequence, and then was not heard of for a while.
+ANNOUNCE = "select pg_advisory_lock_shared((17750::bigint << 48) | %s)"
+
+
+def look_early(store: Store, observer: Observer, meanwhile: Callable[[], None]) -> None:
+    """Learn the safe position, and look for what is free after something happened."""
     observer.execute(STOPS)
     observer.execute("select pg_advisory_lock(1)")
-    with store.connect() as worker, store.connect(application_name=LATE) as late:
-        held = claimed(worker)
-        worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
+    with store.connect(application_name=LATE) as late:
         looking = Background(lambda: claimed(late))
         wait_until_blocked(observer, late)
-        aggregate = uuid.uuid4()
-        append_events(observer, [Entry(aggregate, 0, events_of("one", 2))])
-        append_events(observer, [Entry(uuid.uuid4(), 0, events_of("two", 1))])
-        held = worker.execute(CLAIM, [CONSUMER, 10, 1]).fetchall()
-        worker.execute(PARK, [CONSUMER, *held[0][:2], held[0][2]])
-        observer.execute(RETRY, [CONSUMER, aggregate])
+        meanwhile()
         observer.execute("select pg_advisory_unlock(1)")
-        seen = looking.result()
+        looking.result()
+
+
+def look_back(store: Store, observer: Observer, meanwhile: Callable[[], None]) -> None:
+    """Look when the safe position went back to where it was before."""
+    row = observer.execute("select evident.safe_position()").fetchone()
+    meanwhile()
+    observer.execute(ANNOUNCE, row)
+    assert observer.execute("select evident.safe_position()").fetchone() == row
+    with store.connect() as late:
+        claimed(late)
+    observer.execute("select pg_advisory_unlock_all()")
+
+
+OVER = "update evident.consumer_partition set lease_expires_at = claimed_at"
+Look = Callable[[Store, Observer, Callable[[], None]], None]
+by_look = pytest.mark.parametrize("look", [look_early, look_back])
+
+
+def versions_after(store: Store, observer: Observer, look: Look) -> list[int]:
+    """Retry within a lease whose events another look does not know of; confirm it."""
+    create(observer)
+    with store.connect() as worker:
+        held = claimed(worker)
+        worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
+        aggregate = uuid.uuid4()
+
+        def meanwhile() -> None:
+            append_events(observer, [Entry(aggregate, 0, events_of("one", 2))])
+            append_events(observer, [Entry(uuid.uuid4(), 0, events_of("two", 1))])
+            held[:] = claimed(worker)
+            observer.execute(OVER)
+            worker.execute(PARK, [CONSUMER, *held[0][:2], held[0][2]])
+            observer.execute(RETRY, [CONSUMER, aggregate])
+
+        look(store, observer, meanwhile)
         with contextlib.suppress(psycopg.Error):
             worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
-        observer.execute(
-            "update evident.consumer_partition set lease_expires_at = null"
-        )
-        seen += claimed(worker)
-    return sorted({row[4] for row in seen if row[3] == aggregate})
+        observer.execute(OVER)
+        return [row[4] for row in claimed(worker) if row[3] == aggregate]
 
 
-def test_a_look_that_began_before_a_lease_loses_nothing_of_it(
-    store: Store, observer: Observer
+@by_look
+def test_a_look_that_does_not_know_of_a_lease_loses_nothing_of_it(
+    store: Store, observer: Observer, look: Look
 ) -> None:
-    assert versions_after_an_early_look(store, observer) == [1, 2]
+    assert versions_after(store, observer, look) == [1, 2]
 
 
 @pytest.mark.twin_of(6)
-def test_a_look_that_knows_only_what_was_safe_is_caught(
-    store: Store, observer: Observer, twin: Callable[[str], None]
+@by_look
+def test_a_look_that_knows_only_what_is_safe_now_is_caught(
+    store: Store, observer: Observer, twin: Callable[[str], None], look: Look
 ) -> None:
     twin("stale_look")
-    assert versions_after_an_early_look(store, observer) == []
+    assert versions_after(store, observer, look) == []
 
 
 def versions_after_a_late_park(

@@ -1,7 +1,7 @@
--- Claims that do not learn what is safe once more where their look began too early.
+-- Claims that know of nothing above the position that is safe now.
 
 select pg_temp.spoil(
     'evident.claim_events(text, text, bigint, interval)',
-    'if v_until < v_free.claimed_until then',
-    'if false then'
+    'v_claimable := greatest(v_until, v_free.claimed_until)',
+    'v_claimable := v_until'
 );
