@@ -4,8 +4,8 @@
 -- By logical replication, a restore of parts, or after an owner's setval. No sequence
 -- goes back. That of the event ids goes to the newest id, or to what readers have
 -- passed when that is more: the stamp, the ledger, positions of projections and
--- consumers. So no id comes a second time. Fencing tokens leave a gap: those of
--- consumers that were dropped may be in use.
+-- consumers, and what consumers have claimed. So no id comes a second time. Fencing
+-- tokens leave a gap: those of consumers that were dropped may be in use.
 --
 -- Events that came without their triggers are in no synchronous read model, unless its
 -- rows came along; which of the two cannot be told here. So a read model without rows

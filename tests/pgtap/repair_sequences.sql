@@ -1,5 +1,5 @@
 begin;
-select plan(22);
+select plan(23);
 \ir helpers/refusal.psql
 \ir helpers/documents.psql
 \ir helpers/projections.psql
@@ -172,6 +172,22 @@ select is(
 select is(
     (select p.state from evident.projection as p where p.name = 'probe.note'),
     'running', 'which no event has missed'
+);
+
+-- Events that a consumer has claimed, and that are not here.
+
+update evident.consumer_partition as p
+set claimed_until = pg_sequence_last_value('evident.event_store_id_seq'::regclass) + 7
+where p.consumer = 'relay'
+returning p.claimed_until as claimed \gset
+select is(
+    (
+        select r.now
+        from evident.repair_sequences() as r
+        where r.sequence = 'evident.event_store_id_seq'
+    ),
+    :claimed::bigint,
+    'no id comes again that a consumer has claimed'
 );
 
 select * from finish();

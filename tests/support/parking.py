@@ -195,11 +195,12 @@ def _violations(dealt: Dealt, log: list[Logged], skipped: set[int]) -> Iterator[
     missed = {each.id for each in log} - first.keys() - skipped
     if missed:
         yield f"missed {len(missed)} of {len(log)} events, first {min(missed)}"
+    ordered = first.keys() - skipped
     streams: dict[uuid.UUID, list[int]] = defaultdict(list)
     for each in sorted(log, key=lambda one: one.id):
         streams[each.aggregate].append(each.id)
     for aggregate, ids in streams.items():
-        places = [first[each] for each in ids if each in first.keys() - skipped]
+        places = [first[each] for each in ids if each in ordered]
         if places != sorted(places):
             yield f"events of {aggregate} were dealt with out of order"
             return

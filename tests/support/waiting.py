@@ -44,7 +44,7 @@ class Background(Generic[T]):
         return self._results[0]
 
 
-def results(tasks: Sequence[Background[T]], timeout: float = 60) -> list[T]:
+def results(tasks: Sequence[Background[T]], timeout: float = 180) -> list[T]:
     """Wait for all and return their results; raise the error of the first that fails.
 
     Tasks may wait for each other: one that failed must not look like another's hang.
