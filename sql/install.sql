@@ -7125,9 +7125,14 @@ begin
         parked_at = excluded.parked_at
     where
         case
-            -- Claimed alone: nothing before what is confirmed.
+            -- Claimed alone: nothing before what is confirmed, nor what comes again
+            -- because it was retried within this lease.
             when v_lease.claimed_aggregate_id is not null
                 then w.version <= excluded.version
+                and (
+                    w.parked_version is not null
+                    or w.refused_version <= excluded.version is not true
+                )
             -- Retried within this lease: it waits, and comes again.
             when w.parked_version is null then w.version > excluded.version
             else true

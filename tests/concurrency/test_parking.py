@@ -301,12 +301,22 @@ def test_a_look_that_knows_only_what_is_safe_now_is_caught(
 
 
 def versions_after_a_late_park(
-    store: Store, observer: Observer, decision: str, late: int
+    store: Store, observer: Observer, decision: str, late: int, *, alone: bool
 ) -> list[int]:
-    """Decide about a parked event, let its worker park once more, confirm, claim."""
+    """Decide about a parked event, let its worker park once more, confirm, claim.
+
+    The claim is one of the partition, or of events that waited and come alone.
+    """
     aggregate = create(observer)
     with store.connect() as worker:
         held = claimed(worker)
+        if alone:
+            worker.execute(PARK, [CONSUMER, *held[0][:2], held[0][2]])
+            worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[-1][2]])
+            observer.execute(RETRY, [CONSUMER, aggregate])
+            held = claimed(worker)
+            assert [row[4] for row in held] == [1, 2, 3]
+            worker.execute(CONFIRM, [CONSUMER, *held[0][:2], held[0][2]])
         worker.execute(PARK, [CONSUMER, *held[0][:2], held[1][2]])
         observer.execute(decision, [CONSUMER, aggregate])
         worker.execute(PARK, [CONSUMER, *held[0][:2], held[late][2]])
@@ -314,31 +324,38 @@ def versions_after_a_late_park(
         return [row[4] for row in claimed(worker)]
 
 
-by_decision = pytest.mark.parametrize(
-    ("decision", "left"), [(SKIP, [3]), (RETRY, [2, 3])]
-)
-
-
-@by_decision
+@pytest.mark.parametrize(("decision", "left"), [(SKIP, [3]), (RETRY, [2, 3])])
 @pytest.mark.parametrize("late", [1, 2])
+@pytest.mark.parametrize("alone", [False, True])
 def test_a_park_after_the_decision_does_nothing(
-    store: Store, observer: Observer, decision: str, left: list[int], late: int
+    store: Store,
+    observer: Observer,
+    decision: str,
+    left: list[int],
+    late: int,
+    alone: bool,
 ) -> None:
     """As of a worker whose answer was lost: it parks again, this or what is after."""
-    assert versions_after_a_late_park(store, observer, decision, late) == left
+    versions = versions_after_a_late_park(store, observer, decision, late, alone=alone)
+    assert versions == left
 
 
 @pytest.mark.twin_of(6)
-@by_decision
+@pytest.mark.parametrize(
+    ("decision", "left", "alone"),
+    [(SKIP, [3], False), (RETRY, [2, 3], False), (RETRY, [2, 3], True)],
+)
 def test_a_park_that_overrules_the_decision_is_caught(
     store: Store,
     observer: Observer,
     twin: Callable[[str], None],
     decision: str,
     left: list[int],
+    alone: bool,
 ) -> None:
     twin("forgetful_park")
-    assert versions_after_a_late_park(store, observer, decision, 1) != left
+    versions = versions_after_a_late_park(store, observer, decision, 1, alone=alone)
+    assert versions != left
 
 
 def test_a_seek_ends_what_runs_and_waits_for_nobody_for_long(

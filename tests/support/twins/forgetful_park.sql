@@ -10,3 +10,8 @@ select pg_temp.spoil(
     'where s.consumer = p_consumer and s.position = p_position',
     'where false'
 );
+select pg_temp.spoil(
+    'evident.park_event(text, bigint, bigint, bigint, text)',
+    'or w.refused_version <= excluded.version is not true',
+    'or true'
+);
