@@ -95,7 +95,7 @@ lint: $(VENV)/.installed-dev
 	    migrations/examples/*.sql))
 
 pgtap: $(VENV)/.installed-dev
-	$(BIN)/python -m harness.pgtap $(MAJORS)
+	$(BIN)/python -m pg_evident.workshop.pgtap $(MAJORS)
 
 # All of it on the last of the majors; of the others see tests/support/selection.py.
 pytest: $(VENV)/.installed-dev
@@ -120,7 +120,7 @@ bench: $(VENV)/.installed-dev
 # Counting slows down: what fails for that alone is no reason to stop.
 coverage: system-packages
 	rm -rf $(COVERAGE)
-	EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/python -m harness.pgtap $(COVERED)
+	EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/python -m pg_evident.workshop.pgtap $(COVERED)
 	-EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/pytest -q -n $(JOBS) --pg $(COVERED) \
 	    --ignore tests/verifier
 	cd tests && ../$(BIN)/python -m trust.coverage $(COVERAGE)
@@ -129,7 +129,7 @@ freeze: $(VENV)/.installed-dev
 	$(BIN)/evident freeze
 
 fingerprints: $(VENV)/.installed-dev
-	$(BIN)/python -m harness.fingerprints $(MAJORS)
+	$(BIN)/python -m pg_evident.workshop.fingerprints $(MAJORS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

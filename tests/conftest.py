@@ -11,14 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
+from pg_evident.workshop import profile
 from psycopg import sql
 from support.seeds import SEED
-
-from harness import profile
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 # The report of what the tests show; a login, its store and broken twins; what a second
 # major leaves out.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.freeze import freeze
+from pg_evident.workshop.freeze import freeze
 
 PROLOGUE = """\
 set local role evident_owner;

@@ -77,7 +77,7 @@ REPEATS = {"append": 2}
 
 def bench(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness", "bench", verb, *words],
+        [sys.executable, "-m", "pg_evident", "bench", verb, *words],
         capture_output=True,
         text=True,
         timeout=300,

@@ -11,15 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
-
-from harness.bench import cli, plots
-from harness.bench.budgets import judge
-from harness.bench.document import as_json, write_json
-from harness.bench.latencies import PERCENTILES, read_logs, summary
-from harness.bench.options import Options
-from harness.bench.processors import Usage
-from harness.bench.rounds import (
+from pg_evident.bench import cli
+from pg_evident.bench.measure.latencies import PERCENTILES, read_logs, summary
+from pg_evident.bench.measure.processors import Usage
+from pg_evident.bench.measure.rounds import (
     Budget,
     Candidate,
     Footprint,
@@ -28,9 +23,14 @@ from harness.bench.rounds import (
     Series,
     Workload,
 )
-from harness.bench.runs import Run
-from harness.bench.verbs import VERBS, Verb
-from harness.database import Failure
+from pg_evident.bench.options import Options
+from pg_evident.bench.results import plots
+from pg_evident.bench.results.budgets import judge
+from pg_evident.bench.results.document import as_json, write_json
+from pg_evident.bench.runs import Run
+from pg_evident.bench.verbs import VERBS, Verb
+from pg_evident.database import Failure
+from typer.testing import CliRunner
 
 TIMES = range(1, 10_001)  # microseconds
 

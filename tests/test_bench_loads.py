@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from harness.bench.payloads import order
+from pg_evident.bench.stage.payloads import order
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +26,7 @@ def measure(verb: str, major: int, tmp_path: Path, *words: str) -> list[dict[str
     file = tmp_path / "figures.json"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "harness", "bench", verb, f"--pg={major}"),
+            *(sys.executable, "-m", "pg_evident", "bench", verb, f"--pg={major}"),
             *("--rounds=1", "--seconds=1", f"--json={file}", *words),
         ],
         capture_output=True,
@@ -71,7 +70,7 @@ def test_growth_compares_stores_of_several_sizes(major: int, tmp_path: Path) -> 
 def test_growth_takes_no_store_that_is_too_small_for_its_clients(major: int) -> None:
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "harness", "bench", "growth", f"--pg={major}"),
+            *(sys.executable, "-m", "pg_evident", "bench", "growth", f"--pg={major}"),
             *("--sizes=300", "--clients=4"),
         ],
         capture_output=True,
@@ -162,7 +161,7 @@ def test_settings_are_compared_with_the_defaults(major: int, tmp_path: Path) -> 
 
 def test_what_is_no_setting_is_not_understood() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "bench", "feed", "--set=jit"],
+        [sys.executable, "-m", "pg_evident", "bench", "feed", "--set=jit"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -174,7 +173,7 @@ def test_what_is_no_setting_is_not_understood() -> None:
 def test_a_match_that_leaves_no_workload_is_told() -> None:
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "harness", "bench", "feed"),
+            *(sys.executable, "-m", "pg_evident", "bench", "feed"),
             *("--events=1000", "--match=nothing"),
         ],
         capture_output=True,

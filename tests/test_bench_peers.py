@@ -24,7 +24,7 @@ def bench_peers(
     *words: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness", "bench", "peers", *words],
+        [sys.executable, "-m", "pg_evident", "bench", "peers", *words],
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pg_evident.workshop.check.collation import check_collation
+from pg_evident.workshop.check.run import Finding, check
+from pg_evident.workshop.freeze import freeze
+from pg_evident.workshop.layout import RECORD
 from small_tree import (
     add_migration,
     close,
@@ -13,11 +17,6 @@ from small_tree import (
     read,
     write,
 )
-
-from harness.check import Finding, check
-from harness.check_collation import check_collation
-from harness.freeze import freeze
-from harness.layout import RECORD
 
 BASE = "migrations/0001_base.sql"
 BASE_ROLLBACK = "migrations/0001_base.rollback.sql"
@@ -424,7 +423,9 @@ def test_a_statement_that_yoyo_does_not_see_is_found(
     def read_nothing(path: str) -> tuple[dict[str, str], str, list[str]]:
         return {}, "", []
 
-    monkeypatch.setattr("harness.check_statements.read_sql_migration", read_nothing)
+    monkeypatch.setattr(
+        "pg_evident.workshop.check.statements.read_sql_migration", read_nothing
+    )
     line = line_of(tree, MORE, "set local role")
     assert (MORE, line) in found(tree, "split")
 

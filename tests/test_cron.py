@@ -9,16 +9,15 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.kept import ephemeral
 from support.calls import Entry, append_events, events_of
 from support.check_projections import drift
 from support.seeds import FULL
 from support.store import LOGIN, LOGIN_SQL, Store
 from support.waiting import wait_for
 from support.worker_models import IS_FOLDED, create_read_models
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.server import ephemeral
 
 Observer = psycopg.Connection[Any]
 

@@ -9,14 +9,13 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pg_evident.database import Failure, connect, parameters, resolve_dsn, yoyo_url
+from pg_evident.server.kept import ephemeral
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 from yoyo import get_backend
 from yoyo.backends import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
-
-from harness.database import Failure, connect, parameters, resolve_dsn, yoyo_url
-from harness.server import ephemeral
 
 PASSWORD = "p@ss/w%rd"
 # Every connection asks for it.

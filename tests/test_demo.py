@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from harness import demo
+from pg_evident.demo import tour as demo
 
 if TYPE_CHECKING:
     from conftest import Database

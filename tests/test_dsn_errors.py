@@ -6,9 +6,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-
-from harness import cli, dsn_errors
-from harness.cli import main
+from pg_evident import dsn_errors
+from pg_evident.cli import main as cli
+from pg_evident.cli.main import main
 
 CANARY = "kanarienvogel"
 

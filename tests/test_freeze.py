@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from pg_evident.workshop.check.run import check
+from pg_evident.workshop.freeze import FreezeError, freeze
 from small_tree import (
     add_example,
     add_migration,
@@ -19,9 +21,6 @@ from small_tree import (
     version,
     write,
 )
-
-from harness.check import check
-from harness.freeze import FreezeError, freeze
 
 BASE = "migrations/0001_base.sql"
 BASE_ROLLBACK = "migrations/0001_base.rollback.sql"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from pg_evident.migrate import status
+from pg_evident.workshop import fingerprints
 from support.dumps import dump, restore
 from support.mutations import MUTATIONS, ORDINARY
 from support.psql import run_psql
 from support.seeds import scaled
 from support.store import Connection, Store
-
-from harness import fingerprints, status
 
 if TYPE_CHECKING:
     from conftest import Database

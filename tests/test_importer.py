@@ -16,14 +16,13 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.intake import importer
+from pg_evident.intake.importer import Tally, import_lines
+from pg_evident.intake.ndjson import Line, Refusal, read_lines
+from pg_evident.intake.orders import read_orders
 
-from harness import importer
-from harness.database import connect
-from harness.importer import Tally, import_lines
-from harness.ndjson import Line, Refusal, read_lines
-from harness.orders import read_orders
-
-SAMPLE = Path(__file__).parent.parent / "harness" / "data" / "cdnow_sample.csv"
+SAMPLE = Path(__file__).parent.parent / "harness/pg_evident/data" / "cdnow_sample.csv"
 
 
 def aggregate(number: int) -> str:
@@ -352,7 +351,7 @@ def evident(
     *words: str, dsn: str, given: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness", *words],
+        [sys.executable, "-m", "pg_evident", *words],
         input=given,
         capture_output=True,
         text=True,

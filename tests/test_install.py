@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from pg_evident.migrate.run import migrate, rollback, status
+from pg_evident.server.kept import ephemeral
 from psycopg import sql
 from support.fingerprint import fingerprint
 from support.psql import run_psql
-
-from harness.migrate import migrate, rollback, status
-from harness.server import ephemeral
 
 if TYPE_CHECKING:
     from conftest import Database

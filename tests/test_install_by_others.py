@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from pg_evident.database import Failure
+from pg_evident.migrate import run as migrate
+from pg_evident.migrate import status
+from pg_evident.server.cluster import Server
 from support.dbas import run, uri
 from support.install_scripts import INSTALL, UNINSTALL, install
 from support.psql import run_psql
-
-from harness import migrate, status
-from harness.database import Failure
-from harness.postgres import Server
 
 APPEND = "select evident.append_event(gen_random_uuid(), 'Made', '{}', 0)"
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pglast
 import psycopg
 import pytest
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
+from pg_evident.workshop import fingerprints
 from support.dbas import run, uri
 from support.install_scripts import (
     INSTALL,
@@ -27,10 +30,6 @@ from support.install_scripts import (
 )
 from support.poolers import pooler_for
 from support.psql import run_psql
-
-from harness import fingerprints
-from harness.database import connect
-from harness.postgres import Server
 
 SETTINGS = ("role", "search_path", "row_security", "lock_timeout", "statement_timeout")
 SHOWS = "select " + ", ".join(

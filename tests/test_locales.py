@@ -13,15 +13,14 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support import dumps
 from support.check_projections import drift
 from support.fingerprint import fingerprint
 from support.read_models import make_read_models
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 pytestmark = pytest.mark.promise(35)
 

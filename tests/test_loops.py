@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from harness.check_loops import check_loops
-from harness.layout import FUNCTIONS
+from pg_evident.workshop.check.loops import check_loops
+from pg_evident.workshop.layout import FUNCTIONS
 
 ROOT = Path(__file__).parent.parent
 

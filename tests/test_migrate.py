@@ -12,10 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database
-
-from harness import marks, migrate, yoyo_backend
-from harness.database import Failure, connect, yoyo_url
-from harness.server import ephemeral
+from pg_evident.database import Failure, connect, yoyo_url
+from pg_evident.migrate import backend as yoyo_backend
+from pg_evident.migrate import marks
+from pg_evident.migrate import run as migrate
+from pg_evident.server.kept import ephemeral
 
 ENGINE = [path.stem for path in marks.migration_files(marks.ENGINE)]
 EXAMPLES = [path.stem for path in marks.migration_files(marks.EXAMPLES)]

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from harness.ndjson import (
+from pg_evident.intake.ndjson import (
     LONGEST_LINE,
     Line,
     Occurrences,
@@ -286,7 +285,7 @@ def test_batches_lose_nothing_and_name_an_aggregate_once(
 
 
 def test_decimals_of_orders_keep_their_digits() -> None:
-    from harness.orders import json_text
+    from pg_evident.intake.orders import json_text
 
     assert json_text({"a": Decimal("29.30"), "b": 'é"', "c": 0}) == (
         '{"a": 29.30, "b": "\\u00e9\\"", "c": 0}'

@@ -10,9 +10,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from conftest import Database
+from pg_evident.migrate import marks
 from psycopg.conninfo import conninfo_to_dict
-
-from harness import marks
 
 INSTALL = marks.ROOT / "sql/install.sql"
 

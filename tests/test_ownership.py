@@ -9,12 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database, fresh_database
+from pg_evident.access import ownership
+from pg_evident.cli.main import main
+from pg_evident.database import Failure, connect
+from pg_evident.migrate import marks, status
+from pg_evident.migrate import run as migrate
+from pg_evident.server.cluster import Server
 from support.waiting import Background, wait_for
-
-from harness import marks, migrate, ownership, status
-from harness.cli import main
-from harness.database import Failure, connect
-from harness.postgres import Server
 
 # What mallory wants to have run by a superuser; it fails in silence for all others.
 RUN = """

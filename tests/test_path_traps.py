@@ -8,9 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database
-
-from harness.cli import main
-from harness.database import connect
+from pg_evident.cli.main import main
+from pg_evident.database import connect
 
 # A schema named like the superuser is in his path, after pg_catalog. Each trap has
 # types that nothing in pg_catalog has, so that it wins where those types meet. What

@@ -14,9 +14,9 @@ WORKSHOP = {"bench", "pgtap.py", "profile.py"}
 RENDERERS = {"plain", "plain_json", "render", "line"}
 # The renderer's own places: lines that are rendered there, or drawn of numbers.
 PLACES = {
-    "harness/showing.py",
+    "harness/pg_evident/showing.py",
     # Its markup is its own; what it shows is escaped by demo_show.escape.
-    "harness/demo.py",
+    "harness/pg_evident/demo/tour.py",
 }
 
 
@@ -58,8 +58,8 @@ def violations(source: str, name: str) -> Iterator[str]:
 def sources() -> list[Path]:
     return [
         each
-        for each in sorted((ROOT / "harness").rglob("*.py"))
-        if not WORKSHOP & set(each.relative_to(ROOT / "harness").parts)
+        for each in sorted((ROOT / "harness/pg_evident").rglob("*.py"))
+        if not WORKSHOP & set(each.relative_to(ROOT / "harness/pg_evident").parts)
         and str(each.relative_to(ROOT)) not in PLACES
     ]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from harness.reference import paste, render
+from pg_evident.workshop.reference import paste, render
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -77,9 +76,8 @@ def test_every_file_that_the_readme_names_is_there(path: str) -> None:
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
+    from pg_evident.cli.main import app
     from typer.main import get_command
-
-    from harness.cli import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     named = set(re.findall(r"\bevident (\w+)", "\n".join(_code(README.read_text()))))

@@ -8,9 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
-
-from harness.migrate import migrate
-from harness.reference import MANIFEST
+from pg_evident.migrate.run import migrate
+from pg_evident.workshop.reference import MANIFEST
 
 Observer = psycopg.Connection[Any]
 Cell = tuple[str, str]

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-
-from harness import server, system
-from harness.cli import main
-from harness.database import Failure, connect, resolve_dsn
-from harness.postgres import Server
+from pg_evident.cli.main import main
+from pg_evident.database import Failure, connect, resolve_dsn
+from pg_evident.server import kept as server
+from pg_evident.server import programs as system
+from pg_evident.server.cluster import Server
 
 # Under nohup, or in the background of a shell, the tests' own signals are ignored, and
 # a child would inherit that.
@@ -28,7 +28,7 @@ import signal
 import sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from harness.server import ephemeral
+from pg_evident.server.kept import ephemeral
 with ephemeral(int(sys.argv[1]), {"fsync": "off"}) as running:
     print(running.data_dir, flush=True)
     sys.stdin.read()
@@ -268,7 +268,9 @@ def start_holder(major: int, **environment: str) -> subprocess.Popen[str]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes accounts")
 def test_an_account_that_is_half_made_is_not_used_yet() -> None:
     """useradd writes one file before the other, under this lock."""
-    program = "from harness.system import system_user; print(system_user().pw_name)"
+    program = (
+        "from pg_evident.server import programs as p; print(p.system_user().pw_name)"
+    )
     words = [sys.executable, "-c", program]
     with Path("/etc/.pwd.lock").open("w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)

@@ -8,10 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from harness import checkpoints, keys, notes
-from harness.checkpoints import Signed
-from harness.verifier import note
+from pg_evident.ledger import checkpoints, keys, notes
+from pg_evident.ledger.checkpoints import Signed
+from pg_evident.verifier.formats import note
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs/timestamps.md").read_text(encoding="utf-8")

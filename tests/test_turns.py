@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from harness.limits import STEADY, Size
-from harness.turns import (
+from pg_evident.projections.turns import (
     FIRST_LIMIT,
     LARGEST_LIMIT,
     LONGEST_ABSENCE,
@@ -14,6 +13,7 @@ from harness.turns import (
     Sealing,
     Turn,
 )
+from pg_evident.steps.limits import STEADY, Size
 
 
 def test_a_batch_grows_while_full_ones_are_quick_and_shrinks_when_slow() -> None:

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import pytest
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.migrate import marks
 from support.dbas import run
 from support.install_scripts import (
     SAVES,
@@ -18,9 +20,6 @@ from support.install_scripts import (
 )
 from support.psql import run_psql
 from support.waiting import Background, wait_for
-
-from harness import marks
-from harness.database import connect
 
 
 def uninstall(db: Database, level: str, script: Path = UNINSTALL) -> str:

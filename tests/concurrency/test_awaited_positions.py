@@ -5,14 +5,13 @@ from __future__ import annotations
 import psycopg
 import pytest
 from conftest import SETTINGS, Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.kept import ephemeral
 from support.projection_models import ASYNC, SYNC, make_models
 from support.projection_steps import ONE, TWO, append
 from support.standby import standby_of, wait_for_replay
 from support.store import LOGIN_SQL, Store
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.server import ephemeral
 
 pytestmark = pytest.mark.promise(8)
 

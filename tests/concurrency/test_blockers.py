@@ -8,10 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from pg_evident.server.cluster import Server
 from support.store import Connection, PatientConnection, Store
 from support.waiting import Background, wait_for, wait_until_blocked
-
-from harness.postgres import Server
 
 STRANGER = "evident_test_bystander"
 BLOCKERS = """

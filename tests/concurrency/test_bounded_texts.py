@@ -13,11 +13,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pg_evident.server.cluster import Server
 from support.calls import Connection
 from support.programs import run
 from support.store import Store
-
-from harness.postgres import Server
 
 pytestmark = pytest.mark.promise(21)
 

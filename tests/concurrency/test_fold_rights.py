@@ -7,9 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.migrate.run import migrate
 from support.folds import APPEND, BENT, REGISTER, SCHEMA, attempt, calls, fold, make
-
-from harness.migrate import migrate
 
 Observer = psycopg.Connection[Any]
 

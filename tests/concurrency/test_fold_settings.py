@@ -13,11 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database, create_database, fresh_database
+from pg_evident.migrate.run import migrate
+from pg_evident.server.kept import ephemeral
 from support.settings import PAYLOAD, PINNED, TELL, Pinned, classified
 from support.twins import install
-
-from harness.migrate import migrate
-from harness.server import ephemeral
 
 Connection = psycopg.Connection[Any]
 

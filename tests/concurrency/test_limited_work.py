@@ -33,7 +33,7 @@ LIMIT = 300
 SLOW = "perform pg_sleep(0.003);"
 IS_SEALED = "(select s.unsealed_events = 0 from evident.ledger_status as s)"
 # A timeout as any other failure, as it was once.
-STUBBORN = "import harness.worker_steps as w; w.is_too_much = lambda _: False"
+STUBBORN = "import pg_evident.projections.steps as w; w.is_too_much = lambda _: False"
 
 
 def limited(store: Store, limit: int = LIMIT) -> str:

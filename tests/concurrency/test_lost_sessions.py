@@ -49,9 +49,9 @@ WORDS = {
     "rebuild": ["rebuild", "--all", "--parallel", "2"],
     "drift": ["drift"],
 }
-IMPATIENT = "from harness import lasting\nlasting.PATIENCE = -1.0"
+IMPATIENT = "from pg_evident.steps import lasting\nlasting.PATIENCE = -1.0"
 FORGETFUL = """
-from harness import drift
+from pg_evident.projections import drift
 drift._DRIFT = drift._DRIFT.replace(
     'v.key > %s::text collate "C"', '%s::text is null or true'
 )

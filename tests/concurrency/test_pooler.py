@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pg_evident.server.cluster import Server
 from support.bounded import first_violations
 from support.calls import Connection
 from support.check_feed import feed_violations
@@ -35,8 +36,6 @@ from support.projection_work import (
 from support.seeds import scaled
 from support.store import LOGIN, Store
 from trust.evidence import Figures
-
-from harness.postgres import Server
 
 Observer = psycopg.Connection[Any]
 

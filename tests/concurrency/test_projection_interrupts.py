@@ -10,6 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support.calls import Connection
 from support.check_projections import drift
 from support.interrupts import ADVISORY, CANCEL, lift_timeouts
@@ -29,11 +33,6 @@ from support.seeds import scaled
 from support.store import LOGIN_SQL, Store
 from support.twins import install
 from support.waiting import Background, is_true
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 pytestmark = pytest.mark.promise(8)
 

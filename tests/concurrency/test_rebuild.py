@@ -14,6 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.projections import rebuild as rebuilding
+from pg_evident.server.kept import ephemeral
+from pg_evident.steps.lasting import Lasting
 from support.calls import Entry, append_event, events_of
 from support.check_projections import drift
 from support.feed_work import append_some, in_background, writing
@@ -31,12 +36,6 @@ from support.worker_models import (
     create_read_models,
     repair_fold,
 )
-
-from harness import rebuild as rebuilding
-from harness.database import connect
-from harness.lasting import Lasting
-from harness.migrate import migrate
-from harness.server import ephemeral
 
 pytestmark = pytest.mark.promise(9)
 

@@ -40,7 +40,7 @@ exists (
 # Not broken: time between the file and the confirmation, in which most kills fall.
 SLOW = """
 import time
-from harness.relay_file import RelayFile
+from pg_evident.relay.file import RelayFile
 append = RelayFile.append
 def slow_append(*given):
     count = append(*given)
@@ -49,12 +49,12 @@ def slow_append(*given):
 RelayFile.append = slow_append
 """
 FORGETFUL = """
-import harness.relay_file
-harness.relay_file._last_positions = lambda *_: {}
+import pg_evident.relay.file
+pg_evident.relay.file._last_positions = lambda *_: {}
 """
 TORN = """
-import harness.relay_file
-harness.relay_file.RelayFile._heal = lambda _: None
+import pg_evident.relay.file
+pg_evident.relay.file.RelayFile._heal = lambda _: None
 """
 
 
@@ -127,7 +127,7 @@ def test_a_notification_wakes_a_relay(
     store: Store, observer: Observer, tmp_path: Path
 ) -> None:
     path = tmp_path / "events.ndjson"
-    slow = "import harness.relay; harness.relay.POLL = 30"
+    slow = "import pg_evident.relay.run; pg_evident.relay.run.POLL = 30"
     words = ["relay", "--partitions", "1", "--out", str(path), "--listen"]
     process = start(store, *words, broken=slow)
     try:

@@ -21,7 +21,7 @@ ONE, TWO = uuid.UUID(int=1), uuid.UUID(int=2)
 # It is killed when it would write this event, whatever else is in the claim.
 KILLED = """
 import os, signal
-from harness.relay_file import RelayFile
+from pg_evident.relay.file import RelayFile
 append = RelayFile.append
 def killed(self, claim, events):
     if any(b'"n": 77' in each.line for each in events):
@@ -31,7 +31,7 @@ RelayFile.append = killed
 """
 KILLED_BEHIND = """
 import os, signal
-from harness.relay_file import RelayFile
+from pg_evident.relay.file import RelayFile
 append = RelayFile.append
 def killed(self, claim, events):
     count = append(self, claim, events)
@@ -40,14 +40,14 @@ RelayFile.append = killed
 """
 FULL = """
 import errno
-from harness.relay_file import RelayFile
+from pg_evident.relay.file import RelayFile
 def full(*given):
     raise OSError(errno.ENOSPC, "No space left on device")
 RelayFile.append = full
 """
 # The server fails at the line of one event.
 UNWRITABLE = """
-from harness import relay_claims
+from pg_evident.relay import claims as relay_claims
 relay_claims._CLAIM = relay_claims._CLAIM.replace(
     "c.id, pg_catalog",
     "c.id / case when c.payload ->> 'n' = '77' then 0 else 1 end, pg_catalog",
@@ -55,7 +55,7 @@ relay_claims._CLAIM = relay_claims._CLAIM.replace(
 """
 # What was written of an aggregate that comes again is not looked for.
 NO_RECALL = """
-from harness.relay_file import RelayFile
+from pg_evident.relay.file import RelayFile
 RelayFile.recall = lambda *_: None
 """
 

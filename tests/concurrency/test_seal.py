@@ -14,6 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_event, append_events, events_of
 from support.check_ledger import ledger_violations
@@ -31,11 +35,6 @@ from support.seal_work import (
 from support.seeds import scaled
 from support.store import LOGIN, LOGIN_SQL, OWN, Store
 from support.waiting import Background, is_true, together, wait_for
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 pytestmark = pytest.mark.promise(12)
 

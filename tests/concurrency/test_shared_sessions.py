@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pg_evident.server.cluster import Server
 from support.feed_work import append_some, writing
 from support.poolers import PGBOUNCER, PooledStore, pooler_for
 from support.programs import MAIN, ROOT, finish, start_at
@@ -18,8 +19,6 @@ from support.projection_models import ASYNC, make_models
 from support.relays import file_violations
 from support.store import LOGIN, Store
 from support.waiting import wait_for
-
-from harness.postgres import Server
 
 Observer = psycopg.Connection[Any]
 
@@ -50,12 +49,12 @@ select
 """
 # As relays did it once.
 KEEPS = """
-from harness import relay_claims
+from pg_evident.relay import claims as relay_claims
 relay_claims._SETTINGS = relay_claims._SETTINGS.replace("true", "false")
 """
 LISTENS = """
 import dataclasses
-from harness import relay
+from pg_evident.relay import run as relay
 begin = relay._begin
 def listening(connection, state, *more):
     state.relay = dataclasses.replace(state.relay, listens=True)

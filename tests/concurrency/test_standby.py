@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations
@@ -26,11 +30,6 @@ from support.standby import PROMPT, standby_of, wait_for_replay
 from support.store import LOGIN_SQL, Store
 from support.twins import install
 from support.waiting import Background
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 pytestmark = pytest.mark.promise(6)
 

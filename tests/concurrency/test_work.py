@@ -13,6 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.kept import ephemeral
 from support.bounded import first_violations
 from support.check_projections import drift
 from support.feed_work import append_some, writing
@@ -31,10 +34,6 @@ from support.worker_models import (
     register,
     repair_fold,
 )
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.server import ephemeral
 
 pytestmark = pytest.mark.promise(8)
 
@@ -130,8 +129,8 @@ def test_a_notification_wakes_a_worker_that_listens(
     store: Store, observer: Observer
 ) -> None:
     create_read_models(observer, LATER)
-    slow = "import harness.turns; harness.turns.SHORTEST_PAUSE = 60"
-    slow += "; import harness.worker_steps; harness.worker_steps.SHORTEST_PAUSE = 60"
+    slow = "from pg_evident.projections import turns; turns.SHORTEST_PAUSE = 60"
+    slow += "; from pg_evident.projections import steps; steps.SHORTEST_PAUSE = 60"
     with running(
         store, "work", "--listen", "--no-stamp", "--interval", "60", broken=slow
     ):

@@ -89,7 +89,7 @@ def test_a_full_seal_is_followed_by_the_next_one_at_once(
     store: Store, observer: Observer
 ) -> None:
     append_some(store, 20)
-    small = "import harness.worker_steps as s; s.LIMIT = 7"
+    small = "import pg_evident.projections.steps as s; s.LIMIT = 7"
     with running(store, "work", "--seal-interval", "60", broken=small):
         wait_for(observer, f"{LEAVES} >= 60", timeout=20)
 
@@ -106,7 +106,7 @@ def test_once_seals_all_and_what_the_first_seal_has_added(
     store: Store, observer: Observer
 ) -> None:
     append_some(store, 20)
-    small = "import harness.worker_steps as s; s.LIMIT = 25"
+    small = "import pg_evident.projections.steps as s; s.LIMIT = 25"
     code, _, err = run(store, "work", "--once", broken=small)
     assert code == 0, err
     assert "done: 0 events folded, 61 sealed" in err

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Database, create_database, fresh_database
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
 from support.calls import Connection
 from support.ledger_lab import PUBLISHED, Lab
 from support.publishing import AUDITOR, AUDITOR_SQL, Outside, outside
-
-from harness.database import connect
-from harness.postgres import Server
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import fresh_database
+from pg_evident.server.cluster import Server
 from support.ledger_attacks import ATTACKS, EDIT, REBUILD, VICTIM, Attack
 from support.ledger_lab import (
     OPEN,
@@ -23,8 +24,6 @@ from support.ledger_lab import (
     evident,
 )
 from trust.evidence import Figures
-
-from harness.postgres import Server
 
 pytestmark = pytest.mark.promise(11)
 

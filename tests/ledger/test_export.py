@@ -16,6 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database, fresh_database
+from pg_evident.export import run as export
+from pg_evident.migrate.run import migrate
 from support.ledger_store import (
     checkpoint,
     content,
@@ -30,9 +32,6 @@ from support.ledger_store import (
 from support.programs import finish, start_at
 from support.publishing import AUDITOR, Outside, auditor_dsn
 from support.seeds import random_source, scaled
-
-from harness import export
-from harness.migrate import migrate
 
 Owner = psycopg.Connection[Any]
 

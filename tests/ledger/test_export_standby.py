@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from conftest import SETTINGS, Database
+from pg_evident.migrate.run import migrate
+from pg_evident.server.kept import ephemeral
 from support.ledger_lab import evident
 from support.ledger_store import content, publish_at
 from support.publishing import AUDITOR_SQL, auditor_dsn
 from support.standby import PROMPT, standby_of, wait_for_replay
-
-from harness.migrate import migrate
-from harness.server import ephemeral
 
 
 def test_a_standby_gives_the_same_export_and_proof(major: int, tmp_path: Path) -> None:

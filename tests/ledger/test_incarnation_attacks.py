@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from conftest import fresh_database
+from pg_evident.ledger import succession
+from pg_evident.server.cluster import Server
 from support.ledger_attacks import EDIT, REBUILD, VICTIM
 from support.ledger_lab import PUBLISHED, Lab, an_event, as_owner, done
-
-from harness import succession
-from harness.postgres import Server
 
 pytestmark = pytest.mark.promise(11, 22)
 
@@ -148,7 +147,7 @@ def test_a_wrong_record_does_not_make_an_export_look_tampered(
 
 
 def other_key(lab: Lab) -> Path:
-    from harness import keys
+    from pg_evident.ledger import keys
 
     keys.make_key("example.com/other", lab.folder / "other.key")
     return lab.folder / "other.key.vkey"

@@ -9,13 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.database import connect
 from support import dumps
 from support.ledger_lab import evident
 from support.ledger_store import publish_at
 from support.store import LOGIN, Store
 from support.twins import install
-
-from harness.database import connect
 
 Connection = psycopg.Connection[Any]
 

@@ -12,6 +12,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.database import Failure
+from pg_evident.ledger import checkpoints, keys, succession
+from pg_evident.ledger import publish as publishing
+from pg_evident.ledger import tree as ledger
+from pg_evident.ledger.publish import Publisher
+from pg_evident.verifier.formats import note
 from support.calls import Connection
 from support.publishing import (
     AUDITOR,
@@ -25,12 +31,6 @@ from support.publishing import (
     tree_size,
 )
 from support.waiting import together
-
-from harness import checkpoints, keys, ledger, succession
-from harness import publish as publishing
-from harness.database import Failure
-from harness.publish import Publisher
-from harness.verifier import note
 
 pytestmark = pytest.mark.promise(11)
 

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.promise(19), pytest.mark.faults]
 # Before and after each file is written, flushed, renamed, and the database is told.
 KILL = """
 import os, signal
-from harness import ledger
+from pg_evident.ledger import tree as ledger
 left = [{step}]
 def deadly(call):
     def step(*words, **named):

@@ -14,6 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
+from pg_evident.database import Failure, connect
+from pg_evident.ledger import tree as ledger
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support.calls import Connection
 from support.programs import MAIN, ROOT, finish
 from support.publishing import (
@@ -28,12 +33,6 @@ from support.publishing import (
 )
 from support.standby import PROMPT, standby_of, wait_for_replay
 from support.waiting import Background, is_true, wait_for
-
-from harness import ledger
-from harness.database import Failure, connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 pytestmark = [pytest.mark.promise(16), pytest.mark.faults]
 

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
+from pg_evident.database import Failure, connect
+from pg_evident.ledger import tree as ledger
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support import dumps
 from support.calls import Connection
 from support.publishing import AUDITOR_SQL, Outside, check_directory, grow, outside
 from support.standby import PROMPT, standby_of, wait_for_replay
-
-from harness import ledger
-from harness.database import Failure, connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 pytestmark = [pytest.mark.promise(17, 22), pytest.mark.faults]
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.export import proof as prove
+from pg_evident.export import run as export
+from pg_evident.ledger import tree as ledger
 from support.calls import Connection
 from support.publishing import Outside, auditor_dsn, grow, published
-
-from harness import export, ledger, prove
 
 pytestmark = pytest.mark.promise(11, 22)
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 from conftest import Database, fresh_database
+from pg_evident.server.cluster import Server
 from support.calls import Connection
 from support.naive_tree import NaiveTree
 from support.seeds import FULL, random_source
-
-from harness.postgres import Server
 
 pytestmark = pytest.mark.promise(12)
 

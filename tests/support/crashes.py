@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator
 
 import psycopg
+from pg_evident.server.cluster import Server
 
-from harness.postgres import Server
 from support.calls import Connection
 from support.feed_readers import Reader
 from support.feed_work import append_one, in_background, seeds_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.database import connect
-from harness.postgres import Server
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
 
 
 def run(dsn: str, *texts: str) -> list[tuple[Any, ...]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import Protocol
 
-from harness.database import connect
-from harness.postgres import Server
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
 
 
 class Dumpable(Protocol):

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 import sqlparse
 from conftest import SETTINGS, Database, create_database, fresh_database
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 
-from harness.database import connect
-from harness.postgres import Server
-from harness.server import ephemeral
 from support.dbas import run
 from support.install_scripts import install as install_engine
 from support.seeds import random_source

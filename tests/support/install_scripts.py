@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pglast
 import psycopg
+from pg_evident.database import connect
+from pg_evident.migrate import marks
+from pg_evident.server.cluster import Server
 
-from harness import marks
-from harness.database import connect
-from harness.postgres import Server
 from support.dbas import run
 from support.fingerprint import fingerprint
 from support.psql import run_psql

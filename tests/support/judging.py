@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.verifier.check import Request, verify_export
-from harness.verifier.findings import TAMPERED, Finding
-from harness.verifier.note import load_keys
-from harness.verifier.report import Report
+from pg_evident.verifier.check import Request, verify_export
+from pg_evident.verifier.findings import TAMPERED, Finding
+from pg_evident.verifier.formats.note import load_keys
+from pg_evident.verifier.report import Report
+
 from support import exports
 from support.exports import Event, Export, Log
 

@@ -16,8 +16,7 @@ from unittest.mock import patch
 
 import psycopg
 from conftest import Database
-
-from harness.cli import main
+from pg_evident.cli.main import main
 
 # The database that is built once, and copied for each attack.
 PUBLISHED = "evident_published"

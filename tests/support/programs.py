@@ -11,7 +11,7 @@ from pathlib import Path
 from support.store import LOGIN, Store
 
 ROOT = Path(__file__).resolve().parents[2]
-MAIN = "from harness.cli import main; main()"
+MAIN = "from pg_evident.cli.main import main; main()"
 
 
 def start(

@@ -6,7 +6,8 @@ import random
 import threading
 import uuid
 
-from harness.postgres import Server
+from pg_evident.server.cluster import Server
+
 from support.crashes import crash
 from support.feed_work import seeds_of
 from support.feed_writers import Progress

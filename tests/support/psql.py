@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from harness.postgres import Server
+from pg_evident.server.cluster import Server
 
 
 def run_psql(

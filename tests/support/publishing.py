@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import keys
-from harness.publish import Publisher, publish
-from harness.verifier import note
+from pg_evident.ledger import keys
+from pg_evident.ledger.publish import Publisher, publish
+from pg_evident.verifier.formats import note
+
 from support.calls import Connection
 from support.store import Connectable
 

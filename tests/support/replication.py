@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
+from pg_evident.database import connect
 from psycopg.conninfo import make_conninfo
 
-from harness.database import connect
 from support.dumps import Dumpable
 from support.waiting import wait_for
 

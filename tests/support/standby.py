@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.database import connect
-from harness.postgres import Server
-from harness.system import hand_over, run
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
+from pg_evident.server.programs import hand_over, run
 
 # The primary's settings for a standby that tells at once how far it is.
 PROMPT = {

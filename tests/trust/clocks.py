@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import SETTINGS, create_database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
+from pg_evident.server.programs import hand_over
 from support.store import LOGIN
 from support.waiting import Background
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
-from harness.system import hand_over
 
 LIBRARIES = "*/faketime/libfaketimeMT.so.1"
 # Hours back, years on; each as libfaketime reads it. The last one outruns all leases.

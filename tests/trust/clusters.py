@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 
 from conftest import TEMPLATE, Database, create_database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support.publishing import AUDITOR_SQL
 from support.store import LOGIN_SQL
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 # An answer is on the disk of the server. The disk itself does not fail here, so that
 # nothing is gained by waiting for it.

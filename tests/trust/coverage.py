@@ -1,8 +1,8 @@
 """Which statements of the PL/pgSQL functions ran in the tests, and which never did.
 
-`python -m trust.coverage FOLDER` merges what harness.profile wrote there, prints a
-table and the statements that never ran, and writes coverage.json beside them. Exit
-code 1 below LEAST, or where a statement never ran for no reason that is known.
+`python -m trust.coverage FOLDER` merges what pg_evident.workshop.profile wrote there,
+prints a table and the statements that never ran, and writes coverage.json beside them.
+Exit code 1 below LEAST, or where a statement never ran for no reason that is known.
 Functions in SQL have no statements of their own, and are not counted.
 """
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 
 import psycopg
+from pg_evident.database import Failure, connect
+from pg_evident.server.cluster import Server
 from support.crashes import crash
 from support.killer import AT_WORK
 from support.store import LOGIN
 from support.waiting import Background
 
-from harness.database import Failure, connect
-from harness.postgres import Server
 from trust.durable import Mortal
 
 SECONDS = 60.0

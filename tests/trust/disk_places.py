@@ -6,9 +6,10 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 
-from harness.database import connect
-from harness.postgres import Server
-from harness.system import hand_over, run
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
+from pg_evident.server.programs import hand_over, run
+
 from trust.durable import Mortal, durable_store
 from trust.small_disk import SmallDisk, small_disk
 

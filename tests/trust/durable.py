@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
 from support.store import LOGIN_SQL, Store
-
-from harness.database import connect
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
 
 DURABLE = {
     "fsync": "on",

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
 from support.standby import standby_of
 from support.waiting import is_true, wait_for
-
-from harness.database import connect
-from harness.postgres import Server
 
 # Standbys call themselves so; pg_basebackup, which receives too, does not.
 STANDBYS = "walreceiver"

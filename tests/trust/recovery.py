@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conftest import Database
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
+from pg_evident.server.programs import hand_over
 from support.crashes import crash
 from support.standby import base_backup, configure
 from support.waiting import wait_for
 
-from harness.database import connect
-from harness.postgres import Server
-from harness.system import hand_over
 from trust.clusters import ANSWERED, store_on_its_own
 
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.system import bindir
+from pg_evident.server.programs import bindir
+
 from trust.verdict import unfinished
 
 ROOT = Path(__file__).resolve().parents[2]

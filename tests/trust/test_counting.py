@@ -7,11 +7,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import create_database
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
+from pg_evident.workshop import profile
 
-from harness import profile
-from harness.database import connect
-from harness.postgres import Server
-from harness.server import ephemeral
 from trust.coverage import merged
 
 AVAILABLE = "select from pg_available_extensions as e where e.name = 'plpgsql_check'"

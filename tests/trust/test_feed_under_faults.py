@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import fresh_database
+from pg_evident.server.cluster import Server
 from support.bounded import first_violations
 from support.check_consumers import consumer_violations
 from support.consumer_workers import CONSUMER, Worker
@@ -18,7 +19,6 @@ from support.store import Store
 from support.twins import install
 from support.waiting import Background
 
-from harness.postgres import Server
 from trust.durable import Mortal, durable_store
 from trust.evidence import Figures
 from trust.feed_faults import run_under_faults

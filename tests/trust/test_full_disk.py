@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from pg_evident.database import Failure
+from pg_evident.server.cluster import Server
 from support.calls import Connection
 from support.projection_models import Model
 from support.projection_work import rebuild, repeat
 from support.seeds import scaled
 from support.waiting import Background
 
-from harness.database import Failure
-from harness.postgres import Server
 from trust.bulky import add_bulky
 from trust.disk_places import PLACES, store_on_small_disk
 from trust.evidence import Figures

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database
+from pg_evident.database import Failure
 from support import dumps, relays
 from support.calls import Connection, Entry, append_events, events_of
 from support.publishing import Outside, outside, tree_size
@@ -18,7 +19,6 @@ from support.seeds import scaled
 from support.standby import wait_for_replay
 from support.store import Store
 
-from harness.database import Failure
 from trust.clusters import store_on_its_own
 from trust.evidence import Figures
 from trust.failover import moving
@@ -36,7 +36,7 @@ EVENTS = scaled(60, 1_000)
 RELAY = ("relay", "--once", "--partitions", "1", "--out")
 RELAY_IN_PARTS = ("relay", "--once", "--partitions", "3", "--out")
 NO_LOOK = """
-from harness import relay, relay_steps
+from pg_evident.relay import run as relay, steps as relay_steps
 relay.require_events = relay_steps.require_events = lambda *words: None
 """
 FEED = "select f.id from evident.read_feed(%s) as f"

@@ -13,6 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database, create_database, fresh_database
+from pg_evident.database import Failure
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
+from pg_evident.server.programs import bindir
 from support import dumps
 from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations
@@ -25,11 +30,6 @@ from support.seal_work import seal_all
 from support.seeds import FULL, scaled
 from support.store import Store
 
-from harness.database import Failure
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
-from harness.system import bindir
 from trust.clusters import ANSWERED, store_on_its_own
 from trust.evidence import Figures
 from trust.held import Held

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 from conftest import create_database
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
 from psycopg import sql
 from support.ledger_lab import evident
 
-from harness.database import connect
-from harness.postgres import Server
 from trust.odd_life import Life
 from trust.odd_names import Model, make
 

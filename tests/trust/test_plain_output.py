@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Database
+from pg_evident.verifier import text
 from support.calls import Connection
 from support.check_plain import HOSTILE, unplain
 from support.ledger_lab import evident
-
-from harness.verifier import text
 
 pytestmark = pytest.mark.promise(27)
 

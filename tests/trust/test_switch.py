@@ -12,16 +12,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from conftest import SETTINGS, Database, create_database
+from pg_evident.database import Failure
+from pg_evident.migrate.run import migrate
+from pg_evident.server.cluster import Server
+from pg_evident.server.kept import ephemeral
+from pg_evident.server.programs import bindir
 from support import dumps, replication
 from support.calls import Connection
 from support.check_projections import drift
 from support.read_models import make_read_models
-
-from harness.database import Failure
-from harness.migrate import migrate
-from harness.postgres import Server
-from harness.server import ephemeral
-from harness.system import bindir
 
 pytestmark = pytest.mark.promise(17)
 

@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable
 
 import pytest
+from pg_evident.server.cluster import Server
 from psycopg import IsolationLevel
 from support.bounded import first_violations
 from support.poolers import PGBOUNCER, PooledStore, pooler_for
 from support.seeds import scaled
 from support.store import LOGIN, Store
 
-from harness.postgres import Server
 from trust.evidence import Figures
 from trust.workload import Workload
 

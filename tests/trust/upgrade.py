@@ -8,10 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pg_evident.server.cluster import Server
+from pg_evident.server.programs import hand_over, run
 from support.standby import configure
-
-from harness.postgres import Server
-from harness.system import hand_over, run
 
 # pg_upgrade writes its notes where it is started.
 IN = ("sh", "-c", 'cd "$0" && exec "$@"')

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier import files
+from pg_evident.verifier.formats.note import load_keys
+from pg_evident.verifier.proof import verify_proof
+from pg_evident.verifier.report import Report
 from support import damage, exports
 from support.damage import Dice, is_the_same
 from support.exports import Log
@@ -22,11 +26,6 @@ from support.judging import judge
 from support.seeds import FULL, random_source, scaled
 from support.watching import opened
 from trust.evidence import Figures
-
-from harness.verifier import files
-from harness.verifier.note import load_keys
-from harness.verifier.proof import verify_proof
-from harness.verifier.report import Report
 
 pytestmark = pytest.mark.promise(12, 27)
 

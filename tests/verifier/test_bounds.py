@@ -7,15 +7,20 @@ import time
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier import own_events
+from pg_evident.verifier.findings import UNREADABLE
+from pg_evident.verifier.formats import events, note
+from pg_evident.verifier.formats.documents import MOST_PARTS, parse_object
+from pg_evident.verifier.formats.note import (
+    MAX_SIGNATURES,
+    NoteError,
+    load_keys,
+    parse_note,
+)
+from pg_evident.verifier.report import Report
 from support import exports
 from support.exports import Export, Log
 from support.judging import judge, texts
-
-from harness.verifier import events, note, own_events
-from harness.verifier.documents import MOST_PARTS, parse_object
-from harness.verifier.findings import UNREADABLE
-from harness.verifier.note import MAX_SIGNATURES, NoteError, load_keys, parse_note
-from harness.verifier.report import Report
 
 pytestmark = pytest.mark.promise(27)
 

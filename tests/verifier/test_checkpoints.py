@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier import judge_kept
+from pg_evident.verifier.findings import TAMPERED, UNREADABLE, UNSUPPORTED
+from pg_evident.verifier.report import Report
 from support import exports
 from support.exports import Export, Log
 from support.judging import counts, flip, is_clean, judge, texts
-
-from harness.verifier import judge_kept
-from harness.verifier.findings import TAMPERED, UNREADABLE, UNSUPPORTED
-from harness.verifier.report import Report
 
 
 def statuses(report: Report) -> list[str]:

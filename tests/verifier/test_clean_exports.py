@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pg_evident.verifier.findings import ERASED
 from support import exports
 from support.exports import Event, Export, Log
 from support.judging import counts, edit_lines, is_clean, judge, texts
-
-from harness.verifier.findings import ERASED
 
 EDGES = [0, 1, 2, 3, 255, 256, 257, 511, 512, 513, 600]
 

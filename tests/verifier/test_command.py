@@ -11,14 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier import main as command
+from pg_evident.verifier import progress
+from pg_evident.verifier.main import main
 from support import exports
 from support.check_plain import unplain
 from support.exports import Export, Log
 from support.judging import edit_lines
-
-from harness.verifier import main as command
-from harness.verifier import progress
-from harness.verifier.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Log().vkey
@@ -198,7 +197,7 @@ def test_a_terminal_of_few_letters_changes_no_exit_code(
     folder: Path, sealed: Export
 ) -> None:
     edit_lines(folder, lambda lines: [x.update(metadata="7") for x in lines[:100]])
-    command = [sys.executable, "-m", "harness.verifier", str(folder), "--key", KEY]
+    command = [sys.executable, "-m", "pg_evident.verifier", str(folder), "--key", KEY]
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -215,7 +214,7 @@ def test_a_reader_that_has_gone_changes_no_exit_code(folder: Path) -> None:
     os.close(reader)
     with os.fdopen(writer, "wb") as gone:
         done = subprocess.run(
-            [sys.executable, "-m", "harness.verifier", str(folder), "--key", KEY],
+            [sys.executable, "-m", "pg_evident.verifier", str(folder), "--key", KEY],
             cwd=ROOT,
             stdout=gone,
             stderr=subprocess.PIPE,
@@ -248,9 +247,10 @@ def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_the_verifier_loads_nothing_else_of_this_project_and_no_driver() -> None:
     code = """
 import sys
-import harness.verifier.main, harness.verifier.report_html
-names = {name for name in sys.modules if name.split(".")[0] == "harness"}
-print(sorted(n for n in names - {"harness"} if not n.startswith("harness.verifier")))
+import pg_evident.verifier.main, pg_evident.verifier.page.html
+names = {name for name in sys.modules if name.split(".")[0] == "pg_evident"}
+names -= {"pg_evident"}
+print(sorted(name for name in names if not name.startswith("pg_evident.verifier")))
 print(sorted({"psycopg", "typer", "rich", "yoyo", "click"} & set(sys.modules)))
 """
     done = _python("-c", code, cwd=ROOT)
@@ -260,7 +260,7 @@ print(sorted({"psycopg", "typer", "rich", "yoyo", "click"} & set(sys.modules)))
 def test_a_copied_folder_runs_alone(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
     shutil.copytree(
-        ROOT / "harness/verifier",
+        ROOT / "harness/pg_evident/verifier",
         copy / "verifier",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
@@ -270,22 +270,15 @@ def test_a_copied_folder_runs_alone(folder: Path, tmp_path: Path) -> None:
 
 
 def test_evident_verify_passes_everything_on(folder: Path) -> None:
-    done = _python("-m", "harness", "verify", str(folder), "--key", KEY, cwd=ROOT)
+    done = _python("-m", "pg_evident", "verify", str(folder), "--key", KEY, cwd=ROOT)
     assert done.returncode == 0 and done.stdout.startswith("clean: 600 events")
-    done = _python("-m", "harness", "verify", str(folder), cwd=ROOT)
+    done = _python("-m", "pg_evident", "verify", str(folder), cwd=ROOT)
     assert done.returncode == 2 and done.stdout.startswith("cannot tell: no key")
-    done = _python("-m", "harness", "verify", "--help", cwd=ROOT)
+    done = _python("-m", "pg_evident", "verify", "--help", cwd=ROOT)
     assert done.returncode == 0 and "usage: evident verify" in done.stdout
     assert "--earlier" in done.stdout
 
 
-def test_every_package_is_installed_with_the_project() -> None:
-    import tomllib
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = project["tool"]["setuptools"]["packages"]
-    found = {
-        ".".join(each.parent.relative_to(ROOT).parts)
-        for each in ROOT.glob("harness/**/__init__.py")
-    }
-    assert set(packages) == found
+def test_every_room_is_a_package_that_says_what_is_done_there() -> None:
+    for folder in {each.parent for each in ROOT.glob("harness/pg_evident/**/*.py")}:
+        assert '"""' in (folder / "__init__.py").read_text(), folder

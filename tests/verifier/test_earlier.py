@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier.findings import REPLACED, TAMPERED, UNREADABLE
 from support import exports
 from support.exports import Event, Export
 from support.judging import counts, flip, is_clean, judge, names_event, texts
-
-from harness.verifier.findings import REPLACED, TAMPERED, UNREADABLE
 
 
 @pytest.fixture

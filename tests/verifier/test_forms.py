@@ -7,20 +7,24 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import exports
-from support.exports import Log
-
-from harness.verifier import times
-from harness.verifier.entry import (
+from pg_evident.verifier.files import Folder
+from pg_evident.verifier.formats import times
+from pg_evident.verifier.formats.entry import (
     Entry,
     EntryError,
     decode,
     differing_fields,
     encode,
 )
-from harness.verifier.files import Folder
-from harness.verifier.note import NoteError, load_keys, parse_checkpoint, parse_key
-from harness.verifier.tiles import TileError, read_entries, tile_path, widths
+from pg_evident.verifier.formats.note import (
+    NoteError,
+    load_keys,
+    parse_checkpoint,
+    parse_key,
+)
+from pg_evident.verifier.formats.tiles import TileError, read_entries, tile_path, widths
+from support import exports
+from support.exports import Log
 
 EVENT = exports.make_events(1)[0]
 DATA = exports.entry(EVENT)

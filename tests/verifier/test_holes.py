@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier import check, walk
+from pg_evident.verifier.findings import REPLACED, TAMPERED, UNREADABLE
+from pg_evident.verifier.growth import Trees
+from pg_evident.verifier.page.html import render_html
 from support import exports
 from support.exports import Export, Log
 from support.judging import counts, edit_lines, judge, texts
-
-from harness.verifier import check, walk
-from harness.verifier.findings import REPLACED, TAMPERED, UNREADABLE
-from harness.verifier.growth import Trees
-from harness.verifier.report_html import render_html
 
 pytestmark = pytest.mark.promise(22)
 

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier import kept
+from pg_evident.verifier.files import Folder
+from pg_evident.verifier.findings import UNREADABLE
+from pg_evident.verifier.main import main
 from support import damage, exports
 from support.damage import Dice
 from support.exports import Export
 from support.judging import is_clean, judge, texts
-
-from harness.verifier import kept
-from harness.verifier.files import Folder
-from harness.verifier.findings import UNREADABLE
-from harness.verifier.main import main
 
 pytestmark = pytest.mark.promise(27)
 

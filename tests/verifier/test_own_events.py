@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier.own_events import MOST_NOTES
 from support import exports
 from support.exports import Event
 from support.judging import is_clean, judge
-
-from harness.verifier.own_events import MOST_NOTES
 
 pytestmark = pytest.mark.promise(23, 27)
 

@@ -11,13 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier.main import main
+from pg_evident.verifier.page.html import render_html
+from pg_evident.verifier.report import Report
 from support import exports
 from support.exports import Export, Log
 from support.judging import edit_lines, judge
-
-from harness.verifier.main import main
-from harness.verifier.report import Report
-from harness.verifier.report_html import render_html
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),

@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier.findings import TAMPERED, UNREADABLE
+from pg_evident.verifier.formats.note import load_keys
+from pg_evident.verifier.proof import verify_proof
+from pg_evident.verifier.report import Report
 from support import exports
 from support.exports import Export, Log
 from support.judging import texts
-
-from harness.verifier.findings import TAMPERED, UNREADABLE
-from harness.verifier.note import load_keys
-from harness.verifier.proof import verify_proof
-from harness.verifier.report import Report
 
 pytestmark = pytest.mark.promise(12)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier import incarnations
+from pg_evident.verifier.findings import REPLACED
+from pg_evident.verifier.report import Report
 from support import exports
 from support.exports import Event, Export, Log
 from support.judging import is_clean, judge, texts
-
-from harness.verifier import incarnations
-from harness.verifier.findings import REPLACED
-from harness.verifier.report import Report
 
 pytestmark = pytest.mark.promise(22)
 
@@ -262,7 +261,7 @@ def test_a_verifier_that_takes_an_incarnations_word_is_caught(
 
 
 def test_the_page_shows_what_is_replaced(sealed: Export, tmp_path: Path) -> None:
-    from harness.verifier.report_html import render_html
+    from pg_evident.verifier.page.html import render_html
 
     kept = keep(tmp_path, sealed, *KEPT)
     folder = write(next_incarnation(edited(sealed, 450), sealed.log), tmp_path)

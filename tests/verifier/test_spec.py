@@ -6,18 +6,17 @@ import json
 import re
 from pathlib import Path
 
-from support import exports
-
-from harness.verifier.entry import FIELDS, decode, encode
-from harness.verifier.events import read_rows
-from harness.verifier.merkle import leaf_hash, node_hash
-from harness.verifier.note import (
+from pg_evident.verifier.formats.entry import FIELDS, decode, encode
+from pg_evident.verifier.formats.events import read_rows
+from pg_evident.verifier.formats.merkle import leaf_hash, node_hash
+from pg_evident.verifier.formats.note import (
     TRUSTED,
     check_signature,
     load_keys,
     parse_checkpoint,
     parse_note,
 )
+from support import exports
 
 SPEC = Path(__file__).resolve().parents[2] / "docs/ledger-spec.md"
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pg_evident.verifier import reading
+from pg_evident.verifier.findings import TAMPERED
+from pg_evident.verifier.formats.events import Row, read_rows
 from support import exports
 from support.exports import Event, Export
 from support.judging import (
@@ -18,10 +21,6 @@ from support.judging import (
     rewrite_entries,
     texts,
 )
-
-from harness.verifier import reading
-from harness.verifier.events import Row, read_rows
-from harness.verifier.findings import TAMPERED
 
 pytestmark = pytest.mark.promise(11)
 

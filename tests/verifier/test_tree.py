@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pg_evident.verifier.formats import merkle
+from pg_evident.verifier.growth import Trees
 from support import exports
-
-from harness.verifier import merkle
-from harness.verifier.growth import Trees
 
 pytestmark = pytest.mark.promise(12)
 

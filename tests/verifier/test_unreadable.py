@@ -7,12 +7,11 @@ import random
 from pathlib import Path
 
 import pytest
+from pg_evident.verifier.findings import TAMPERED, UNREADABLE, UNSUPPORTED
+from pg_evident.verifier.report import Report
 from support import exports
 from support.exports import Event, Export
 from support.judging import counts, edit_lines, judge, rewrite_entries, texts
-
-from harness.verifier.findings import TAMPERED, UNREADABLE, UNSUPPORTED
-from harness.verifier.report import Report
 
 FILES = [
     "checkpoint",

@@ -1,0 +1,1 @@
+"""Whose objects a command reads, which role a login lacks, what a session is set to."""

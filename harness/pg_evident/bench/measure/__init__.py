@@ -1,0 +1,1 @@
+"""How it is measured: rounds, latencies, processors, sizes."""

@@ -1,0 +1,1 @@
+"""The other systems that are measured beside it."""

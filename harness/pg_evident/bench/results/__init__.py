@@ -1,0 +1,1 @@
+"""What becomes of figures: documents, budgets, plots."""

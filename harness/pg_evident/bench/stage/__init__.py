@@ -1,0 +1,1 @@
+"""Where it is measured: a server, schemas, payloads, read models."""

@@ -1,0 +1,1 @@
+"""The command `evident`: one module for each group of commands."""

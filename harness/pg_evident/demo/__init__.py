@@ -1,0 +1,1 @@
+"""`evident demo`: a tour over real orders."""

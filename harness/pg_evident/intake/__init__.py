@@ -1,0 +1,1 @@
+"""Events out of files: NDJSON, and orders as CSV."""

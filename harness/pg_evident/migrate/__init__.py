@@ -1,0 +1,1 @@
+"""Migrations through yoyo: apply, roll back, marks, status."""

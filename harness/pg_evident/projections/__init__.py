@@ -1,0 +1,1 @@
+"""The loops beside read models: worker, rebuild, drift."""

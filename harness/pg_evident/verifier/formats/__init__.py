@@ -1,0 +1,1 @@
+"""The bytes of the ledger: notes, hashes, tiles, entries, events, times."""

@@ -1,0 +1,1 @@
+"""What a contributor does to sources and migrations; needs a clone."""

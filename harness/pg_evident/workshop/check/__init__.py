@@ -1,0 +1,1 @@
+"""`evident check`: rules over migrations and sources, without a server."""
