@@ -14,7 +14,7 @@ import pytest
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from pg_evident.workshop import profile
 from psycopg import sql
 from support.seeds import SEED

@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 from pg_evident.bench import cli
 from pg_evident.bench.measure.latencies import PERCENTILES, read_logs, summary
-from pg_evident.bench.measure.processors import Usage
-from pg_evident.bench.measure.rounds import (
+from pg_evident.bench.options import Options
+from pg_evident.bench.results import plots
+from pg_evident.bench.results.budgets import judge
+from pg_evident.bench.results.document import as_json, write_json
+from pg_evident.bench.results.run import Run
+from pg_evident.bench.terms import (
     Budget,
     Candidate,
     Footprint,
     Result,
     Sample,
     Series,
+    Usage,
     Workload,
 )
-from pg_evident.bench.options import Options
-from pg_evident.bench.results import plots
-from pg_evident.bench.results.budgets import judge
-from pg_evident.bench.results.document import as_json, write_json
-from pg_evident.bench.runs import Run
 from pg_evident.bench.verbs import VERBS, Verb
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from typer.testing import CliRunner
 
 TIMES = range(1, 10_001)  # microseconds

@@ -11,7 +11,7 @@ import pytest
 from conftest import SETTINGS, Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.calls import Entry, append_events, events_of
 from support.check_projections import drift
 from support.seeds import FULL

@@ -9,8 +9,10 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pg_evident.database import Failure, connect, parameters, resolve_dsn, yoyo_url
-from pg_evident.server.kept import ephemeral
+from pg_evident.cli.target import resolve_dsn
+from pg_evident.database import connect, parameters, yoyo_url
+from pg_evident.failure import Failure
+from pg_evident.server.temporary import ephemeral
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 from yoyo import get_backend

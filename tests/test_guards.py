@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from pg_evident.migrate import status
-from pg_evident.workshop import fingerprints
+from pg_evident.migrate import fingerprint, status
 from support.dumps import dump, restore
 from support.mutations import MUTATIONS, ORDINARY
 from support.psql import run_psql
@@ -83,16 +82,16 @@ def test_a_status_without_a_baseline_is_silent(
 def test_the_fingerprint_is_the_one_that_the_package_carries(
     db: Database, empty_db: Database, major: int
 ) -> None:
-    expected = fingerprints.expected(major)
-    assert fingerprints.installed(db.connect()) == expected, "make fingerprints"
+    expected = fingerprint.expected(major)
+    assert fingerprint.installed(db.connect()) == expected, "make fingerprints"
     done = run_psql(db.server, empty_db.dsn, ROOT / "sql/install.sql")
     assert done.returncode == 0, done.stderr
-    assert fingerprints.installed(empty_db.connect()) == expected
+    assert fingerprint.installed(empty_db.connect()) == expected
 
 
 def test_every_major_writes_the_definitions_alike() -> None:
     # Else pg_upgrade would look like a change.
-    known = {major: fingerprints.expected(major) for major in (15, 16, 17, 18)}
+    known = {major: fingerprint.expected(major) for major in (15, 16, 17, 18)}
     assert len(set(known.values())) == 1, known
 
 
@@ -100,7 +99,7 @@ def test_a_restored_database_is_intact(db: Database, empty_db: Database) -> None
     restore(dump(db), empty_db)
     with empty_db.connect() as restored:
         assert restored.execute(BROKEN.encode()).fetchall() == []
-        assert fingerprints.installed(restored) == fingerprints.installed(db.connect())
+        assert fingerprint.installed(restored) == fingerprint.installed(db.connect())
 
 
 def test_status_tells_of_the_rights_that_no_dump_has(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from pg_evident.migrate.run import migrate, rollback, status
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from psycopg import sql
 from support.fingerprint import fingerprint
 from support.psql import run_psql

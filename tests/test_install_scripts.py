@@ -11,8 +11,8 @@ import pglast
 import psycopg
 import pytest
 from pg_evident.database import connect
+from pg_evident.migrate import fingerprint
 from pg_evident.server.cluster import Server
-from pg_evident.workshop import fingerprints
 from support.dbas import run, uri
 from support.install_scripts import (
     INSTALL,
@@ -199,7 +199,7 @@ def test_in_one_transaction_a_script_is_done_whole(
         dsn = uri(alone, "one", user)
         assert WAYS[way](alone, dsn, INSTALL, tmp_path) == ""
         with connect(uri(alone, "one")) as connection:
-            assert fingerprints.installed(connection) == fingerprints.expected(major)
+            assert fingerprint.installed(connection) == fingerprint.expected(major)
         assert WAYS[way](alone, dsn, UNINSTALL, tmp_path) == ""
         assert everything(uri(alone, "one")) == before
 

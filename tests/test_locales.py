@@ -16,7 +16,7 @@ from conftest import SETTINGS, Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support import dumps
 from support.check_projections import drift
 from support.fingerprint import fingerprint

@@ -12,14 +12,16 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database
-from pg_evident.database import Failure, connect, yoyo_url
+from pg_evident import installed, places
+from pg_evident.database import connect, yoyo_url
+from pg_evident.failure import Failure
 from pg_evident.migrate import backend as yoyo_backend
 from pg_evident.migrate import marks
 from pg_evident.migrate import run as migrate
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 
-ENGINE = [path.stem for path in marks.migration_files(marks.ENGINE)]
-EXAMPLES = [path.stem for path in marks.migration_files(marks.EXAMPLES)]
+ENGINE = [path.stem for path in places.migration_files(places.ENGINE)]
+EXAMPLES = [path.stem for path in places.migration_files(places.EXAMPLES)]
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def applied(db: Database) -> list[str]:
 
 def version(db: Database) -> str | None:
     with connect(db.dsn, autocommit=True) as connection:
-        return marks.installed_version(connection)
+        return installed.installed_version(connection)
 
 
 def forget(db: Database, *ids: str) -> None:
@@ -180,7 +182,7 @@ def test_a_mark_too_many_is_repaired_by_the_same_command(empty_db: Database) -> 
 def test_a_database_that_psql_installed_is_marked_on_request(
     empty_db: Database,
 ) -> None:
-    install_with_psql(empty_db, marks.ROOT / "sql" / "install.sql")
+    install_with_psql(empty_db, places.INSTALL)
     with pytest.raises(Failure, match="psql installed") as failure:
         migrate.migrate(empty_db.dsn)
     assert "evident migrate --mark" in (failure.value.hint or "")
@@ -201,7 +203,7 @@ def test_a_database_that_psql_emptied_is_unmarked_on_request(
     empty_db: Database,
 ) -> None:
     migrate.migrate(empty_db.dsn)
-    install_with_psql(empty_db, marks.ROOT / "sql" / "uninstall.sql")
+    install_with_psql(empty_db, places.UNINSTALL)
     with pytest.raises(Failure):
         migrate.migrate(empty_db.dsn)
     assert migrate.mark(empty_db.dsn) == ENGINE[::-1]
@@ -226,11 +228,11 @@ def test_a_plain_user_migrates_without_create_on_public(plain_user: str) -> None
 
 
 def test_what_yoyo_by_hand_has_marked_is_kept(empty_db: Database) -> None:
-    yoyo("apply", "-d", yoyo_url(empty_db.dsn), str(marks.ENGINE))
+    yoyo("apply", "-d", yoyo_url(empty_db.dsn), str(places.ENGINE))
     assert migrate.migrate(empty_db.dsn) == []
     assert applied(empty_db) == ENGINE
     assert migrate.rollback(empty_db.dsn) == [ENGINE[-1]]
-    listing = yoyo("list", "-d", yoyo_url(empty_db.dsn), str(marks.ENGINE))
+    listing = yoyo("list", "-d", yoyo_url(empty_db.dsn), str(places.ENGINE))
     assert listing.count("\nU ") + listing.count("\nU  ") >= 1
 
 
@@ -252,7 +254,7 @@ def test_yoyo_by_hand_sees_the_marks_under_the_documented_url(
 ) -> None:
     migrate.migrate(empty_db.dsn)
     url = yoyo_url(empty_db.dsn, marks.SCHEMA)
-    assert "\nU" not in yoyo("list", "-d", url, str(marks.ENGINE))
+    assert "\nU" not in yoyo("list", "-d", url, str(places.ENGINE))
 
 
 def test_a_lock_left_behind_is_named_and_broken_on_request(

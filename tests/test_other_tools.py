@@ -10,10 +10,10 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from conftest import Database
-from pg_evident.migrate import marks
+from pg_evident import places
 from psycopg.conninfo import conninfo_to_dict
 
-INSTALL = marks.ROOT / "sql/install.sql"
+INSTALL = places.INSTALL
 
 ALEMBIC_ENV = """
 import psycopg

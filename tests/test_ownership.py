@@ -9,11 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database, fresh_database
+from pg_evident import places
 from pg_evident.access import ownership
 from pg_evident.cli.main import main
-from pg_evident.database import Failure, connect
-from pg_evident.migrate import marks, status
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 from pg_evident.migrate import run as migrate
+from pg_evident.migrate import status
 from pg_evident.server.cluster import Server
 from support.waiting import Background, wait_for
 
@@ -336,9 +338,9 @@ def test_install_sql_looks_nothing_up_in_anothers_path(planted: Database) -> Non
         f" alter database {planted.name} set search_path = plant, pg_catalog",
     )
     with connect(planted.dsn) as connection:
-        connection.execute((marks.ROOT / "sql/install.sql").read_bytes())
+        connection.execute((places.INSTALL).read_bytes())
         connection.commit()
-        connection.execute((marks.ROOT / "sql/uninstall.sql").read_bytes())
+        connection.execute((places.UNINSTALL).read_bytes())
     require_that_nothing_ran(planted)
 
 

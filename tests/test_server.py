@@ -16,9 +16,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from pg_evident.cli.main import main
-from pg_evident.database import Failure, connect, resolve_dsn
+from pg_evident.cli.target import resolve_dsn
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 from pg_evident.server import kept as server
 from pg_evident.server import programs as system
+from pg_evident.server import temporary
 from pg_evident.server.cluster import Server
 
 # Under nohup, or in the background of a shell, the tests' own signals are ignored, and
@@ -141,7 +144,7 @@ def test_no_other_user_reaches_the_socket(state: Path) -> None:
 
 def test_a_temporary_server_applies_its_settings_and_is_removed(major: int) -> None:
     settings = {"max_prepared_transactions": "7", "cluster_name": "it's"}
-    with server.ephemeral(major, settings) as running:
+    with temporary.ephemeral(major, settings) as running:
         assert running.major == major
         assert (
             value(running, "select current_setting('max_prepared_transactions')") == "7"
@@ -159,7 +162,7 @@ def test_a_temporary_server_applies_its_settings_and_is_removed(major: int) -> N
 
 
 def test_tcp_is_for_the_loopback_only_and_keeps_its_port(major: int) -> None:
-    with server.ephemeral(major, {"fsync": "off"}, tcp=True) as running:
+    with temporary.ephemeral(major, {"fsync": "off"}, tcp=True) as running:
         port = running.port
         running.restart("immediate")
         assert running.port == port
@@ -169,12 +172,12 @@ def test_tcp_is_for_the_loopback_only_and_keeps_its_port(major: int) -> None:
 
 
 def test_without_tcp_there_is_no_tcp_address(major: int) -> None:
-    with server.ephemeral(major) as running, pytest.raises(Failure):
+    with temporary.ephemeral(major) as running, pytest.raises(Failure):
         assert running.tcp_uri
 
 
 def test_a_crash_loses_nothing_that_was_committed(major: int) -> None:
-    with server.ephemeral(major) as running:
+    with temporary.ephemeral(major) as running:
         with connect(running.uri) as connection:
             connection.execute("create table kept as select 1 as one")
         busy = connect(running.uri, autocommit=True)
@@ -191,7 +194,7 @@ def test_a_crash_loses_nothing_that_was_committed(major: int) -> None:
 
 
 def test_an_exception_removes_the_server(major: int) -> None:
-    with pytest.raises(ZeroDivisionError), server.ephemeral(major) as running:
+    with pytest.raises(ZeroDivisionError), temporary.ephemeral(major) as running:
         raise ZeroDivisionError
     assert processes_in(running.data_dir) == []
     assert not running.data_dir.parent.exists()
@@ -204,7 +207,7 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(
     try:
         with (
             pytest.raises(Failure) as failure,
-            server.ephemeral(major, {"max_connections": "nonsense"}, parent=short),
+            temporary.ephemeral(major, {"max_connections": "nonsense"}, parent=short),
         ):
             pass
         assert "max_connections" in (failure.value.hint or "")
@@ -240,7 +243,7 @@ def test_a_signal_during_the_start_leaves_nothing(major: int) -> None:
 
 
 def test_two_temporary_servers_run_side_by_side(major: int) -> None:
-    with server.ephemeral(major) as one, server.ephemeral(major) as other:
+    with temporary.ephemeral(major) as one, temporary.ephemeral(major) as other:
         assert value(one, "select 1") == value(other, "select 1") == 1
         assert one.uri != other.uri
 
@@ -248,7 +251,7 @@ def test_two_temporary_servers_run_side_by_side(major: int) -> None:
 def test_a_version_that_is_not_installed_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(Failure, match="PostgreSQL 9 is not installed") as failure,
-        server.ephemeral(9),
+        temporary.ephemeral(9),
     ):
         pass
     assert failure.value.hint == "apt-get install postgresql-9"

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 from conftest import Database
+from pg_evident import places
 from pg_evident.database import connect
-from pg_evident.migrate import marks
 from support.dbas import run
 from support.install_scripts import (
     SAVES,
@@ -139,7 +139,7 @@ def test_a_rollback_by_hand_whose_refusal_is_passed_over_drops_no_event(
     run(engine_db.dsn, *SEALED)
     _, rows = everything(engine_db.dsn)
     for name in ("0008_ledger", "0002_event_store"):
-        path = marks.ROOT / f"migrations/{name}.rollback.sql"
+        path = places.ROOT / f"migrations/{name}.rollback.sql"
         done = run_psql(engine_db.server, engine_db.dsn, path, *SAVES, is_one=is_one)
         assert "rollback refused" in done.stderr
     assert everything(engine_db.dsn)[1] == rows

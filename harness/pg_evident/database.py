@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pg_evident import dsn_errors
+from pg_evident.failure import Failure
 
 if TYPE_CHECKING:
     import psycopg
 
 # SQLAlchemy-style names of a driver: what follows the scheme is a libpq URI.
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
-
-# Seconds, as libpq has them, and milliseconds for the last one.
-_PATIENCE = {
-    "connect_timeout": 10,
-    "keepalives_idle": 20,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 50_000,
-}
-
-
-class Failure(Exception):
-    """A refusal that the command line shows as its message and hint."""
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
-def is_given(dsn: str | None = None) -> str | None:
-    """Return what names a database: the given DSN, else DATABASE_URL, else None."""
-    return dsn or os.environ.get("DATABASE_URL") or None
-
-
-def resolve_dsn(dsn: str | None = None) -> str:
-    """Find the database: the given DSN, else DATABASE_URL, else the embedded server.
-
-    The embedded server is started when it is not running. Any libpq URI or
-    keyword/value string is accepted; raises Failure for what libpq cannot parse.
-    """
-    if given := is_given(dsn):
-        return _normalise(given)
-    from pg_evident.server import kept as server
-
-    return server.start().uri
 
 
 def connect(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
@@ -60,58 +24,17 @@ def connect(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
     """
     import psycopg
 
-    return _connect(psycopg.Connection, dsn, **kwargs)
+    return open_as(psycopg.Connection, dsn, **kwargs)
 
 
-def connect_steadily(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
-    """Open a connection whose transactions are READ COMMITTED, whatever the defaults.
-
-    And may write, but on a standby. A statement outside of a transaction gets one.
-    None is kept prepared: behind a pooler the next one may go to another session.
-    """
-    from pg_evident.access import sessions
-
-    kwargs.setdefault("prepare_threshold", None)
-    connection = _connect(sessions.Session, dsn, **kwargs)
-    try:
-        sessions.make_steady(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect(
+def open_as(
     kind: type[psycopg.Connection[Any]], dsn: str, **kwargs: Any
 ) -> psycopg.Connection[Any]:
+    """Open a connection of one class; an error tells nothing of the DSN."""
     kwargs.setdefault("fallback_application_name", "evident")
     kwargs.setdefault("client_encoding", "UTF8")
     with dsn_errors.hidden(dsn, parameters(dsn)):
-        return kind.connect(_normalise(dsn), **kwargs)
-
-
-def connect_patiently(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
-    """Connect for a long time: a server that has vanished is noticed within a minute.
-
-    Schema evident has been found to be ours: see ownership. What the DSN itself says
-    about timeouts stands.
-    """
-    from pg_evident.access import ownership
-
-    given = parameters(dsn)
-    for key, value in _PATIENCE.items():
-        if key not in given:
-            kwargs.setdefault(key, value)
-    return ownership.connect(dsn, **kwargs)
-
-
-def connect_for_calls(dsn: str, name: str) -> psycopg.Connection[Any]:
-    """Connect patiently for calls that each are a transaction of their own.
-
-    Nothing is kept in the session, so a transaction-mode pooler may stand between.
-    `name` is the application's, unless the DSN has one.
-    """
-    return connect_patiently(dsn, autocommit=True, fallback_application_name=name)
+        return kind.connect(normalise(dsn), **kwargs)
 
 
 def is_lost(connection: psycopg.Connection[Any], error: psycopg.Error) -> bool:
@@ -161,6 +84,7 @@ def yoyo_url(dsn: str, schema: str | None = None) -> str:
     return f"postgresql+psycopg:///?{urlencode(query)}"
 
 
-def _normalise(dsn: str) -> str:
+def normalise(dsn: str) -> str:
+    """Return the DSN as libpq reads it; raises Failure when it cannot."""
     parameters(dsn)
     return _DRIVER.sub(r"\1://", dsn.strip())

@@ -7,7 +7,7 @@ import pytest
 from conftest import SETTINGS, Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.projection_models import ASYNC, SYNC, make_models
 from support.projection_steps import ONE, TWO, append
 from support.standby import standby_of, wait_for_replay

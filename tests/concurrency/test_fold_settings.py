@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from conftest import SETTINGS, Database, create_database, fresh_database
 from pg_evident.migrate.run import migrate
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.settings import PAYLOAD, PINNED, TELL, Pinned, classified
 from support.twins import install
 

@@ -13,7 +13,7 @@ from conftest import Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.calls import Connection
 from support.check_projections import drift
 from support.interrupts import ADVISORY, CANCEL, lift_timeouts

@@ -17,7 +17,7 @@ from conftest import Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.projections import rebuild as rebuilding
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from pg_evident.steps.lasting import Lasting
 from support.calls import Entry, append_event, events_of
 from support.check_projections import drift

@@ -17,7 +17,7 @@ from conftest import Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_event, append_events, events_of
 from support.check_ledger import ledger_violations

@@ -15,7 +15,7 @@ from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_databa
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.bounded import first_violations
 from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations

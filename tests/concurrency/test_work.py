@@ -15,7 +15,7 @@ import pytest
 from conftest import SETTINGS, Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.bounded import first_violations
 from support.check_projections import drift
 from support.feed_work import append_some, writing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conftest import SETTINGS, Database
 from pg_evident.migrate.run import migrate
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.ledger_lab import evident
 from support.ledger_store import content, publish_at
 from support.publishing import AUDITOR_SQL, auditor_dsn

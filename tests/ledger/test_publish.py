@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.ledger import checkpoints, keys, succession
 from pg_evident.ledger import publish as publishing
 from pg_evident.ledger import tree as ledger

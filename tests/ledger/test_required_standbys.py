@@ -14,11 +14,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
-from pg_evident.database import Failure, connect
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 from pg_evident.ledger import tree as ledger
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.calls import Connection
 from support.programs import MAIN, ROOT, finish
 from support.publishing import (

@@ -13,7 +13,7 @@ import sqlparse
 from conftest import SETTINGS, Database, create_database, fresh_database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 
 from support.dbas import run
 from support.install_scripts import install as install_engine

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pglast
 import psycopg
+from pg_evident import places
 from pg_evident.database import connect
-from pg_evident.migrate import marks
 from pg_evident.server.cluster import Server
 
 from support.dbas import run
 from support.fingerprint import fingerprint
 from support.psql import run_psql
 
-INSTALL = marks.ROOT / "sql/install.sql"
-UNINSTALL = marks.ROOT / "sql/uninstall.sql"
+INSTALL = places.INSTALL
+UNINSTALL = places.UNINSTALL
 SCRIPTS = {"install": INSTALL, "uninstall": UNINSTALL}
 GOES_ON = ("-v", "ON_ERROR_STOP=0")
 # psql makes a savepoint before each statement, and commits what did not fail.

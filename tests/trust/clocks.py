@@ -15,8 +15,8 @@ from conftest import SETTINGS, create_database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
 from pg_evident.server.programs import hand_over
+from pg_evident.server.temporary import ephemeral
 from support.store import LOGIN
 from support.waiting import Background
 

@@ -9,7 +9,7 @@ from conftest import TEMPLATE, Database, create_database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from support.publishing import AUDITOR_SQL
 from support.store import LOGIN_SQL
 

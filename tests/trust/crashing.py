@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 
 import psycopg
-from pg_evident.database import Failure, connect
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 from pg_evident.server.cluster import Server
 from support.crashes import crash
 from support.killer import AT_WORK

@@ -9,7 +9,7 @@ import pytest
 from conftest import create_database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from pg_evident.workshop import profile
 
 from trust.coverage import merged

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.server.cluster import Server
 from support.calls import Connection
 from support.projection_models import Model

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Database
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from support import dumps, relays
 from support.calls import Connection, Entry, append_events, events_of
 from support.publishing import Outside, outside, tree_size

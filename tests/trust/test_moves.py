@@ -13,11 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import SETTINGS, Database, create_database, fresh_database
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
 from pg_evident.server.programs import bindir
+from pg_evident.server.temporary import ephemeral
 from support import dumps
 from support.calls import Connection, Entry, append_events, events_of
 from support.check_feed import feed_violations

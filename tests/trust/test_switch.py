@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from conftest import SETTINGS, Database, create_database
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
 from pg_evident.server.programs import bindir
+from pg_evident.server.temporary import ephemeral
 from support import dumps, replication
 from support.calls import Connection
 from support.check_projections import drift

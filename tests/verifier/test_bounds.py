@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from pg_evident.verifier import own_events
 from pg_evident.verifier.findings import UNREADABLE
-from pg_evident.verifier.formats import events, note
+from pg_evident.verifier.formats import events, note, own_events
 from pg_evident.verifier.formats.documents import MOST_PARTS, parse_object
 from pg_evident.verifier.formats.note import (
     MAX_SIGNATURES,

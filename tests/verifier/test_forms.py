@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pg_evident.verifier.files import Folder
 from pg_evident.verifier.formats import times
 from pg_evident.verifier.formats.entry import (
     Entry,
@@ -16,6 +15,7 @@ from pg_evident.verifier.formats.entry import (
     differing_fields,
     encode,
 )
+from pg_evident.verifier.formats.files import Folder
 from pg_evident.verifier.formats.note import (
     NoteError,
     load_keys,

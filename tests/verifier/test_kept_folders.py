@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from pg_evident.verifier import kept
-from pg_evident.verifier.files import Folder
 from pg_evident.verifier.findings import UNREADABLE
+from pg_evident.verifier.formats.files import Folder
 from pg_evident.verifier.main import main
 from support import damage, exports
 from support.damage import Dice

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pg_evident.verifier.own_events import MOST_NOTES
+from pg_evident.verifier.formats.own_events import MOST_NOTES
 from support import exports
 from support.exports import Event
 from support.judging import is_clean, judge

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pg_evident.access.pinning import pinned
+
 # Whoever may execute or read what a statement names, logins that may already aside.
 _NEEDED = """
 select
@@ -71,12 +73,10 @@ def _ask(
     connection: psycopg.Connection[Any], names: list[str]
 ) -> tuple[dict[str, list[str]], str]:
     """Read which roles may use each of the names that this login may not."""
-    from pg_evident.access import ownership
-
     info = connection.info
     with (
         psycopg.connect(info.dsn, password=info.password or None) as other,
-        ownership.pinned(other),
+        pinned(other),
     ):
         row = other.execute("select current_user::text").fetchone()
         rows = other.execute(_NEEDED, [names]).fetchall()

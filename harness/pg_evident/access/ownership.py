@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pg_evident import database
-from pg_evident.access import ownership_queries as ownership_sql
-from pg_evident.database import Failure
+from pg_evident.access import ownership_queries
+from pg_evident.access.pinning import pinned
+from pg_evident.access.sessions import connect_steadily
+from pg_evident.failure import Failure
 
 if TYPE_CHECKING:
     import psycopg
@@ -32,7 +33,7 @@ def connect(
     something in it, belongs to somebody else; where it is missing, unless `installed`
     is false; and for a search path that puts another's schema before pg_catalog.
     """
-    connection = database.connect_steadily(dsn, **kwargs)
+    connection = connect_steadily(dsn, **kwargs)
     try:
         check(connection, installed=installed)
     except BaseException:
@@ -46,13 +47,13 @@ def check(connection: psycopg.Connection[Any], *, installed: bool = True) -> Non
     with _own_transaction(connection) as before:
         _refuse(
             connection,
-            ownership_sql.ROLE,
+            ownership_queries.ROLE,
             [],
             "see pg_db_role_setting, and give the role yourself: log in as it; or"
             " alter database ... reset role (or reset session_authorization)",
         )
-        _refuse(connection, ownership_sql.SCHEMAS, before)
-        _refuse(connection, ownership_sql.OBJECTS, ["evident"])
+        _refuse(connection, ownership_queries.SCHEMAS, before)
+        _refuse(connection, ownership_queries.OBJECTS, ["evident"])
         found = connection.execute("select to_regnamespace('evident')").fetchone()
     if installed and not (found and found[0]):
         raise Failure("evident is not installed in this database", "evident migrate")
@@ -63,15 +64,7 @@ def check_marks(
 ) -> None:
     """Raise Failure unless yoyo's tables in `schema` are plain, and ours."""
     with pinned(connection):
-        _refuse(connection, ownership_sql.MARKS, [schema], hint)
-
-
-@contextmanager
-def pinned(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Run a transaction, or a part of one, in which names mean what pg_catalog says."""
-    with connection.transaction():
-        connection.execute("set local search_path = pg_catalog, pg_temp")
-        yield
+        _refuse(connection, ownership_queries.MARKS, [schema], hint)
 
 
 @contextmanager
@@ -98,7 +91,7 @@ def _refuse(
 ) -> None:
     row = connection.execute(
         statement.encode(),
-        {"schemas": schemas, "tables": list(ownership_sql.MARK_TABLES)},
+        {"schemas": schemas, "tables": list(ownership_queries.MARK_TABLES)},
     ).fetchone()
     if row is not None:
         raise Failure(

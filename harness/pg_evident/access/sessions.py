@@ -13,6 +13,7 @@ from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 
 from pg_evident.access import denials
+from pg_evident.database import open_as
 
 _IS_STANDBY = "select pg_catalog.pg_is_in_recovery()"
 
@@ -63,3 +64,19 @@ def make_steady(connection: psycopg.Connection[Any]) -> None:
     if not connection.autocommit:
         connection.rollback()
     connection.read_only = None if row and row[0] else False
+
+
+def connect_steadily(dsn: str, **kwargs: Any) -> psycopg.Connection[Any]:
+    """Open a connection whose transactions are READ COMMITTED, whatever the defaults.
+
+    And may write, but on a standby. A statement outside of a transaction gets one.
+    None is kept prepared: behind a pooler the next one may go to another session.
+    """
+    kwargs.setdefault("prepare_threshold", None)
+    connection = open_as(Session, dsn, **kwargs)
+    try:
+        make_steady(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -18,9 +18,10 @@ from pg_evident.bench.options import SHARED, Options, default, option_types
 from pg_evident.bench.results.document import write_json
 from pg_evident.bench.results.plots import require_matplotlib, write_plots
 from pg_evident.bench.results.report import print_verdicts
-from pg_evident.bench.runs import Run, joined, run_verb
+from pg_evident.bench.results.run import Run, joined
+from pg_evident.bench.runs import run_verb
 from pg_evident.bench.verbs import VERBS, Verb
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 
 
 class _Verbs(TyperGroup):

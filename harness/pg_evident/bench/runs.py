@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pg_evident.bench.measure.rounds import Result, Say, alternate
+from pg_evident.bench.measure.rounds import alternate
 from pg_evident.bench.options import Options
-from pg_evident.bench.results.budgets import Verdict, judge
+from pg_evident.bench.results.budgets import judge
 from pg_evident.bench.results.document import as_json
 from pg_evident.bench.results.report import print_facts, print_result
+from pg_evident.bench.results.run import Run
 from pg_evident.bench.stage.facts import facts, settings
 from pg_evident.bench.stage.server import measured_server
+from pg_evident.bench.terms import Say
 from pg_evident.bench.verbs import Verb
-from pg_evident.database import Failure
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a verb found, and all of it as a JSON object."""
-
-    results: list[Result]
-    verdicts: list[Verdict]
-    document: dict[str, Any]
+from pg_evident.failure import Failure
 
 
 def run_verb(verb: Verb, options: Options, say: Say) -> Run:
@@ -56,8 +46,3 @@ def run_verb(verb: Verb, options: Options, say: Say) -> Run:
         if not isinstance(value := getattr(options, name), Path)
     }
     return Run(results, verdicts, document)
-
-
-def joined(runs: Iterable[Run]) -> dict[str, Any]:
-    """Return the documents of several verbs as one."""
-    return {"verb": "all", "verbs": [run.document for run in runs]}

@@ -20,10 +20,10 @@ from pg_evident.bench.loads.rebuild import rebuild_workloads
 from pg_evident.bench.loads.seal import seal_workloads
 from pg_evident.bench.loads.settings import settings_workloads
 from pg_evident.bench.loads.verify import verify_workloads
-from pg_evident.bench.measure.rounds import Workload
 from pg_evident.bench.options import Numbers
 from pg_evident.bench.peers.run import peer_workloads
 from pg_evident.bench.stage.server import Bench
+from pg_evident.bench.terms import Workload
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from pg_evident.cli.parts import LONGEST, Dsn, say
-from pg_evident.database import resolve_dsn
+from pg_evident.cli.target import resolve_dsn
 from pg_evident.verifier.text import plain
 
 VerifierKeys = Annotated[
@@ -104,9 +104,9 @@ def publish(
     append-only; keep it in git if you like. One that lacks what was published is
     refused, unless a person says --new-directory.
     """
+    from pg_evident import installed
     from pg_evident.ledger import keys
     from pg_evident.ledger import publish as publishing
-    from pg_evident.migrate import marks
 
     if every is not None and accept_incarnation is not None:
         raise typer.BadParameter(publishing.NO_PERSON.format("--accept-incarnation"))
@@ -114,7 +114,7 @@ def publish(
         raise typer.BadParameter(publishing.NO_PERSON.format("--new-directory"))
     publisher = publishing.Publisher(keys.load_key(key), out, say, earlier_key or [])
     target = resolve_dsn(dsn)
-    marks.require_installed(target)
+    installed.require_installed(target)
     if every is None:
         path = publishing.publish(
             target, publisher, accept_incarnation, new_directory=new_directory
@@ -146,12 +146,12 @@ def seal(
     dsn: Dsn = None,
 ) -> None:
     """Seal all new events into the ledger, as evident work does every few seconds."""
-    from pg_evident.intake import progress
+    from pg_evident import installed
+    from pg_evident.ledger import progress
     from pg_evident.ledger import seal as sealing
-    from pg_evident.migrate import marks
 
     target = resolve_dsn(dsn)
-    marks.require_installed(target)
+    installed.require_installed(target)
     with progress.leaves() as (begin, advance):
         done = sealing.run(target, max_events, begin=begin, advance=advance, report=say)
     root = base64.b64encode(done.root).decode()
@@ -178,14 +178,13 @@ def export(
     A static tlog-tiles log with the events beside it. Exporting again, or after an
     interruption, goes on where the last run ended.
     """
+    from pg_evident import installed
     from pg_evident.export import run as exporting
-    from pg_evident.intake import progress
-    from pg_evident.ledger import published
-    from pg_evident.migrate import marks
+    from pg_evident.ledger import progress, published
 
     keys = published.load_keys(key or [])
     target = resolve_dsn(dsn)
-    marks.require_installed(target)
+    installed.require_installed(target)
     with progress.leaves() as (begin, advance):
         done = exporting.run(
             target, directory, checkpoint, keys, begin=begin, advance=advance
@@ -208,13 +207,13 @@ def prove(
     EVENT_ID.tlog-proof and, beside it, the event itself in EVENT_ID.json: evident
     verify checks the two offline. Prints the file of the proof.
     """
+    from pg_evident import installed
     from pg_evident.export import proof as proving
     from pg_evident.ledger import published
-    from pg_evident.migrate import marks
 
     keys = published.load_keys(key or [])
     target = resolve_dsn(dsn)
-    marks.require_installed(target)
+    installed.require_installed(target)
     print(plain(proving.run(target, event_id, out, keys), LONGEST))
     if keys is None:
         say(UNSIGNED)

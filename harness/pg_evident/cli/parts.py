@@ -55,3 +55,10 @@ def fail_database(error: Error, *, code: int = 1) -> NoReturn:
         hint=hint_of(error),
         code=code,
     )
+
+
+def print_ids(ids: list[str], *, nothing: str) -> None:
+    for each in ids:
+        print(plain(each))
+    if not ids:
+        say(nothing)

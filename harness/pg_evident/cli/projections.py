@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from pg_evident.cli.parts import Dsn, fail, fail_database, say
-from pg_evident.database import Failure, resolve_dsn
+from pg_evident.cli.target import resolve_dsn
+from pg_evident.failure import Failure
 
 Names = Annotated[
     list[str] | None,
@@ -62,14 +63,14 @@ def work(
     As many as you like can run at once. With --once the exit code is 1 when a
     projection failed or has parked keys, or the ledger cannot be sealed.
     """
-    from pg_evident.migrate import marks
+    from pg_evident import installed
     from pg_evident.projections import worker
     from pg_evident.projections.steps import Work
 
     if notify and no_stamp:
         raise typer.BadParameter("--notify and --no-stamp exclude each other")
     target = resolve_dsn(dsn)
-    marks.require_installed(target)
+    installed.require_installed(target)
     given = Work(
         interval,
         None if no_seal else seal_interval,

@@ -12,10 +12,10 @@ from pg_evident.demo import ledger as demo_ledger
 from pg_evident.demo import projections as demo_projections
 from pg_evident.demo.show import escape, refused, say, table
 from pg_evident.intake.progress import import_file
-from pg_evident.migrate.marks import ROOT
 from pg_evident.migrate.run import migrate
+from pg_evident.places import DATA
 
-ORDERS = ROOT / "harness/pg_evident/data" / "cdnow_sample.csv"
+ORDERS = DATA / "cdnow_sample.csv"
 
 _NEWEST = """
     select o.ordered_on, o.amount, o.paid, o.status, o.aggregate_id

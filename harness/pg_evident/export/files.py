@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.verifier.formats.tiles import TILE, tile_path
 
 FORMAT = "evident.export.v1"

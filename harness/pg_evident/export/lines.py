@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 
 _ID = re.compile(rb'\{"id": (-?[0-9]+),')
 

@@ -13,9 +13,9 @@ from uuid import UUID
 
 import psycopg
 
-from pg_evident.database import Failure
 from pg_evident.export import source
 from pg_evident.export.files import writing_to
+from pg_evident.failure import Failure
 from pg_evident.ledger import published
 from pg_evident.verifier.formats import note
 from pg_evident.verifier.formats.events import read_rows

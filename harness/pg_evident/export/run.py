@@ -17,11 +17,11 @@ from typing import Any
 
 import psycopg
 
-from pg_evident.database import Failure
 from pg_evident.export import source
 from pg_evident.export.files import FORMAT, Folder, edges, writing_to
 from pg_evident.export.lines import Lines, differs, last_event
 from pg_evident.export.source import Bundle
+from pg_evident.failure import Failure
 from pg_evident.ledger import published
 from pg_evident.ledger.published import Published
 from pg_evident.verifier.formats import note

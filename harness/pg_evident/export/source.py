@@ -15,8 +15,8 @@ from uuid import UUID
 import psycopg
 from psycopg import IsolationLevel, sql
 
-from pg_evident.database import connect_patiently
 from pg_evident.export import queries
+from pg_evident.installed import connect_patiently
 
 Connection = psycopg.Connection[Any]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import BinaryIO
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     TimeRemainingColumn,
 )
@@ -63,22 +61,6 @@ def import_file(
         if not quiet:
             output.print(summary(tally))
     return tally
-
-
-@contextlib.contextmanager
-def leaves() -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
-    """Show a bar on a terminal; give (begin with total and done, advance)."""
-    output = showing.console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=output, disable=not output.is_terminal, transient=True
-    ) as bar:
-        task = bar.add_task("", total=None)
-
-        def begin(total: int, done: int) -> None:
-            bar.update(task, total=total, completed=done)
-
-        yield begin, lambda count: bar.advance(task, count)
 
 
 def describe(refusal: Refusal) -> str:

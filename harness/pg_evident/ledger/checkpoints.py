@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pg_evident.database import Failure
-from pg_evident.verifier import files
-from pg_evident.verifier.formats import note
+from pg_evident.failure import Failure
+from pg_evident.verifier.formats import files, note
 from pg_evident.verifier.formats.note import Checkpoint
 
 NEWEST = "checkpoint"

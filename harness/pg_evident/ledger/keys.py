@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 
 PASSPHRASE = "EVIDENT_KEY_PASSPHRASE"
 ED25519 = b"\x01"

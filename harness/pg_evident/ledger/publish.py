@@ -16,7 +16,8 @@ from pathlib import Path
 
 import psycopg
 
-from pg_evident.database import Failure, connect_for_calls
+from pg_evident.failure import Failure
+from pg_evident.installed import connect_for_calls
 from pg_evident.ledger import checkpoints, notes, published, succession
 from pg_evident.ledger import tree as ledger
 from pg_evident.ledger.checkpoints import Signed

@@ -9,9 +9,8 @@ from typing import Any
 
 import psycopg
 
-from pg_evident.database import Failure
-from pg_evident.verifier import files
-from pg_evident.verifier.formats import note
+from pg_evident.failure import Failure
+from pg_evident.verifier.formats import files, note
 
 Connection = psycopg.Connection[Any]
 

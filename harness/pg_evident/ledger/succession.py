@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.verifier.formats.note import Checkpoint
 from pg_evident.verifier.incarnations import losses
 from pg_evident.verifier.text import plain

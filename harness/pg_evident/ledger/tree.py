@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.ledger.notes import checkpoint_body
 from pg_evident.verifier.formats import note
 from pg_evident.verifier.formats.merkle import proves_consistency

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pg_evident.database import Failure, parameters, yoyo_url
+from pg_evident.database import parameters, yoyo_url
 from pg_evident.dsn_errors import hidden
+from pg_evident.failure import Failure
 from pg_evident.migrate.mark_tables import prepare_schema
-from pg_evident.migrate.marks import ENGINE
+from pg_evident.places import ENGINE
 
 Report = Callable[[str], None]
 

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from pg_evident.access import ownership
+from pg_evident.access.pinning import pinned
 from pg_evident.migrate.marks import SCHEMA, has_table, marks_schema
 
 # As yoyo 9 makes them; made here, with the rights of the owner alone.
@@ -49,7 +50,7 @@ def prepare_schema(dsn: str) -> str:
 def _make_tables(connection: psycopg.Connection[Any], *, makes_schema: bool) -> None:
     """Make what yoyo needs, take away what default privileges gave, and check."""
     schema = sql.Identifier(SCHEMA)
-    with ownership.pinned(connection):
+    with pinned(connection):
         if makes_schema:
             connection.execute(sql.SQL("create schema {}").format(schema))
             _take_away(connection, "schema", schema, "pg_namespace", SCHEMA)

@@ -9,9 +9,7 @@ place is kept. The same place by hand: the URL of `yoyo_url(dsn, "evident_yoyo")
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,46 +17,17 @@ from psycopg import sql
 
 from pg_evident.access import ownership
 from pg_evident.access.ownership_queries import MARK_TABLES
-from pg_evident.database import Failure
+from pg_evident.access.pinning import pinned
+from pg_evident.failure import Failure
+from pg_evident.installed import installed_version
+from pg_evident.places import ENGINE, migration_files
 
-ROOT = Path(__file__).resolve().parents[3]
-ENGINE = ROOT / "migrations"
-EXAMPLES = ENGINE / "examples"
 SCHEMA = "evident_yoyo"
 
 _ELSEWHERE = (
     "if these marks are another application's, `create schema evident_yoyo` as the role"
     " that migrates: evident then looks there alone"
 )
-
-
-def require_installed(dsn: str) -> None:
-    """Raise Failure when the database has no schema evident, or another's."""
-    ownership.connect(dsn, autocommit=True).close()
-
-
-def installed_version(connection: psycopg.Connection[Any]) -> str | None:
-    """Return what evident.version() says, the newest applied engine migration's id.
-
-    None when the engine is not installed. It is read in the catalog and not called,
-    so it needs no right, and runs nothing.
-    """
-    with ownership.pinned(connection):
-        row = connection.execute(
-            "select coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)"
-            " from pg_proc as p"
-            " where p.pronamespace = to_regnamespace('evident')"
-            " and p.proname = 'version' and p.pronargs = 0"
-        ).fetchone()
-    found = re.search(r"'(\w+)'", row[0]) if row else None
-    return found[1] if found else None
-
-
-def migration_files(source: Path) -> list[Path]:
-    """List the migrations of one folder in order, without the rollbacks."""
-    return sorted(
-        path for path in source.glob("*.sql") if not path.stem.endswith(".rollback")
-    )
 
 
 def has_table(connection: psycopg.Connection[Any], schema: str, name: str) -> bool:
@@ -79,7 +48,7 @@ def marks_schema(connection: psycopg.Connection[Any]) -> str | None:
         connection.execute("set local search_path to default")
         row = connection.execute("select pg_catalog.current_schema()").fetchone()
     current = row[0] if row else None
-    with ownership.pinned(connection):
+    with pinned(connection):
         row = connection.execute(
             "select from pg_namespace as n where n.nspname = %s", [SCHEMA]
         ).fetchone()
@@ -111,7 +80,7 @@ def _read_marks(
 ) -> dict[str, datetime]:
     """Read the marks of a table that is checked, locked and checked once more."""
     table = sql.Identifier(schema, "_yoyo_migration")
-    with ownership.pinned(connection):
+    with pinned(connection):
         ownership.check_marks(connection, schema, hint)
         connection.execute(sql.SQL("lock table {} in access share mode").format(table))
         ownership.check_marks(connection, schema, hint)

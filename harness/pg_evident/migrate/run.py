@@ -10,16 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from pg_evident.access import ownership
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
+from pg_evident.installed import installed_version
 from pg_evident.migrate.backend import Report, locked_backend
-from pg_evident.migrate.marks import (
-    ENGINE,
-    EXAMPLES,
-    disagreement,
-    installed_version,
-    marks,
-    migration_files,
-)
+from pg_evident.migrate.marks import disagreement, marks
+from pg_evident.places import ENGINE, EXAMPLES, migration_files
 
 
 def migrate(

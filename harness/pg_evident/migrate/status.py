@@ -9,10 +9,11 @@ from rich.table import Table
 
 from pg_evident import showing
 from pg_evident.access.denials import hint_of
-from pg_evident.access.ownership import connect, pinned
-from pg_evident.migrate.marks import installed_version
+from pg_evident.access.ownership import connect
+from pg_evident.access.pinning import pinned
+from pg_evident.installed import installed_version
+from pg_evident.migrate import fingerprint
 from pg_evident.migrate.run import status
-from pg_evident.workshop import fingerprints
 
 
 def show(dsn: str) -> None:
@@ -33,7 +34,7 @@ def show(dsn: str) -> None:
         if _exists(connection, "evident.ledger_status"):
             facts.add_row("ledger", _attempt(_ledger, connection))
         if _exists(connection, "evident.baseline"):
-            facts.add_row("catalog", _attempt(fingerprints.compared, connection))
+            facts.add_row("catalog", _attempt(fingerprint.compared, connection))
         if _is_open(connection):
             facts.add_row(
                 "row types",

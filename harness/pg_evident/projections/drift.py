@@ -11,7 +11,7 @@ import psycopg
 from rich.table import Table
 from rich.text import Text
 
-from pg_evident.migrate.marks import require_installed
+from pg_evident.installed import require_installed
 from pg_evident.showing import console, said
 from pg_evident.steps.lasting import Lasting
 from pg_evident.verifier.text import plain, plain_json

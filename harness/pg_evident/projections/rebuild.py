@@ -11,7 +11,7 @@ from datetime import timedelta
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from pg_evident.migrate.marks import require_installed
+from pg_evident.installed import require_installed
 from pg_evident.projections.slices import Slice, Slices
 from pg_evident.showing import console
 from pg_evident.steps.lasting import Lasting

@@ -14,12 +14,12 @@ from pg_evident.projections.log import Row, WorkerLog
 from pg_evident.projections.turns import (
     LONGEST_PENALTY,
     SHORTEST_PAUSE,
-    Pause,
     Reason,
     Sealing,
     Turn,
 )
 from pg_evident.steps.limits import STATEMENT, Size, is_lock, is_too_much, limit
+from pg_evident.steps.pauses import Pause
 
 Connection = psycopg.Connection[Any]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pg_evident.steps.limits import Size
+from pg_evident.steps.pauses import Pause
 
 FIRST_LIMIT = 1000
 SMALLEST_LIMIT = 1
@@ -23,26 +24,6 @@ FIRST_PENALTY = 0.5
 LONGEST_PENALTY = 60.0
 # At most so long until the next look for a lock that another one had.
 LONGEST_ABSENCE = 5.0
-# Seconds until a lost connection is made again: the first time, and at most.
-RECONNECT = (0.1, 5.0)
-
-
-@dataclass
-class Pause:
-    """Seconds that double with each time in a row, up to the longest."""
-
-    first: float
-    longest: float
-    times: int = 0
-
-    def next(self) -> float:
-        # Beyond 2 ** 30 any pause is the longest one.
-        seconds = self.first * 2.0 ** min(self.times, 30)
-        self.times += 1
-        return min(seconds, self.longest)
-
-    def reset(self) -> None:
-        self.times = 0
 
 
 class Reason(Enum):

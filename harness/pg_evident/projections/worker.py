@@ -16,7 +16,8 @@ from typing import Any
 
 import psycopg
 
-from pg_evident.database import connect_for_calls, is_lost
+from pg_evident.database import is_lost
+from pg_evident.installed import connect_for_calls
 from pg_evident.projections.log import WorkerLog
 from pg_evident.projections.steps import (
     State,
@@ -28,7 +29,7 @@ from pg_evident.projections.steps import (
     notice,
     seal,
 )
-from pg_evident.projections.turns import RECONNECT, Pause
+from pg_evident.steps.pauses import RECONNECT, Pause
 from pg_evident.stopping import Stop, stop_on_signals
 
 Connection = psycopg.Connection[Any]

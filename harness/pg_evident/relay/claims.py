@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 
 Connection = psycopg.Connection[Any]
 

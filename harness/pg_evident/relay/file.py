@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.relay.claims import Claim, Event
 
 _BLOCK = 1 << 16

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.relay.file import RelayFile
 
 _BATCH = 10_000

@@ -21,14 +21,16 @@ from pathlib import Path
 
 import psycopg
 
-from pg_evident.database import Failure, connect_for_calls, is_lost
-from pg_evident.projections.turns import RECONNECT, Pause
+from pg_evident.database import is_lost
+from pg_evident.failure import Failure
+from pg_evident.installed import connect_for_calls
 from pg_evident.relay import claims
 from pg_evident.relay.claims import Connection, Relay
 from pg_evident.relay.file import RelayFile
 from pg_evident.relay.loss import require_events
 from pg_evident.relay.steps import Run, step
 from pg_evident.showing import said
+from pg_evident.steps.pauses import RECONNECT, Pause
 
 # Seconds between two looks when there was nothing, unless a NOTIFY comes.
 POLL = 0.5

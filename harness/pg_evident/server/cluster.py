@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 from pg_evident.server.programs import (
     EMBEDDED_MAJOR,
     bindir,
@@ -22,6 +22,9 @@ from pg_evident.server.programs import (
     run,
     system_user,
 )
+
+# sun_path holds 108 bytes with the closing NUL; the socket is /.s.PGSQL.<port>.
+LONGEST_DIRECTORY = 107 - len("/.s.PGSQL.65535")
 
 
 @dataclass

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pg_evident.database import Failure
+from pg_evident.failure import Failure
 
 EMBEDDED_MAJOR = 18
 _SYSTEM_USER = "embedded_postgres"

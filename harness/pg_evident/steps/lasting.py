@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from pg_evident.database import connect_for_calls, is_lost
-from pg_evident.projections.turns import RECONNECT, Pause
+from pg_evident.database import is_lost
+from pg_evident.installed import connect_for_calls
 from pg_evident.showing import said
+from pg_evident.steps.pauses import RECONNECT, Pause
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from .compare import entry_names
 from .earlier import Earlier
-from .files import FileError, Folder
 from .findings import TAMPERED, UNREADABLE, UNSEALED, UNSUPPORTED, Findings
 from .formats.entry import uuid_text
 from .formats.events import EVENTS
+from .formats.files import FileError, Folder
 from .formats.merkle import EMPTY_ROOT
 from .formats.note import Keys
+from .formats.own_events import OwnEvents
 from .heads import Heads, read_log
 from .incarnations import describe_accepted, describe_losses, judge_lost
 from .judge_kept import judge_kept
 from .kept import OTHER_LOG, SKIPPED, Kept, load_earlier, load_kept, load_own
-from .own_events import OwnEvents
 from .reading import entries_of, events_of
 from .report import Report
 from .stand_in import comparable, stand_in

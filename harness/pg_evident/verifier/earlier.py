@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from .align import Names, align
 from .compare import Stored, entry_names
-from .files import Folder
 from .findings import LISTED, REPLACED, TAMPERED, UNREADABLE, Findings
 from .formats.entry import differing_fields, uuid_text
+from .formats.files import Folder
 from .formats.merkle import leaf_hash
 from .formats.note import TRUSTED
 from .formats.tiles import TILE, TileError, read_entries, read_tile, tile_width, widths

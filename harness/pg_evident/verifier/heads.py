@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .files import FileError, Folder, reason
 from .formats.documents import integer, parse_object, text
+from .formats.files import FileError, Folder, reason
 from .formats.note import Checkpoint, from_base64
 from .formats.times import parse
 

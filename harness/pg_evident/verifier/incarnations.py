@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from .findings import REPLACED, Findings
 from .formats.note import Checkpoint
+from .formats.own_events import OwnEvents
 from .heads import Incarnation
 from .kept import AGREES, GIVEN_UP, NOT_REPRODUCED, Kept
-from .own_events import OwnEvents
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import FileError, Folder, read_file
 from .findings import TAMPERED, UNREADABLE, UNSUPPORTED, Findings
+from .formats.files import FileError, Folder, read_file
 from .formats.note import (
     BAD_SIGNATURE,
     MAX_NOTE_BYTES,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .files import FileError, Folder, read_file
 from .findings import TAMPERED, UNREADABLE, UNSUPPORTED, Findings
 from .formats.entry import TAIL_BYTES, uuid_text
 from .formats.events import LONGEST_LINE, read_rows
+from .formats.files import FileError, Folder, read_file
 from .formats.merkle import leaf_hash, proves_inclusion
 from .formats.note import (
     BAD_SIGNATURE,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .compare import Stored
-from .files import FileError, Folder, reason
 from .findings import UNREADABLE, Findings
 from .formats.events import EVENTS, Row, most_bytes, most_lines, read_lines, read_rows
+from .formats.files import FileError, Folder, reason
 from .formats.merkle import leaf_hash
+from .formats.own_events import OwnEvents
 from .formats.tiles import (
     TILE,
     TileError,
@@ -17,7 +18,6 @@ from .formats.tiles import (
     tile_path,
     tile_width,
 )
-from .own_events import OwnEvents
 
 
 def events_of(

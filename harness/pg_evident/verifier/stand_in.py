@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .files import FileError, Folder
 from .formats.documents import integer, parse_object, text
+from .formats.files import FileError, Folder
 from .formats.note import TRUSTED, Checkpoint, NoteError, parse_checkpoint
 from .formats.tiles import TILE, tile_path, tile_width
 from .heads import LARGEST_LOG, LOG

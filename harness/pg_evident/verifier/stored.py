@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .files import Folder
 from .findings import TAMPERED, UNREADABLE, Findings
+from .formats.files import Folder
 from .formats.tiles import TILE, TileError, read_tile, tile_path, tile_width
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from .align import Source
 from .compare import Displaced, Stored, compare, equal_hashes
 from .earlier import Earlier
-from .files import Folder
 from .findings import UNREADABLE, Findings
 from .formats.events import Row
+from .formats.files import Folder
 from .formats.tiles import TILE
 from .growth import Trees
 from .heads import Head, Heads

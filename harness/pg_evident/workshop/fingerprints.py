@@ -11,43 +11,11 @@ import argparse
 import itertools
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import psycopg
 
 from pg_evident.database import connect
+from pg_evident.migrate.fingerprint import FILE, installed
 from pg_evident.migrate.run import migrate
-from pg_evident.server.kept import ephemeral
-
-FILE = Path(__file__).parents[1] / "data/fingerprints.json"
-
-
-def expected(major: int) -> str | None:
-    """Give the fingerprint that this package has on a major, None when not known."""
-    known: dict[str, str] = json.loads(FILE.read_text(encoding="ascii"))
-    return known.get(str(major))
-
-
-def installed(connection: psycopg.Connection[Any]) -> str:
-    """Give the fingerprint of what is installed.
-
-    Raises psycopg.Error where the login may not ask, or no such function is.
-    """
-    row = connection.execute("select evident.fingerprint()").fetchone()
-    assert row is not None
-    return str(row[0])
-
-
-def compared(connection: psycopg.Connection[Any]) -> str:
-    """Say in a line whether what is installed is what this package installs."""
-    major = connection.info.server_version // 10_000
-    found, wanted = installed(connection), expected(major)
-    if wanted is None:
-        return f"{found} (none is known for PostgreSQL {major})"
-    if found == wanted:
-        return f"{found}, as this package installs"
-    return f"{found}, NOT as this package installs ({wanted}): see guard_status"
+from pg_evident.server.temporary import ephemeral
 
 
 def record(majors: Sequence[int]) -> None:

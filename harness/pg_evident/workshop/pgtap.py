@@ -17,11 +17,12 @@ from pathlib import Path
 
 from psycopg import sql
 
-from pg_evident.database import Failure, connect
-from pg_evident.migrate.marks import ROOT
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 from pg_evident.migrate.run import migrate
+from pg_evident.places import ROOT
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 from pg_evident.workshop import profile
 
 TESTS = ROOT / "tests/pgtap"

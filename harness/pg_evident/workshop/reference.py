@@ -7,10 +7,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from pg_evident.access.ownership import connect
-from pg_evident.database import Failure
-from pg_evident.migrate.marks import ROOT
+from pg_evident.failure import Failure
+from pg_evident.places import ROOT
 
-MANIFEST = ROOT / "sql" / "functions" / "MANIFEST"
+MANIFEST = ROOT / "sql/functions/MANIFEST"
 BEGIN = "<!-- [begin reference] -->\n"
 END = "<!-- [end reference] -->\n"
 

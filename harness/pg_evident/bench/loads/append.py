@@ -11,7 +11,6 @@ import psycopg
 from pg_evident.bench.measure.footprint import footprinted
 from pg_evident.bench.measure.pgbench import pgbench
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Budget, Candidate, Sample, Workload
 from pg_evident.bench.stage.payloads import order
 from pg_evident.bench.stage.schema import (
     EVENT_TYPE,
@@ -22,6 +21,7 @@ from pg_evident.bench.stage.schema import (
     has_dense_versions,
 )
 from pg_evident.bench.stage.server import Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Budget, Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _WARM_UP = 100  # transactions per client

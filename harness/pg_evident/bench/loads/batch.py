@@ -11,9 +11,9 @@ import psycopg
 from pg_evident.bench.loads.batch_ways import WAYS, Way
 from pg_evident.bench.measure.footprint import footprinted
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Candidate, Sample, Workload
 from pg_evident.bench.stage.schema import WRITER, count, has_dense_versions
 from pg_evident.bench.stage.server import Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _WARM_UP = 100  # events, and three calls at least

@@ -10,8 +10,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from pg_evident.bench.measure.rounds import Budget
 from pg_evident.bench.stage.schema import EVENT_TYPE, PAYLOAD, STORE, TWIN
+from pg_evident.bench.terms import Budget
 
 _NOBODY = str(uuid.UUID(int=0))
 

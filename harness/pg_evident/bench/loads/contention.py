@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from pg_evident.bench.loads.append import EVIDENT, NEW, PAIR, single_appends
 from pg_evident.bench.loads.spread import spread_workloads
-from pg_evident.bench.measure.rounds import Candidate, Workload
 from pg_evident.bench.stage.schema import STORE
 from pg_evident.bench.stage.server import Bench
+from pg_evident.bench.terms import Candidate, Workload
 
 _HOT = "md5('hot/' || :run::text)::uuid"
 

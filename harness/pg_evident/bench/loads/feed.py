@@ -12,9 +12,9 @@ from pg_evident.bench.loads.reads import (
     READ_AGGREGATE,
     reader,
 )
-from pg_evident.bench.measure.rounds import Budget, Candidate, Workload
 from pg_evident.bench.stage.schema import aggregates
 from pg_evident.bench.stage.server import Bench, fresh_database
+from pg_evident.bench.terms import Budget, Candidate, Workload
 
 _CHOOSE_PAGE = f"\\set after {PAGE} * random(0, :pages - 1)\n"
 

@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 
 from pg_evident.bench.stage.server import Bench
-from pg_evident.database import Failure, connect
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 
 CONSUMER = "bench"
 

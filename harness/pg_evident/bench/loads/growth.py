@@ -11,7 +11,6 @@ from pg_evident.bench.loads.stores import Store, changed_settings, fill_stores, 
 from pg_evident.bench.measure.footprint import footprinted
 from pg_evident.bench.measure.pgbench import pgbench
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Budget, Sample, Workload
 from pg_evident.bench.measure.tables import (
     count_after,
     has_dense_versions_after,
@@ -20,7 +19,9 @@ from pg_evident.bench.measure.tables import (
 from pg_evident.bench.stage.read_model import PAID
 from pg_evident.bench.stage.schema import FILLED, PAYLOAD, STORE, TWIN
 from pg_evident.bench.stage.server import Bench, checkpoint
-from pg_evident.database import Failure, connect
+from pg_evident.bench.terms import Budget, Sample, Workload
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 
 # A run is a number of appends, not of seconds: what a checkpoint makes it write to
 # the log again, a page at a time, is shared by as many appends at every size.

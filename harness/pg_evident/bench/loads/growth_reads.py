@@ -15,10 +15,10 @@ from pg_evident.bench.loads.reads import (
     reader,
 )
 from pg_evident.bench.loads.stores import Store
-from pg_evident.bench.measure.rounds import Budget, Candidate, Workload
 from pg_evident.bench.stage.read_model import MODEL
 from pg_evident.bench.stage.schema import FILLED
 from pg_evident.bench.stage.server import Bench
+from pg_evident.bench.terms import Budget, Candidate, Workload
 from pg_evident.database import connect
 
 _ANY_PLACE = f"\\set after random(0, greatest(0, :events - {PAGE}))\n"

@@ -19,7 +19,6 @@ from pg_evident.bench.loads.purchases import purchases_workload
 from pg_evident.bench.measure.footprint import footprinted
 from pg_evident.bench.measure.pgbench import Outcome, pgbench
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Candidate, Sample, Workload
 from pg_evident.bench.measure.tables import count_after, last_id
 from pg_evident.bench.stage.read_model import (
     CREATED,
@@ -37,6 +36,7 @@ from pg_evident.bench.stage.schema import (
     has_dense_versions,
 )
 from pg_evident.bench.stage.server import TEMPLATE, Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _WARM_UP = 100  # transactions per client

@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Candidate, Sample, Workload
 from pg_evident.bench.stage.server import TEMPLATE, Bench
+from pg_evident.bench.terms import Candidate, Sample, Workload
 from pg_evident.export import run as export
 from pg_evident.ledger import keys, publish
 from pg_evident.verifier.check import Request, verify_export

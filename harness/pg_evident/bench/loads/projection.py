@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pg_evident.bench.loads.append import NEW, OWN, Connection, single_appends
 from pg_evident.bench.measure.footprint import footprinted
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Budget, Candidate, Sample, Workload
 from pg_evident.bench.stage.read_model import (
     CREATED,
     HAND,
@@ -22,6 +21,7 @@ from pg_evident.bench.stage.read_model import (
 )
 from pg_evident.bench.stage.schema import PAYLOAD, STORE, TWIN, WRITER, count
 from pg_evident.bench.stage.server import TEMPLATE, Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Budget, Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _BUDGETS = (Budget(0.68),)

@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 
 from pg_evident.bench.loads.sealing import VERIFY, number, seal_all
-from pg_evident.bench.measure.processors import Usage, metered
-from pg_evident.bench.measure.rounds import Candidate, Sample, Workload
+from pg_evident.bench.measure.processors import metered
 from pg_evident.bench.measure.together import parts
 from pg_evident.bench.stage.schema import STORE, count
 from pg_evident.bench.stage.server import Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Candidate, Sample, Usage, Workload
 from pg_evident.database import connect
 from pg_evident.demo.tour import ORDERS
 from pg_evident.intake.importer import import_lines

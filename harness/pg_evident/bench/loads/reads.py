@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from pg_evident.bench.measure.pgbench import Outcome, pgbench
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Sample
 from pg_evident.bench.stage.schema import FILLED
 from pg_evident.bench.stage.server import Bench, checkpoint
+from pg_evident.bench.terms import Sample
 
 PAGE = 1000  # events
 _WARM_UP = 50  # transactions

@@ -12,7 +12,6 @@ import psycopg
 
 from pg_evident.bench.measure.footprint import footprinted
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Budget, Candidate, Sample, Workload
 from pg_evident.bench.stage.read_model import (
     HAND,
     MODEL,
@@ -23,6 +22,7 @@ from pg_evident.bench.stage.read_model import (
 )
 from pg_evident.bench.stage.schema import count
 from pg_evident.bench.stage.server import TEMPLATE, Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Budget, Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _BUDGETS = (Budget(2.5),)

@@ -17,8 +17,7 @@ from pg_evident.bench.loads.sealing import (
     seal_all,
 )
 from pg_evident.bench.measure.pgbench import Outcome, pgbench
-from pg_evident.bench.measure.processors import Usage, metered
-from pg_evident.bench.measure.rounds import Budget, Candidate, Sample, Workload
+from pg_evident.bench.measure.processors import metered
 from pg_evident.bench.measure.together import parts
 from pg_evident.bench.stage.schema import (
     EVENT_TYPE,
@@ -28,6 +27,7 @@ from pg_evident.bench.stage.schema import (
     has_dense_versions,
 )
 from pg_evident.bench.stage.server import TEMPLATE, Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Budget, Candidate, Sample, Usage, Workload
 from pg_evident.database import connect
 
 _PAUSE = 1.0  # seconds between two seals beside appends

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Candidate, Sample
 from pg_evident.bench.stage.server import Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Candidate, Sample
 from pg_evident.database import connect
 
 SEAL = "select evident.seal()"

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from pg_evident.bench.loads.append import EVIDENT, NEW, single_appends
 from pg_evident.bench.loads.stores import changed_settings
-from pg_evident.bench.measure.rounds import Candidate, Sample, Workload
 from pg_evident.bench.stage.payloads import order
 from pg_evident.bench.stage.schema import PAYLOAD, STORE
 from pg_evident.bench.stage.server import Bench
+from pg_evident.bench.terms import Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _LARGE = 20_000  # bytes of payload

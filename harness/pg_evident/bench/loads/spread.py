@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pg_evident.bench.loads.append import EVIDENT, Connection, single_appends
-from pg_evident.bench.measure.rounds import Candidate, Sample, Workload
 from pg_evident.bench.stage.schema import STORE, TWIN, has_dense_versions
 from pg_evident.bench.stage.server import TEMPLATE, Bench
+from pg_evident.bench.terms import Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _AGGREGATES = 10_000

@@ -13,8 +13,7 @@ import psycopg
 from psycopg import sql
 
 from pg_evident.bench.measure.footprint import footprinted
-from pg_evident.bench.measure.processors import Usage, metered
-from pg_evident.bench.measure.rounds import Budget, Candidate, Footprint, Sample
+from pg_evident.bench.measure.processors import metered
 from pg_evident.bench.stage.read_model import (
     CREATED,
     MODEL,
@@ -24,6 +23,7 @@ from pg_evident.bench.stage.read_model import (
 )
 from pg_evident.bench.stage.schema import PAYLOAD, STORE, TWIN, aggregates
 from pg_evident.bench.stage.server import TEMPLATE, Bench
+from pg_evident.bench.terms import Budget, Candidate, Footprint, Sample, Usage
 from pg_evident.database import connect
 
 _CHUNK = 100_000  # events per transaction while filling

@@ -12,8 +12,8 @@ import psycopg
 from pg_evident.bench.loads.offline import offline_workload
 from pg_evident.bench.loads.sealing import VERIFY, hashing, number, over_all, seal_all
 from pg_evident.bench.measure.processors import metered
-from pg_evident.bench.measure.rounds import Budget, Candidate, Sample, Workload
 from pg_evident.bench.stage.server import TEMPLATE, Bench, checkpoint, fresh_database
+from pg_evident.bench.terms import Budget, Candidate, Sample, Workload
 from pg_evident.database import connect
 
 _SMALL = 10_000  # leaves of the smaller tree for proofs

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pg_evident.bench.measure.rounds import Footprint
 from pg_evident.bench.stage.server import Bench
+from pg_evident.bench.terms import Footprint
 from pg_evident.database import connect
 
 _SIZES = """

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pg_evident.bench.measure.rounds import Latencies
+from pg_evident.bench.terms import Latencies
 
 # Evenly in nines, so that rare waits show: 0 %, 90 %, 99 %, 99.9 %, 99.99 %.
 NINES = tuple(step / 40 for step in range(161))

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pg_evident.bench.measure.latencies import read_logs, summary
-from pg_evident.bench.measure.rounds import Latencies
 from pg_evident.bench.stage.schema import WRITER
 from pg_evident.bench.stage.server import Bench
-from pg_evident.database import Failure
+from pg_evident.bench.terms import Latencies
+from pg_evident.failure import Failure
 from pg_evident.server.programs import run
 
 _TPS = re.compile(r"^tps = ([\d.]+) \(without initial connection time\)", re.M)

@@ -6,9 +6,9 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from pg_evident.bench.terms import Usage
 from pg_evident.server.cluster import Server
 
 # Fields of /proc/<pid>/stat, counted after the command's name.
@@ -17,18 +17,6 @@ _PPID, _UTIME, _STIME, _CUTIME, _CSTIME = 1, 11, 12, 13, 14
 _IDLE, _IOWAIT, _STEAL = 3, 4, 7
 
 _LONGEST_WAIT = 120  # seconds
-
-
-@dataclass
-class Usage:
-    """Processor time of a while, known once the while is over.
-
-    `server_seconds` is that of all server processes. `others` is the part of the
-    machine, 0 to 1, that was taken by neither the server nor this program.
-    """
-
-    server_seconds: float = 0
-    others: float = 0
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pg_evident.bench.measure.rounds import Sample
+from pg_evident.bench.terms import Sample
 
 
 def parts(

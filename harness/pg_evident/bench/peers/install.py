@@ -14,8 +14,8 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from pg_evident.bench.measure.rounds import Say
-from pg_evident.database import Failure
+from pg_evident.bench.terms import Say
+from pg_evident.failure import Failure
 
 _LONGEST = 300  # seconds for one installation
 _TRIES = "3"

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pg_evident.bench.loads.append import NEW, OWN, WAYS, single_appends
-from pg_evident.bench.measure.rounds import Budget, Candidate, Sample, Say, Workload
 from pg_evident.bench.peers.calls import PEERS, call
 from pg_evident.bench.peers.install import Installed, install
 from pg_evident.bench.peers.stores import build_stores
 from pg_evident.bench.stage.server import Bench
-from pg_evident.database import Failure
+from pg_evident.bench.terms import Budget, Candidate, Sample, Say, Workload
+from pg_evident.failure import Failure
 
 OURS = dict(zip(("raw", "article", "evident"), WAYS, strict=True))
 # The least rate of Evident beside each, one event per transaction.

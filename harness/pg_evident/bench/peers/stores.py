@@ -20,7 +20,8 @@ from psycopg import sql
 from pg_evident.bench.peers.install import Installed, node
 from pg_evident.bench.stage.schema import EVENT_TYPE, PAYLOAD, WRITER, aggregates
 from pg_evident.bench.stage.server import TEMPLATE, Bench
-from pg_evident.database import Failure, connect
+from pg_evident.database import connect
+from pg_evident.failure import Failure
 
 Connection = psycopg.Connection[Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pg_evident.bench.measure.rounds import Budget, Result, Series
+from pg_evident.bench.terms import Budget, Result, Series
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pg_evident.bench.measure.latencies import PERCENTILES
-from pg_evident.bench.measure.rounds import Result, Series
 from pg_evident.bench.results.budgets import Verdict
+from pg_evident.bench.terms import Result, Series
 
 _NUMBERS = re.compile(r"\[\n\s+([-+.\de,\s]+?)\s+\]")
 

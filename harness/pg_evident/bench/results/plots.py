@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pg_evident.bench.measure.latencies import NINES
-from pg_evident.bench.measure.rounds import Result, Series
 from pg_evident.bench.results.charts import Bar, Bars, Group, Line, Lines, Panel
 from pg_evident.bench.results.plots_axis import axis_name, by_axis, without_verb
-from pg_evident.bench.runs import Run
-from pg_evident.database import Failure
+from pg_evident.bench.results.run import Run
+from pg_evident.bench.terms import Result, Series
+from pg_evident.failure import Failure
 
 _FEW = 10  # waits beyond a percentile, below which it is chance
 _LEAST = 0.05  # nines; the quickest tenth tells nothing and stretches the scale

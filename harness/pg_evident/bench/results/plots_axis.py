@@ -6,8 +6,8 @@ import re
 import statistics
 from collections.abc import Sequence
 
-from pg_evident.bench.measure.rounds import Candidate, Result, Workload
 from pg_evident.bench.results.charts import Line, Lines, Panel
+from pg_evident.bench.terms import Candidate, Result, Workload
 
 # Axes over which the cost of one operation says more than how many there are a second.
 _COSTS = {"events": "events in the store"}

@@ -9,8 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pg_evident.bench.measure.rounds import Result, Series
 from pg_evident.bench.results.budgets import Verdict
+from pg_evident.bench.terms import Result, Series
 
 _WIDTH = 150  # where the output is not a terminal
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pg_evident.bench.stage.server import TEMPLATE, Bench
 from pg_evident.database import connect
-from pg_evident.migrate.marks import installed_version
+from pg_evident.installed import installed_version
 
 _SETTINGS = (
     "fsync",

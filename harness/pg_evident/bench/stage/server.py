@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pg_evident.bench.measure.rounds import Say
 from pg_evident.bench.options import Options
 from pg_evident.bench.stage import schema
+from pg_evident.bench.terms import Say
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 
 TEMPLATE = "bench_template"
 _RUN = "bench_run"

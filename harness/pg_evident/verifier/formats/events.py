@@ -11,8 +11,8 @@ from itertools import islice
 from struct import error as StructError
 from typing import Any, NamedTuple
 
-from ..own_events import OWN_AGGREGATE, OwnEvents
 from .entry import FIELDS, FIRST_LINE, HEAD, LENGTH, NO_PRIVATE
+from .own_events import OWN_AGGREGATE, OwnEvents
 from .times import parse_exact
 
 EVENTS = "events.ndjson"

@@ -14,7 +14,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ..files import MISSING, FileError, read_file
+from .files import MISSING, FileError, read_file
 
 ED25519 = b"\x01"
 DASH = "\u2014 "

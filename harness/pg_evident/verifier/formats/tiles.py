@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..files import FileError, Folder
+from .files import FileError, Folder
 from .merkle import HASH_BYTES
 
 TILE = 256

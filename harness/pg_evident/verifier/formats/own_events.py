@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from .formats.documents import parse_object, parts
-from .formats.times import show
-from .text import plain
+from ..text import plain
+from .documents import parse_object, parts
+from .times import show
 
 # The stream that no append function writes to.
 OWN_AGGREGATE = bytes(16)
