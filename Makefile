@@ -25,9 +25,9 @@ RUNS := build/trust
 FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
     --dist worksteal --durations=20 -m 'promise or twin_of'
 # What only the system's own PostgreSQL has, plpgsql_check, is checked there.
-SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/test_plpgsql_check.py
-REPORT = PYTHONPATH=tests $(BIN)/python -m trust.report $(RUNS)/*.json
-# What the bounded selection in `make test` showed: python -m trust.report reads it.
+SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/store/test_plpgsql_check.py
+REPORT = PYTHONPATH=tests $(BIN)/python -m report.write $(RUNS)/*.json
+# What the bounded selection in `make test` showed: python -m report.write reads it.
 BOUNDED := build/trust-bounded
 # Where the figures of `make bench` go; CHECK=--check compares them with the budgets.
 BENCH := build/bench
@@ -103,15 +103,15 @@ pytest: $(VENV)/.installed-dev
 	    echo "pytest on PostgreSQL $$major"; \
 	    [ $$major = $(lastword $(MAJORS)) ] && second=0 || second=1; \
 	    EVIDENT_SECOND=$$second $(BIN)/pytest -q -n $(JOBS) --dist worksteal --pg $$major \
-	        --ignore tests/verifier --durations=10 \
+	        --ignore tests/plain --durations=10 \
 	        --trust-report=$(BOUNDED)/$$major.json; \
 	done
 	@echo "pytest without a server"
-	@$(BIN)/pytest -q -n $(JOBS) tests/verifier --trust-report=$(BOUNDED)/verifier.json
+	@$(BIN)/pytest -q -n $(JOBS) tests/plain --trust-report=$(BOUNDED)/plain.json
 
 bench-test: system-packages
 	EVIDENT_MEASURE=1 $(BIN)/pytest -q -n $(JOBS) --dist worksteal \
-	    --pg $(lastword $(MAJORS)) tests/test_bench*.py
+	    --pg $(lastword $(MAJORS)) tests/commands/test_bench*.py
 
 bench: $(VENV)/.installed-dev
 	@mkdir -p $(dir $(BENCH))
@@ -122,8 +122,8 @@ coverage: system-packages
 	rm -rf $(COVERAGE)
 	EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/python -m pg_evident.workshop.pgtap $(COVERED)
 	-EVIDENT_COVERAGE=$(COVERAGE) $(BIN)/pytest -q -n $(JOBS) --pg $(COVERED) \
-	    --ignore tests/verifier
-	cd tests && ../$(BIN)/python -m trust.coverage $(COVERAGE)
+	    --ignore tests/plain
+	cd tests && ../$(BIN)/python -m report.coverage $(COVERAGE)
 
 freeze: $(VENV)/.installed-dev
 	$(BIN)/evident freeze

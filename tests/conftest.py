@@ -21,7 +21,7 @@ from support.seeds import SEED
 
 # The report of what the tests show; a login, its store and broken twins; what a second
 # major leaves out.
-pytest_plugins = ["trust.plugin", "support.fixtures", "support.selection"]
+pytest_plugins = ["report.plugin", "support.fixtures", "support.selection"]
 
 TEMPLATE = "evident_template"
 SETTINGS = {

@@ -9,9 +9,9 @@ import pytest
 from conftest import Database, create_database, fresh_database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
-from support.calls import Connection
-from support.ledger_lab import PUBLISHED, Lab
-from support.publishing import AUDITOR, AUDITOR_SQL, Outside, outside
+from support.clients.calls import Connection
+from support.clients.publishing import AUDITOR, AUDITOR_SQL, Outside, outside
+from support.models.ledger_lab import PUBLISHED, Lab
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from conftest import fresh_database
 from pg_evident.server.cluster import Server
-from support.ledger_attacks import ATTACKS, EDIT, REBUILD, VICTIM, Attack
-from support.ledger_lab import (
+from report.evidence import Figures
+from support.models.ledger_attacks import ATTACKS, EDIT, REBUILD, VICTIM, Attack
+from support.models.ledger_lab import (
     OPEN,
     PUBLISHED,
     Lab,
@@ -23,7 +24,6 @@ from support.ledger_lab import (
     done,
     evident,
 )
-from trust.evidence import Figures
 
 pytestmark = pytest.mark.promise(11)
 

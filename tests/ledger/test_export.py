@@ -18,7 +18,9 @@ import pytest
 from conftest import Database, fresh_database
 from pg_evident.export import run as export
 from pg_evident.migrate.run import migrate
-from support.ledger_store import (
+from support.clients.programs import finish, start_at
+from support.clients.publishing import AUDITOR, Outside, auditor_dsn
+from support.models.ledger_store import (
     checkpoint,
     content,
     entries_of,
@@ -29,8 +31,6 @@ from support.ledger_store import (
     root_over,
     seal,
 )
-from support.programs import finish, start_at
-from support.publishing import AUDITOR, Outside, auditor_dsn
 from support.seeds import random_source, scaled
 
 Owner = psycopg.Connection[Any]

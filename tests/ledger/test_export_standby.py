@@ -7,10 +7,10 @@ from pathlib import Path
 from conftest import SETTINGS, Database
 from pg_evident.migrate.run import migrate
 from pg_evident.server.temporary import ephemeral
-from support.ledger_lab import evident
-from support.ledger_store import content, publish_at
-from support.publishing import AUDITOR_SQL, auditor_dsn
-from support.standby import PROMPT, standby_of, wait_for_replay
+from support.clients.publishing import AUDITOR_SQL, auditor_dsn
+from support.models.ledger_lab import evident
+from support.models.ledger_store import content, publish_at
+from support.servers.standby import PROMPT, standby_of, wait_for_replay
 
 
 def test_a_standby_gives_the_same_export_and_proof(major: int, tmp_path: Path) -> None:

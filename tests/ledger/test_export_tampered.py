@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Database
-from support.calls import Connection
-from support.ledger_lab import as_owner
-from support.ledger_store import (
-    content,
-    entries_of,
-    leaf_hash,
-    publish_at,
-)
-from support.publishing import auditor_dsn
+from support.clients.calls import Connection
+from support.clients.publishing import auditor_dsn
+from support.models.ledger_lab import as_owner
+from support.models.ledger_store import content, entries_of, leaf_hash, publish_at
 
 from ledger.test_export import command
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from conftest import Database
 from golden.make_leaves import leaves_text
-from support.calls import Connection
-from support.golden import FOLDER, golden_leaves, store_golden, stored_leaves
-from support.ledger_lab import evident
-from support.ledger_store import content, entries_of, seal
-from support.publishing import Outside, auditor_dsn
+from support.clients.calls import Connection
+from support.clients.publishing import Outside, auditor_dsn
+from support.models.golden import FOLDER, golden_leaves, store_golden, stored_leaves
+from support.models.ledger_lab import evident
+from support.models.ledger_store import content, entries_of, seal
 from support.twins import install
 
 pytestmark = pytest.mark.promise(13)

@@ -9,8 +9,8 @@ import pytest
 from conftest import fresh_database
 from pg_evident.ledger import succession
 from pg_evident.server.cluster import Server
-from support.ledger_attacks import EDIT, REBUILD, VICTIM
-from support.ledger_lab import PUBLISHED, Lab, an_event, as_owner, done
+from support.models.ledger_attacks import EDIT, REBUILD, VICTIM
+from support.models.ledger_lab import PUBLISHED, Lab, an_event, as_owner, done
 
 pytestmark = pytest.mark.promise(11, 22)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import Database
-from support.calls import Connection
+from support.clients.calls import Connection
 from support.twins import install
 
 LARGE = 60_000

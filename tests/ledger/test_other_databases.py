@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from conftest import Database
 from pg_evident.database import connect
-from support import dumps
-from support.ledger_lab import evident
-from support.ledger_store import publish_at
-from support.store import LOGIN, Store
+from support.clients.store import LOGIN, Store
+from support.models.ledger_lab import evident
+from support.models.ledger_store import publish_at
+from support.servers import dumps
 from support.twins import install
 
 Connection = psycopg.Connection[Any]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Database
-from support.calls import Connection
-from support.ledger_lab import as_owner, evident
-from support.ledger_store import fill, seal
-from support.programs import finish, start_at
-from support.publishing import Outside, auditor_dsn
+from support.clients.calls import Connection
+from support.clients.programs import finish, start_at
+from support.clients.publishing import Outside, auditor_dsn
+from support.models.ledger_lab import as_owner, evident
+from support.models.ledger_store import fill, seal
 
 pytestmark = pytest.mark.usefixtures("auditor")
 

@@ -18,8 +18,8 @@ from pg_evident.ledger import publish as publishing
 from pg_evident.ledger import tree as ledger
 from pg_evident.ledger.publish import Publisher
 from pg_evident.verifier.formats import note
-from support.calls import Connection
-from support.publishing import (
+from support.clients.calls import Connection
+from support.clients.publishing import (
     AUDITOR,
     DISARM,
     Outside,
@@ -30,7 +30,7 @@ from support.publishing import (
     rewrite,
     tree_size,
 )
-from support.waiting import together
+from support.clients.waiting import together
 
 pytestmark = pytest.mark.promise(11)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Database
-from support.calls import Connection
-from support.programs import MAIN, ROOT, finish
-from support.publishing import (
+from support.clients.calls import Connection
+from support.clients.programs import MAIN, ROOT, finish
+from support.clients.publishing import (
     Outside,
     auditor_dsn,
     check_directory,

@@ -20,9 +20,9 @@ from pg_evident.ledger import tree as ledger
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
-from support.calls import Connection
-from support.programs import MAIN, ROOT, finish
-from support.publishing import (
+from support.clients.calls import Connection
+from support.clients.programs import MAIN, ROOT, finish
+from support.clients.publishing import (
     AUDITOR,
     AUDITOR_SQL,
     Outside,
@@ -32,8 +32,8 @@ from support.publishing import (
     outside,
     tree_size,
 )
-from support.standby import PROMPT, standby_of, wait_for_replay
-from support.waiting import Background, is_true, wait_for
+from support.clients.waiting import Background, is_true, wait_for
+from support.servers.standby import PROMPT, standby_of, wait_for_replay
 
 pytestmark = [pytest.mark.promise(16), pytest.mark.faults]
 

@@ -13,10 +13,16 @@ from pg_evident.ledger import tree as ledger
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
-from support import dumps
-from support.calls import Connection
-from support.publishing import AUDITOR_SQL, Outside, check_directory, grow, outside
-from support.standby import PROMPT, standby_of, wait_for_replay
+from support.clients.calls import Connection
+from support.clients.publishing import (
+    AUDITOR_SQL,
+    Outside,
+    check_directory,
+    grow,
+    outside,
+)
+from support.servers import dumps
+from support.servers.standby import PROMPT, standby_of, wait_for_replay
 
 pytestmark = [pytest.mark.promise(17, 22), pytest.mark.faults]
 

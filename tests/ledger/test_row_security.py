@@ -12,8 +12,8 @@ from conftest import Database
 from pg_evident.export import proof as prove
 from pg_evident.export import run as export
 from pg_evident.ledger import tree as ledger
-from support.calls import Connection
-from support.publishing import Outside, auditor_dsn, grow, published
+from support.clients.calls import Connection
+from support.clients.publishing import Outside, auditor_dsn, grow, published
 
 pytestmark = pytest.mark.promise(11, 22)
 

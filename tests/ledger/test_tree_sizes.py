@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from conftest import Database, fresh_database
 from pg_evident.server.cluster import Server
-from support.calls import Connection
-from support.naive_tree import NaiveTree
+from support.clients.calls import Connection
+from support.models.naive_tree import NaiveTree
 from support.seeds import FULL, random_source
 
 pytestmark = pytest.mark.promise(12)

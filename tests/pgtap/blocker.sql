@@ -14,7 +14,7 @@ select is_empty(
 );
 reset role;
 
--- tests/concurrency/test_blockers.py has other sessions.
+-- tests/store/test_blockers.py has other sessions.
 select pg_advisory_xact_lock(17750::bigint << 48);
 select is_empty(
     'select b.stops, b.lock from evident.blocker as b', 'whoever asks is not listed'

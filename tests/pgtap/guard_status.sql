@@ -8,7 +8,7 @@ select is(
     'operators and auditors may look at the guards, as monitors may below'
 );
 
--- As installed. tests/test_guards.py changes everything there is, one after the other.
+-- As installed. tests/store/test_guards.py changes everything there is, one after the other.
 
 set local role evident_monitor;
 

@@ -1,1 +1,1 @@
-"""Workloads, checkers and broken twins of the model and concurrency tests."""
+"""Clients, checkers, models, servers and broken twins of the tests."""

@@ -15,10 +15,10 @@ from pg_evident.database import connect
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
 
-from support.dbas import run
-from support.install_scripts import install as install_engine
+from support.clients.dbas import run
+from support.clients.store import LOGIN, LOGIN_SQL, Store
 from support.seeds import random_source
-from support.store import LOGIN, LOGIN_SQL, Store
+from support.servers.install_scripts import install as install_engine
 from support.twins import install
 
 

@@ -1,4 +1,4 @@
-"""Note which statements of the PL/pgSQL functions ran, for tests/trust/coverage.py.
+"""Note which statements of the PL/pgSQL functions ran, for tests/report/coverage.py.
 
 Only where EVIDENT_COVERAGE names a folder, and on servers that have plpgsql_check.
 Its profiler counts in shared memory, so for all sessions, and statements that raise

@@ -1,1 +1,0 @@
-"""Tests with real connections, each with a broken twin that it must catch."""

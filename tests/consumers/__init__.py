@@ -1,0 +1,1 @@
+"""Consumers, parking and the relay."""

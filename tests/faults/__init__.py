@@ -1,0 +1,1 @@
+"""Crashes, failovers, full disks, clocks, moves."""

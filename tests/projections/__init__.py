@@ -1,0 +1,1 @@
+"""Read models: folds, triggers, runs, rebuilds."""

@@ -1,0 +1,1 @@
+"""The promises, what the tests show of them, and the report."""

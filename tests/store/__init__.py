@@ -1,0 +1,1 @@
+"""Append, read, feed and guards, one session and many."""

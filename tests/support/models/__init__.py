@@ -1,0 +1,1 @@
+"""What a store should be: models, read models, histories, trees."""

@@ -1,0 +1,1 @@
+"""Servers: clusters, standbys, poolers, disks, clocks, scripts."""

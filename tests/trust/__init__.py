@@ -1,1 +1,0 @@
-"""The trust laboratory: what is promised, the checks behind it, and their report."""
