@@ -1,6 +1,7 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
 # make test   every check and test, on the system's PostgreSQL and on 18
-# make trust  every promise at full size, into trust-report.md and .html; ROUNDS=10 for a night
+# make trust  every promise at full size, into trust-report.md and .html: hours;
+#             MAJORS=18 for one major, ROUNDS=10 overnight
 # make trust-again   what failed there, or was not reached, and the report of all
 # make bench  every measurement beside plain SQL and beside others: an hour or two
 # make bench-test every command of `evident bench`, as short as can be
@@ -14,8 +15,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The majors to test on: what the system has, and 18 from the Python wheel.
 MAJORS ?= $(shell { ls /usr/lib/postgresql 2>/dev/null; echo 18; } | sort -nu)
-# Those of `make trust`; make trust TRUSTED="15 18" for both.
-TRUSTED ?= 18
+# Those that `make trust` tries in part, with programs from npm.
+BETWEEN ?= 16 17
+PROGRAMS := build/postgresql
+CONCURRENT := tests/store tests/projections tests/consumers tests/ledger
 # Processes that run tests side by side.
 JOBS ?= 2
 SUITES ?= lint pgtap pytest
@@ -29,6 +32,7 @@ SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/store/test_plpgsql_c
 REPORT = PYTHONPATH=tests $(BIN)/python -m report.write $(RUNS)/*.json
 # What the bounded selection in `make test` showed: python -m report.write reads it.
 BOUNDED := build/trust-bounded
+DURATIONS := build/durations
 # Where the figures of `make bench` go; CHECK=--check compares them with the budgets.
 BENCH := build/bench
 CHECK ?=
@@ -37,7 +41,7 @@ COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust trust-again bench bench-test lint pgtap pytest coverage freeze fingerprints system-packages clean
+.PHONY: help demo test trust trust-between trust-again bench bench-test lint pgtap pytest coverage freeze fingerprints system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -66,15 +70,26 @@ test: system-packages
 # The report judges, so a run with failures goes on to it.
 trust: system-packages
 	@rm -rf $(RUNS)
-	-for major in $(TRUSTED); do \
+	-for major in $(MAJORS); do \
 	    $(FULL) --pg $$major --trust-report=$(RUNS)/$$major.json; \
 	done
 	-$(SYSTEM) --trust-report=$(RUNS)/system.json
+	-$(MAKE) --no-print-directory trust-between
 	$(REPORT)
+
+# pgTAP, and one pass of the concurrency tests, on the majors that no package here has.
+trust-between: system-packages
+	tests/more_majors.sh $(PROGRAMS) $(BETWEEN)
+	EVIDENT_POSTGRESQL=$(PROGRAMS) $(BIN)/python -m pg_evident.workshop.pgtap $(BETWEEN)
+	for major in $(BETWEEN); do \
+	    EVIDENT_POSTGRESQL=$(PROGRAMS) EVIDENT_SECOND=1 $(BIN)/pytest -q -n $(JOBS) \
+	        --dist worksteal --pg $$major -m promise $(CONCURRENT) \
+	        --trust-report=$(RUNS)/$$major.json || exit 1; \
+	done
 
 # Of each test the newest run counts; the report says how many there were again.
 trust-again: system-packages
-	-for major in $(TRUSTED); do \
+	-for major in $(MAJORS); do \
 	    $(FULL) --pg $$major --trust-missing=$(RUNS) \
 	        --trust-report=$(RUNS)/$$major-$$(date +%s).json; \
 	done
@@ -97,17 +112,19 @@ lint: $(VENV)/.installed-dev
 pgtap: $(VENV)/.installed-dev
 	$(BIN)/python -m pg_evident.workshop.pgtap $(MAJORS)
 
-# All of it on the last of the majors; of the others see tests/support/selection.py.
+# All of it on the last of the majors; of the others see tests/support/selection.py. How
+# long each test took stands in build/durations, as JUnit writes it.
 pytest: $(VENV)/.installed-dev
+	@echo "pytest without a server"
+	@$(BIN)/pytest -q -n $(JOBS) tests/plain --junitxml=$(DURATIONS)/plain.xml \
+	    --trust-report=$(BOUNDED)/plain.json
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
 	    [ $$major = $(lastword $(MAJORS)) ] && second=0 || second=1; \
 	    EVIDENT_SECOND=$$second $(BIN)/pytest -q -n $(JOBS) --dist worksteal --pg $$major \
-	        --ignore tests/plain --durations=10 \
+	        --ignore tests/plain --durations=10 --junitxml=$(DURATIONS)/$$major.xml \
 	        --trust-report=$(BOUNDED)/$$major.json; \
 	done
-	@echo "pytest without a server"
-	@$(BIN)/pytest -q -n $(JOBS) tests/plain --trust-report=$(BOUNDED)/plain.json
 
 bench-test: system-packages
 	EVIDENT_MEASURE=1 $(BIN)/pytest -q -n $(JOBS) --dist worksteal \

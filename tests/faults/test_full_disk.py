@@ -18,8 +18,8 @@ from support.clients.calls import Connection
 from support.clients.projection_work import rebuild, repeat
 from support.clients.waiting import Background
 from support.clients.workload import MODELS, Workload
+from support.models.history import Fate
 from support.models.projection_models import Model
-from support.models.transactions import Fate
 from support.seeds import scaled
 from support.servers.disk_places import PLACES, store_on_small_disk
 from support.servers.small_disk import MEGABYTE, SmallDisk

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 from support.checkers.checker import violations
+from support.models.history import Append, Call, Check, Fate, Transaction
 from support.models.known_histories import BAD, GOOD, X, add, get, logs, tx
-from support.models.transactions import Append, Call, Check, Fate, Transaction
 
 pytestmark = pytest.mark.promise(3)
 

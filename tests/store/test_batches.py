@@ -22,9 +22,9 @@ from support.clients.history_work import (
     run_clients,
 )
 from support.clients.killer import run_under_kills
+from support.clients.operations import Operation
 from support.clients.skew import crossed_batches
 from support.clients.store import Store
-from support.models.history import Operation
 
 pytestmark = pytest.mark.promise(4)
 

@@ -17,8 +17,8 @@ from support.clients.history_work import (
     existing_append,
     run_clients,
 )
+from support.clients.operations import Operation
 from support.clients.store import Store
-from support.models.history import Operation
 
 pytestmark = pytest.mark.promise(2)
 

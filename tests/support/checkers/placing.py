@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from support.checkers.violation import Violation
-from support.models.transactions import Append, Fate, Lists, Transaction
+from support.models.history import Append, Fate, Lists, Transaction
 
 
 @dataclass

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from support.checkers.placing import Placing
 from support.checkers.violation import Violation
-from support.models.transactions import Append, Call, Check, Level, Read, Transaction
+from support.models.history import Append, Call, Check, Level, Read, Transaction
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from support.clients.operations import Operation
 from support.clients.store import Logged
-from support.models.history import Operation
 
 
 def refusal_violations(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from support.models.transactions import Transaction
+from support.models.history import Transaction
 
 
 @dataclass(frozen=True)

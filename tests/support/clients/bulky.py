@@ -11,9 +11,9 @@ from psycopg import IsolationLevel
 from support.checkers.history import transaction_of
 from support.clients.calls import Connection, Entry, Event
 from support.clients.client import Client
+from support.clients.operations import Operation, perform_alone
 from support.clients.workload import Workload
-from support.models.history import Operation, perform_alone
-from support.models.transactions import Level
+from support.models.history import Level
 
 
 @dataclass

@@ -13,10 +13,10 @@ import psycopg
 from psycopg import IsolationLevel
 
 from support.clients.calls import Connection, refusal
+from support.clients.operations import LEVELS, close_quietly
 from support.clients.recorder import ROLLED_BACK, Recorder
 from support.clients.store import Store
-from support.models.history import LEVELS, close_quietly
-from support.models.transactions import Fate, Level, Transaction
+from support.models.history import Fate, Level, Transaction
 
 SHARED = 6
 # How long a server may be down before a client gives up, in seconds.

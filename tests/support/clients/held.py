@@ -7,7 +7,7 @@ import uuid
 from support.clients.feed_work import check_held
 from support.clients.recorder import Recorder
 from support.clients.workload import Workload
-from support.models.transactions import Fate, Level
+from support.models.history import Fate, Level
 
 
 class Held:

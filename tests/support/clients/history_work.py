@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from psycopg import IsolationLevel
 
 from support.clients.calls import Connection, Entry, events_of
-from support.clients.store import Store
-from support.clients.waiting import together
-from support.models.history import (
+from support.clients.operations import (
     Operation,
     perform,
     perform_after_reading,
     perform_alone,
     versions_now,
 )
+from support.clients.store import Store
+from support.clients.waiting import together
 
 Make = Callable[[random.Random, str, Connection, Sequence[uuid.UUID]], Operation]
 

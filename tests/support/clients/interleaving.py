@@ -16,8 +16,8 @@ from support.clients.calls import (
     function_for,
 )
 from support.clients.feed_readers import Reader
+from support.clients.operations import Operation
 from support.clients.waiting import Background
-from support.models.history import Operation
 
 AGGREGATES = 3
 # How to name a version: the one that is committed, any, one that exists, none.

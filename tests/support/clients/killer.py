@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import psycopg
 
 from support.clients.calls import Connection, Entry, events_of
+from support.clients.operations import Operation, perform_alone
 from support.clients.store import LOGIN, Store
 from support.clients.waiting import Background, together
-from support.models.history import Operation, perform_alone
 
 ANSWERS_PER_KILL = 4
 # One session at work, of a login or an application.

@@ -10,7 +10,7 @@ from support.clients.consumer_workers import CONSUMER, Claim, Confirmation, Deli
 from support.clients.feed_readers import Reader
 from support.clients.store import Store
 from support.clients.workload import Workload
-from support.models.transactions import Transaction
+from support.models.history import Transaction
 
 CONFIRMED = """
 select p.partition, e.id, e.aggregate_id, e.version

@@ -9,15 +9,7 @@ from dataclasses import dataclass, field
 
 from support.checkers.history import action, element
 from support.clients.calls import Connection, Entry, events_of, function_for
-from support.models.transactions import (
-    Action,
-    Call,
-    Check,
-    Fate,
-    Level,
-    Read,
-    Transaction,
-)
+from support.models.history import Action, Call, Check, Fate, Level, Read, Transaction
 
 # The client's own decision, beside the SQLSTATEs of the server's.
 ROLLED_BACK = "rolled back"

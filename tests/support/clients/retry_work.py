@@ -12,9 +12,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from support.clients.calls import Connection, Entry, Outcome, events_of, function_for
+from support.clients.operations import Operation, close_quietly
 from support.clients.store import LOGIN, Store
 from support.clients.waiting import together
-from support.models.history import Operation, close_quietly
 from support.servers.proxy import Proxy, proxy_to, random_cut
 
 ATTEMPTS = 30

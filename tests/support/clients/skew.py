@@ -16,9 +16,9 @@ from support.clients.calls import (
     events_of,
     refusal,
 )
+from support.clients.operations import Operation, perform_alone
 from support.clients.store import Store
 from support.clients.waiting import Background, wait_until_blocked_or_done
-from support.models.history import Operation, perform_alone
 
 
 def crossed_batches(

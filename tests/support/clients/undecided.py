@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from support.clients.recorder import ROLLED_BACK, Recorder
 from support.clients.store import Store
-from support.models.transactions import Fate, Level, Transaction
+from support.models.history import Fate, Level, Transaction
 
 
 @dataclass

@@ -34,8 +34,8 @@ from support.clients.recorder import ROLLED_BACK
 from support.clients.seal_work import seal, seal_all
 from support.clients.store import OWN, Logged, Store
 from support.clients.waiting import Background
+from support.models.history import Fate, Transaction
 from support.models.projection_models import Model, make_models
-from support.models.transactions import Fate, Transaction
 
 REFUSALS = frozenset({"PT404", "PT409", "40001", "40P01", ROLLED_BACK})
 MODELS = (Model("at_once", "sync"), Model("later", "async"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from support.models.transactions import (
+from support.models.history import (
     Action,
     Append,
     Call,
