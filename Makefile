@@ -29,7 +29,7 @@ FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
     --dist worksteal --durations=20 -m 'promise or twin_of'
 # What only the system's own PostgreSQL has, plpgsql_check, is checked there.
 SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/store/test_plpgsql_check.py
-REPORT = PYTHONPATH=tests $(BIN)/python -m report.write $(RUNS)/*.json
+REPORT = EVIDENT_POSTGRESQL=$(PROGRAMS) PYTHONPATH=tests $(BIN)/python -m report.write $(RUNS)/*.json
 # What the bounded selection in `make test` showed: python -m report.write reads it.
 BOUNDED := build/trust-bounded
 DURATIONS := build/durations

@@ -12,6 +12,7 @@ from pg_evident.places import ROOT
 from report.evidence import NOT_RUN, Evidence
 from report.plugin import passed
 from report.promises import PROMISES
+from report.setting import sizes
 from report.verdict import (
     BLIND,
     BROKEN,
@@ -137,6 +138,14 @@ def test_a_run_that_was_broken_off_is_told_until_one_goes_to_its_end(
         for major, started, place, is_whole in runs
     ]
     assert unfinished(documents) == majors
+
+
+def test_a_major_that_was_tried_in_part_is_told_from_one_that_was_tried_whole() -> None:
+    runs = [(15, True), (16, False), (18, True), (18, False)]
+    documents = [{"major": major, "is_full": is_full} for major, is_full in runs]
+    assert sizes(documents) == [(15, True), (16, False), (18, True)]
+    bounded = [{"major": 18, "is_full": False}]
+    assert sizes(bounded) == [(18, True)]
 
 
 def test_a_run_is_recorded_and_reported(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def setting_of(documents: list[dict[str, Any]], again: int) -> Setting:
     documents = sorted(documents, key=lambda each: float(each["started"]))
     return Setting(
         servers=tuple(
-            server_version(major) for major in sorted({d["major"] for d in documents})
+            server_version(major) + ("" if is_full else " (in part)")
+            for major, is_full in sizes(documents)
         ),
         python=platform.python_version(),
         machine=machine(),
@@ -68,6 +69,21 @@ def setting_of(documents: list[dict[str, Any]], again: int) -> Setting:
         rounds=max(each["rounds"] for each in documents),
         is_full=any(each["is_full"] for each in documents),
     )
+
+
+def sizes(documents: list[dict[str, Any]]) -> list[tuple[int, bool]]:
+    """Say of each major whether it was tried as much as any other was."""
+    most = any(each["is_full"] for each in documents)
+    majors = sorted({each["major"] for each in documents})
+    return [
+        (
+            major,
+            any(
+                each["is_full"] == most for each in documents if each["major"] == major
+            ),
+        )
+        for major in majors
+    ]
 
 
 def server_version(major: int) -> str:
