@@ -265,7 +265,7 @@ comment on schema evident is
 'Evident: an append-only event store with optimistic concurrency, a feed, '
 'projections and a ledger.';
 
--- [begin sql/functions/_drop_default_privileges.sql]
+-- [begin sql/functions/core/_drop_default_privileges.sql]
 -- evident._drop_default_privileges: nobody gets rights to what evident_owner makes
 -- next, but by a grant.
 --
@@ -324,8 +324,8 @@ comment on function evident._drop_default_privileges() is
 'Removes default privileges on what evident_owner makes in this database.';
 
 revoke all on function evident._drop_default_privileges() from public;
--- [end sql/functions/_drop_default_privileges.sql]
--- [begin sql/functions/_revoke_from_all.sql]
+-- [end sql/functions/core/_drop_default_privileges.sql]
+-- [begin sql/functions/core/_revoke_from_all.sql]
 -- evident._revoke_from_all: leave an object to its owner alone.
 --
 -- For what was just made: default privileges may have given rights to it to anybody.
@@ -399,8 +399,8 @@ comment on function evident._revoke_from_all(regclass, oid, regrole) is
 revoke all on function evident._revoke_from_all(regclass, oid, regrole) from public;
 grant execute on function evident._revoke_from_all(regclass, oid, regrole) to
 evident_projector;
--- [end sql/functions/_revoke_from_all.sql]
--- [begin sql/functions/_close_types.sql]
+-- [end sql/functions/core/_revoke_from_all.sql]
+-- [begin sql/functions/core/_close_types.sql]
 -- evident._close_types: only who needs the row types of the package may name them.
 --
 -- PostgreSQL lets PUBLIC use each new type. Whoever may look into the schema could then
@@ -434,7 +434,7 @@ comment on function evident._close_types() is
 'Takes the use of row types in schema evident away from PUBLIC.';
 
 revoke all on function evident._close_types() from public;
--- [end sql/functions/_close_types.sql]
+-- [end sql/functions/core/_close_types.sql]
 
 -- What came to be before default privileges were out of the way.
 do $do$
@@ -458,7 +458,7 @@ grant usage on schema evident to
 evident_projector, evident_writer, evident_reader, evident_consumer,
 evident_operator, evident_monitor, evident_auditor;
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -480,4 +480,4 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]

@@ -43,7 +43,7 @@ drop function evident.require_utf8();
 drop function evident._uuid_v7();
 drop function evident._now();
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -65,5 +65,5 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]

@@ -14,7 +14,7 @@ begin
 end;
 $do$;
 
--- [begin sql/functions/_now.sql]
+-- [begin sql/functions/core/_now.sql]
 -- evident._now: the server's clock at this very moment.
 --
 -- The one place where time enters the store. No session setting can bend it;
@@ -33,8 +33,8 @@ comment on function evident._now() is
 'The server clock now, not the start of the transaction.';
 
 revoke all on function evident._now() from public;
--- [end sql/functions/_now.sql]
--- [begin sql/functions/_uuid_v7.sql]
+-- [end sql/functions/core/_now.sql]
+-- [begin sql/functions/core/_uuid_v7.sql]
 -- evident._uuid_v7: a new time-ordered UUID, RFC 9562 version 7.
 --
 -- 48 bits of Unix milliseconds, then random bits; version and variant are
@@ -74,9 +74,9 @@ comment on function evident._uuid_v7() is
 'A new UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random.';
 
 revoke all on function evident._uuid_v7() from public;
--- [end sql/functions/_uuid_v7.sql]
+-- [end sql/functions/core/_uuid_v7.sql]
 
--- [begin sql/functions/require_utf8.sql]
+-- [begin sql/functions/core/require_utf8.sql]
 -- evident.require_utf8: refuse a database whose encoding is not UTF8.
 --
 -- The installation refuses it, a restore does not ask. Every function of the ledger
@@ -121,7 +121,7 @@ another one: nothing can be appended or sealed there.';
 revoke all on function evident.require_utf8() from public;
 grant execute on function evident.require_utf8() to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/require_utf8.sql]
+-- [end sql/functions/core/require_utf8.sql]
 
 create table evident.event_store (
     id bigint generated always as identity (cache 1)
@@ -191,7 +191,7 @@ evident_reader, evident_operator, evident_auditor, evident_projector;
 grant select on sequence evident.event_store_id_seq to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -213,7 +213,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin

@@ -13,7 +13,7 @@ begin
 end;
 $do$;
 
--- [begin sql/functions/_refuse_argument.sql]
+-- [begin sql/functions/core/_refuse_argument.sql]
 -- evident._refuse_argument: raise PT400 for one argument.
 --
 -- A function, so that a query over many entries can refuse the first bad one
@@ -50,8 +50,8 @@ comment on function evident._refuse_argument(text, text, text) is
 revoke all on function evident._refuse_argument(text, text, text) from public;
 grant execute on function evident._refuse_argument(text, text, text)
 to evident_projector;
--- [end sql/functions/_refuse_argument.sql]
--- [begin sql/functions/_refuse_versions.sql]
+-- [end sql/functions/core/_refuse_argument.sql]
+-- [begin sql/functions/core/_refuse_versions.sql]
 -- evident._refuse_versions: raise PT409, or PT404, for version expectations.
 --
 -- Takes every unmet expectation of one call, so that a client sees all of them
@@ -137,8 +137,8 @@ comment on function evident._refuse_versions(jsonb) is
 "actual"}, ...]}, or PT404 when each of them is an aggregate that must exist.';
 
 revoke all on function evident._refuse_versions(jsonb) from public;
--- [end sql/functions/_refuse_versions.sql]
--- [begin sql/functions/_refuse_version.sql]
+-- [end sql/functions/core/_refuse_versions.sql]
+-- [begin sql/functions/core/_refuse_version.sql]
 -- evident._refuse_version: raise PT409, or PT404, for one version expectation.
 --
 -- Errors: PT404 or PT409, always.
@@ -171,8 +171,8 @@ comment on function evident._refuse_version(uuid, bigint, integer) is
 'Raises what _refuse_versions raises for an aggregate that is at p_actual.';
 
 revoke all on function evident._refuse_version(uuid, bigint, integer) from public;
--- [end sql/functions/_refuse_version.sql]
--- [begin sql/functions/_announce_again.sql]
+-- [end sql/functions/core/_refuse_version.sql]
+-- [begin sql/functions/append/_announce_again.sql]
 -- evident._announce_again: announce an append in a transaction that has written
 -- already, or whose first announcement somebody else's lock keeps out.
 --
@@ -255,8 +255,8 @@ comment on function evident._announce_again() is
 is held exclusively; true.';
 
 revoke all on function evident._announce_again() from public;
--- [end sql/functions/_announce_again.sql]
--- [begin sql/functions/_announce_append.sql]
+-- [end sql/functions/append/_announce_again.sql]
+-- [begin sql/functions/append/_announce_append.sql]
 -- evident._announce_append: tell feed readers that this transaction will draw
 -- event ids above the sequence's present value.
 --
@@ -302,8 +302,8 @@ comment on function evident._announce_append() is
 'Takes this transaction''s feed announcement, a shared advisory lock; true.';
 
 revoke all on function evident._announce_append() from public;
--- [end sql/functions/_announce_append.sql]
--- [begin sql/functions/_draw_id.sql]
+-- [end sql/functions/append/_announce_append.sql]
+-- [begin sql/functions/append/_draw_id.sql]
 -- evident._draw_id: announce an append and draw its id, which currval then gives.
 --
 -- False when the id is not above what the sequence gave last: then the announcement
@@ -338,8 +338,8 @@ comment on function evident._draw_id() is
 ids that the feed may have passed.';
 
 revoke all on function evident._draw_id() from public;
--- [end sql/functions/_draw_id.sql]
--- [begin sql/functions/_is_ordered.sql]
+-- [end sql/functions/append/_draw_id.sql]
+-- [begin sql/functions/append/_is_ordered.sql]
 -- evident._is_ordered: true when a sequence hands out its numbers one after the other,
 -- above the ids of all events.
 --
@@ -382,8 +382,8 @@ comment on function evident._is_ordered(regclass) is
 events.';
 
 revoke all on function evident._is_ordered(regclass) from public;
--- [end sql/functions/_is_ordered.sql]
--- [begin sql/functions/_refuse_sequence.sql]
+-- [end sql/functions/append/_is_ordered.sql]
+-- [begin sql/functions/append/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
 -- A sequence that was set back would have events stored below those that are sealed.
@@ -451,8 +451,8 @@ comment on function evident._refuse_sequence() is
 count by 1, or cycles.';
 
 revoke all on function evident._refuse_sequence() from public;
--- [end sql/functions/_refuse_sequence.sql]
--- [begin sql/functions/_refuse_own_stream.sql]
+-- [end sql/functions/append/_refuse_sequence.sql]
+-- [begin sql/functions/append/_refuse_own_stream.sql]
 -- evident._refuse_own_stream: refuse the store's own aggregate.
 --
 -- The nil aggregate holds what the store records about itself. Nobody appends there
@@ -488,8 +488,8 @@ comment on function evident._refuse_own_stream(uuid) is
 'Raises PT403 when the aggregate is the store''s own, the nil UUID.';
 
 revoke all on function evident._refuse_own_stream(uuid) from public;
--- [end sql/functions/_refuse_own_stream.sql]
--- [begin sql/functions/_long_text_length.sql]
+-- [end sql/functions/append/_refuse_own_stream.sql]
+-- [begin sql/functions/append/_long_text_length.sql]
 -- evident._long_text_length: how many bytes a document takes as text, found without
 -- making a long text.
 --
@@ -566,8 +566,8 @@ comment on function evident._long_text_length(jsonb) is
 document is nested deeper than 1000 levels.';
 
 revoke all on function evident._long_text_length(jsonb) from public;
--- [end sql/functions/_long_text_length.sql]
--- [begin sql/functions/_text_length.sql]
+-- [end sql/functions/append/_long_text_length.sql]
+-- [begin sql/functions/append/_text_length.sql]
 -- evident._text_length: how many bytes a document takes as text, if it may be stored.
 --
 -- A document of up to 3,000 bytes is at most 28 MB as text, so it is simply made into
@@ -602,8 +602,8 @@ comment on function evident._text_length(jsonb) is
 document is nested deeper than 1000 levels.';
 
 revoke all on function evident._text_length(jsonb) from public;
--- [end sql/functions/_text_length.sql]
--- [begin sql/functions/_refuse_document.sql]
+-- [end sql/functions/append/_text_length.sql]
+-- [begin sql/functions/append/_refuse_document.sql]
 -- evident._refuse_document: refuse a payload or metadata that _text_length gave no
 -- length for.
 --
@@ -630,8 +630,8 @@ comment on function evident._refuse_document(text) is
 'Raises PT400 for a document that is too long as text, or nested too deeply.';
 
 revoke all on function evident._refuse_document(text) from public;
--- [end sql/functions/_refuse_document.sql]
--- [begin sql/functions/_lock_aggregate.sql]
+-- [end sql/functions/append/_refuse_document.sql]
+-- [begin sql/functions/append/_lock_aggregate.sql]
 -- evident._lock_aggregate: queue for one aggregate until the transaction ends.
 --
 -- For appends that accept any version: without a queue they would race for
@@ -660,8 +660,8 @@ comment on function evident._lock_aggregate(uuid) is
 'Waits for and takes the aggregate''s transaction-level advisory lock; true.';
 
 revoke all on function evident._lock_aggregate(uuid) from public;
--- [end sql/functions/_lock_aggregate.sql]
--- [begin sql/functions/_is_uuid.sql]
+-- [end sql/functions/append/_lock_aggregate.sql]
+-- [begin sql/functions/append/_is_uuid.sql]
 -- evident._is_uuid: true when a JSON value is a string that casts to uuid.
 --
 -- Stricter than the cast, which also takes braces. Inlined by the planner.
@@ -683,8 +683,8 @@ comment on function evident._is_uuid(jsonb) is
 'Whether a JSON value is a string in the form of a UUID.';
 
 revoke all on function evident._is_uuid(jsonb) from public;
--- [end sql/functions/_is_uuid.sql]
--- [begin sql/functions/_is_expected_version.sql]
+-- [end sql/functions/append/_is_uuid.sql]
+-- [begin sql/functions/append/_is_expected_version.sql]
 -- evident._is_expected_version: true for absent, null, or an integer from -1.
 --
 -- The number never becomes text, which can be 147,456 characters long. Not `between`:
@@ -712,8 +712,8 @@ comment on function evident._is_expected_version(jsonb) is
 'Whether a JSON value is absent, null or a bigint of -1 or more.';
 
 revoke all on function evident._is_expected_version(jsonb) from public;
--- [end sql/functions/_is_expected_version.sql]
--- [begin sql/functions/_event_problem.sql]
+-- [end sql/functions/append/_is_expected_version.sql]
+-- [begin sql/functions/append/_event_problem.sql]
 -- evident._event_problem: what is wrong with one event of a document, or null.
 --
 -- Gives {path below the event, reason, hint}. Inlined by the planner.
@@ -760,8 +760,8 @@ comment on function evident._event_problem(jsonb) is
 {path, reason, hint}; null when it is fine.';
 
 revoke all on function evident._event_problem(jsonb) from public;
--- [end sql/functions/_event_problem.sql]
--- [begin sql/functions/_most_text.sql]
+-- [end sql/functions/append/_event_problem.sql]
+-- [begin sql/functions/append/_most_text.sql]
 -- evident._most_text: how many bytes of text a document of events may become.
 --
 -- Control characters take six bytes as text, and a number that is written out two
@@ -782,8 +782,8 @@ comment on function evident._most_text(jsonb) is
 'The most bytes of text that the events of one call may take.';
 
 revoke all on function evident._most_text(jsonb) from public;
--- [end sql/functions/_most_text.sql]
--- [begin sql/functions/_refuse_text.sql]
+-- [end sql/functions/append/_most_text.sql]
+-- [begin sql/functions/append/_refuse_text.sql]
 -- evident._refuse_text: refuse a call whose events take too much room as text.
 --
 -- Errors: PT400, always.
@@ -808,8 +808,8 @@ comment on function evident._refuse_text(text) is
 'Raises PT400 for events that together take too much room as text.';
 
 revoke all on function evident._refuse_text(text) from public;
--- [end sql/functions/_refuse_text.sql]
--- [begin sql/functions/_is_event.sql]
+-- [end sql/functions/append/_refuse_text.sql]
+-- [begin sql/functions/append/_is_event.sql]
 -- evident._is_event: true when one event's arguments can be stored as they are.
 --
 -- The quick look of the hot path, as few and small operators as will do; what is
@@ -840,8 +840,8 @@ comment on function evident._is_event(uuid, text, jsonb, jsonb) is
 'True when the arguments make an event, however long; false or null otherwise.';
 
 revoke all on function evident._is_event(uuid, text, jsonb, jsonb) from public;
--- [end sql/functions/_is_event.sql]
--- [begin sql/functions/_is_bounded.sql]
+-- [end sql/functions/append/_is_event.sql]
+-- [begin sql/functions/append/_is_bounded.sql]
 -- evident._is_bounded: true when neither of two documents is too long as text.
 
 create or replace function evident._is_bounded(p_payload jsonb, p_metadata jsonb)
@@ -861,8 +861,8 @@ comment on function evident._is_bounded(jsonb, jsonb) is
 'True when each of two documents takes at most 1048576 bytes as text.';
 
 revoke all on function evident._is_bounded(jsonb, jsonb) from public;
--- [end sql/functions/_is_bounded.sql]
--- [begin sql/functions/_is_short.sql]
+-- [end sql/functions/append/_is_bounded.sql]
+-- [begin sql/functions/append/_is_short.sql]
 -- evident._is_short: true when two documents are short enough as text.
 --
 -- Documents of up to 1,000 bytes together are at most 9 MB as text, so they are simply
@@ -888,9 +888,9 @@ comment on function evident._is_short(jsonb, jsonb) is
 Small ones may be refused when they take more together; then the long path measures.';
 
 revoke all on function evident._is_short(jsonb, jsonb) from public;
--- [end sql/functions/_is_short.sql]
+-- [end sql/functions/append/_is_short.sql]
 
--- [begin sql/functions/_may_append.sql]
+-- [begin sql/functions/append/_may_append.sql]
 -- evident._may_append: true when one event may be stored, and its append is announced.
 --
 -- What append_event asks before a row draws its id. The checks are in one case, since
@@ -922,8 +922,8 @@ comment on function evident._may_append(uuid, text, jsonb, jsonb) is
 announced; false or null otherwise.';
 
 revoke all on function evident._may_append(uuid, text, jsonb, jsonb) from public;
--- [end sql/functions/_may_append.sql]
--- [begin sql/functions/_append_entries.sql]
+-- [end sql/functions/append/_may_append.sql]
+-- [begin sql/functions/append/_append_entries.sql]
 -- evident._append_entries: the entries of one append document as rows.
 --
 -- Inlined by the planner. Casts are safe once the document is checked.
@@ -954,8 +954,8 @@ comment on function evident._append_entries(jsonb) is
 'One row for each entry of an append document, in its order.';
 
 revoke all on function evident._append_entries(jsonb) from public;
--- [end sql/functions/_append_entries.sql]
--- [begin sql/functions/_check_aggregate.sql]
+-- [end sql/functions/append/_append_entries.sql]
+-- [begin sql/functions/append/_check_aggregate.sql]
 -- evident._check_aggregate: refuse a null aggregate, the store's own one, or an
 -- impossible version.
 --
@@ -993,8 +993,8 @@ comment on function evident._check_aggregate(uuid, bigint) is
 store''s own aggregate.';
 
 revoke all on function evident._check_aggregate(uuid, bigint) from public;
--- [end sql/functions/_check_aggregate.sql]
--- [begin sql/functions/_check_events.sql]
+-- [end sql/functions/append/_check_aggregate.sql]
+-- [begin sql/functions/append/_check_events.sql]
 -- evident._check_events: refuse an array of events that is malformed.
 --
 -- p_argument is the array as its caller knows it, such as p_events or
@@ -1090,8 +1090,8 @@ comment on function evident._check_events(jsonb, text) is
 'Raises PT400 unless p_events is an array of 1 to 10000 well-formed events.';
 
 revoke all on function evident._check_events(jsonb, text) from public;
--- [end sql/functions/_check_events.sql]
--- [begin sql/functions/_check_event_ids.sql]
+-- [end sql/functions/append/_check_events.sql]
+-- [begin sql/functions/append/_check_event_ids.sql]
 -- evident._check_event_ids: refuse a call in which an event_id stands twice.
 --
 -- p_path leads from the argument to its event_ids, which are checked to be UUIDs.
@@ -1129,8 +1129,8 @@ comment on function evident._check_event_ids(text, jsonb, jsonpath) is
 'Raises PT400 when an event_id stands twice in a document.';
 
 revoke all on function evident._check_event_ids(text, jsonb, jsonpath) from public;
--- [end sql/functions/_check_event_ids.sql]
--- [begin sql/functions/_check_entries.sql]
+-- [end sql/functions/append/_check_event_ids.sql]
+-- [begin sql/functions/append/_check_entries.sql]
 -- evident._check_entries: refuse a batch whose entries are malformed.
 --
 -- Looks at everything but the events themselves; see _check_events. A key that
@@ -1251,8 +1251,8 @@ comment on function evident._check_entries(jsonb) is
 store''s own aggregate.';
 
 revoke all on function evident._check_entries(jsonb) from public;
--- [end sql/functions/_check_entries.sql]
--- [begin sql/functions/_check_entry_events.sql]
+-- [end sql/functions/append/_check_entries.sql]
+-- [begin sql/functions/append/_check_entry_events.sql]
 -- evident._check_entry_events: refuse a batch whose events are malformed.
 --
 -- One pass over all events finds the first entry with something to refuse; see
@@ -1325,8 +1325,8 @@ comment on function evident._check_entry_events(jsonb) is
 'Raises PT400 unless a batch has at most 10000 events, all well-formed.';
 
 revoke all on function evident._check_entry_events(jsonb) from public;
--- [end sql/functions/_check_entry_events.sql]
--- [begin sql/functions/_replayed_version.sql]
+-- [end sql/functions/append/_check_entry_events.sql]
+-- [begin sql/functions/append/_replayed_version.sql]
 -- evident._replayed_version: the version that an earlier run of the same append
 -- gave its last event; null when none of its event_ids is stored.
 --
@@ -1406,8 +1406,8 @@ when none of its event_ids is; PT422 when they are stored otherwise.';
 
 revoke all on function evident._replayed_version(uuid, jsonb, bigint[])
 from public;
--- [end sql/functions/_replayed_version.sql]
--- [begin sql/functions/_base_version.sql]
+-- [end sql/functions/append/_replayed_version.sql]
+-- [begin sql/functions/append/_base_version.sql]
 -- evident._base_version: the version that an append is to follow; null when the
 -- aggregate is not as expected.
 --
@@ -1471,8 +1471,8 @@ follow, 0 for a new aggregate; null when the aggregate is not as expected, or ha
 last version there is.';
 
 revoke all on function evident._base_version(uuid, bigint) from public;
--- [end sql/functions/_base_version.sql]
--- [begin sql/functions/_insert_stream.sql]
+-- [end sql/functions/append/_base_version.sql]
+-- [begin sql/functions/append/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
 --
 -- Element i of the document gets version p_base + i; elements p_first to p_last
@@ -1539,8 +1539,8 @@ p_base + i; gives how many went in.';
 
 revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
--- [end sql/functions/_insert_stream.sql]
--- [begin sql/functions/_append_stream.sql]
+-- [end sql/functions/append/_insert_stream.sql]
+-- [begin sql/functions/append/_append_stream.sql]
 -- evident._append_stream: append checked events to one aggregate, all or none.
 --
 -- The first event claims its version; the unique key decides that race. Once the
@@ -1643,8 +1643,8 @@ earlier run of the same append; null when actual does not meet p_expected_versio
 leaves no room.';
 
 revoke all on function evident._append_stream(uuid, jsonb, bigint) from public;
--- [end sql/functions/_append_stream.sql]
--- [begin sql/functions/_append_checked.sql]
+-- [end sql/functions/append/_append_stream.sql]
+-- [begin sql/functions/append/_append_checked.sql]
 -- evident._append_checked: append checked events to one aggregate, or refuse.
 --
 -- Errors: PT404, PT409, PT422
@@ -1683,8 +1683,8 @@ comment on function evident._append_checked(uuid, jsonb, bigint) is
 PT409 or PT422.';
 
 revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
--- [end sql/functions/_append_checked.sql]
--- [begin sql/functions/_append_event_fully.sql]
+-- [end sql/functions/append/_append_checked.sql]
+-- [begin sql/functions/append/_append_event_fully.sql]
 -- evident._append_event_fully: the long path of append_event.
 --
 -- Called when the short path inserted nothing: the argument is invalid, the
@@ -1774,8 +1774,8 @@ evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
 revoke all on function
 evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
--- [end sql/functions/_append_event_fully.sql]
--- [begin sql/functions/_append_together.sql]
+-- [end sql/functions/append/_append_event_fully.sql]
+-- [begin sql/functions/append/_append_together.sql]
 -- evident._append_together: append entries that all name an exact version, with
 -- one statement.
 --
@@ -1904,8 +1904,8 @@ event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/_append_together.sql]
--- [begin sql/functions/_append_in_turn.sql]
+-- [end sql/functions/append/_append_together.sql]
+-- [begin sql/functions/append/_append_in_turn.sql]
 -- evident._append_in_turn: append entries one after the other.
 --
 -- For batches in which some entry accepts any version or only checks. Entries
@@ -2003,8 +2003,8 @@ comment on function evident._append_in_turn(jsonb) is
 it; null when actual, the aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_in_turn(jsonb) from public;
--- [end sql/functions/_append_in_turn.sql]
--- [begin sql/functions/append_event.sql]
+-- [end sql/functions/append/_append_in_turn.sql]
+-- [begin sql/functions/append/append_event.sql]
 -- evident.append_event: append one event to one aggregate.
 --
 -- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
@@ -2138,8 +2138,8 @@ from public;
 grant execute on function
 evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 to evident_writer;
--- [end sql/functions/append_event.sql]
--- [begin sql/functions/append_events.sql]
+-- [end sql/functions/append/append_event.sql]
+-- [begin sql/functions/append/append_events.sql]
 -- evident.append_events: append many events to one aggregate, all or none.
 --
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -2184,8 +2184,8 @@ made.';
 revoke all on function evident.append_events(uuid, jsonb, bigint) from public;
 grant execute on function evident.append_events(uuid, jsonb, bigint)
 to evident_writer;
--- [end sql/functions/append_events.sql]
--- [begin sql/functions/append_batch.sql]
+-- [end sql/functions/append/append_events.sql]
+-- [begin sql/functions/append/append_batch.sql]
 -- evident.append_batch: append to many aggregates, all or none.
 --
 -- Two batches never deadlock with each other, whatever the order of their
@@ -2269,9 +2269,9 @@ used for other content, PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function evident.append_batch(jsonb) from public;
 grant execute on function evident.append_batch(jsonb) to evident_writer;
--- [end sql/functions/append_batch.sql]
+-- [end sql/functions/append/append_batch.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -2293,4 +2293,4 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]

@@ -13,7 +13,7 @@ begin
 end;
 $do$;
 
--- [begin sql/functions/aggregate_version.sql]
+-- [begin sql/functions/append/aggregate_version.sql]
 -- evident.aggregate_version: the newest version of one aggregate, 0 when it has
 -- none.
 --
@@ -37,8 +37,8 @@ comment on function evident.aggregate_version(uuid) is
 revoke all on function evident.aggregate_version(uuid) from public;
 grant execute on function evident.aggregate_version(uuid) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/aggregate_version.sql]
--- [begin sql/functions/read_aggregate.sql]
+-- [end sql/functions/append/aggregate_version.sql]
+-- [begin sql/functions/append/read_aggregate.sql]
 -- evident.read_aggregate: the events of one aggregate, by version.
 --
 -- Inlined into the calling query: a bare index scan.
@@ -70,8 +70,8 @@ are none.';
 revoke all on function evident.read_aggregate(uuid, bigint, bigint) from public;
 grant execute on function evident.read_aggregate(uuid, bigint, bigint) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/read_aggregate.sql]
--- [begin sql/functions/announcement.sql]
+-- [end sql/functions/append/read_aggregate.sql]
+-- [begin sql/functions/feed/announcement.sql]
 -- evident.announcement: the announcements of running appends, by lock.
 --
 -- The one definition of what holds the feed back: shared advisory locks of this
@@ -116,8 +116,8 @@ transaction), virtualtransaction, and the position that it announced.';
 revoke all on table evident.announcement from public;
 grant select on table evident.announcement to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/announcement.sql]
--- [begin sql/functions/safe_position.sql]
+-- [end sql/functions/feed/announcement.sql]
+-- [begin sql/functions/feed/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
 --
 -- Ids are drawn in one order and committed in another, so whoever reads
@@ -207,8 +207,8 @@ READ and SERIALIZABLE, and on a standby.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to evident_reader;
--- [end sql/functions/safe_position.sql]
--- [begin sql/functions/read_feed.sql]
+-- [end sql/functions/feed/safe_position.sql]
+-- [begin sql/functions/feed/read_feed.sql]
 -- evident.read_feed: all events in the order of their ids, none ever skipped.
 --
 -- The third of the watermark's three statements (see safe_position): the events
@@ -335,8 +335,8 @@ transaction at REPEATABLE READ or SERIALIZABLE; PT500 as safe_position.';
 revoke all on function evident.read_feed(bigint, bigint, text[], bigint) from public;
 grant execute on function evident.read_feed(bigint, bigint, text[], bigint) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/read_feed.sql]
--- [begin sql/functions/feed_status.sql]
+-- [end sql/functions/feed/read_feed.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -406,9 +406,9 @@ between them), and who holds the feed back: holder_pid, holder_name
 
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to evident_reader;
--- [end sql/functions/feed_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -430,7 +430,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin

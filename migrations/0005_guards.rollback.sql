@@ -14,14 +14,14 @@ drop function evident._catalog_others();
 drop function evident._catalog_grants(oid[], oid[], oid[]);
 drop function evident._catalog_routines(oid[]);
 drop function evident._catalog_relations(oid[]);
-drop function evident._short(text);
 drop trigger baseline_history_rows on evident.baseline;
 drop trigger baseline_history on evident.baseline;
 drop trigger event_store_history_rows on evident.event_store;
 drop trigger event_store_history on evident.event_store;
 drop function evident._refuse_change();
+drop function evident._short(text);
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -43,7 +43,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 drop table evident.baseline;

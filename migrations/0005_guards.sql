@@ -44,7 +44,28 @@ comment on column evident.baseline.server is
 
 grant select on table evident.baseline to evident_operator, evident_auditor;
 
--- [begin sql/functions/_refuse_change.sql]
+-- [begin sql/functions/core/_short.sql]
+-- evident._short: a text as it is, or its hash where it is longer than 200 bytes.
+
+create or replace function evident._short(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select case
+        when octet_length(p_text) <= 200 then p_text
+        else 'sha256 ' || encode(sha256(convert_to(p_text, 'UTF8')), 'hex')
+    end;
+end;
+
+comment on function evident._short(text) is
+'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
+
+revoke all on function evident._short(text) from public;
+-- [end sql/functions/core/_short.sql]
+
+-- [begin sql/functions/guards/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
 --
 -- Raises for UPDATE, DELETE and TRUNCATE. The statement trigger refuses the
@@ -105,29 +126,9 @@ before update or delete on evident.baseline
 for each row execute function evident._refuse_change();
 
 alter table evident.baseline enable always trigger baseline_history_rows;
--- [end sql/functions/_refuse_change.sql]
+-- [end sql/functions/guards/_refuse_change.sql]
 
--- [begin sql/functions/_short.sql]
--- evident._short: a text as it is, or its hash where it is longer than 200 bytes.
-
-create or replace function evident._short(p_text text)
-returns text
-language sql
-immutable
-parallel safe
-begin atomic
-    select case
-        when octet_length(p_text) <= 200 then p_text
-        else 'sha256 ' || encode(sha256(convert_to(p_text, 'UTF8')), 'hex')
-    end;
-end;
-
-comment on function evident._short(text) is
-'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
-
-revoke all on function evident._short(text) from public;
--- [end sql/functions/_short.sql]
--- [begin sql/functions/_catalog_relations.sql]
+-- [begin sql/functions/guards/_catalog_relations.sql]
 -- evident._catalog_relations: what the catalog says of some relations, row by row.
 --
 -- Owner, persistence, options, columns, keys, checks, indexes, triggers, rules,
@@ -417,8 +418,8 @@ comment on function evident._catalog_relations(oid[]) is
 for what may come and go.';
 
 revoke all on function evident._catalog_relations(oid[]) from public;
--- [end sql/functions/_catalog_relations.sql]
--- [begin sql/functions/_catalog_routines.sql]
+-- [end sql/functions/guards/_catalog_relations.sql]
+-- [begin sql/functions/guards/_catalog_routines.sql]
 -- evident._catalog_routines: what the catalog says of some functions, row by row.
 --
 -- The hash is over the whole definition: arguments, body, volatility, settings.
@@ -486,8 +487,8 @@ comment on function evident._catalog_routines(oid[]) is
 'Describes functions, procedures and aggregates: object, kind, name, state, is_free.';
 
 revoke all on function evident._catalog_routines(oid[]) from public;
--- [end sql/functions/_catalog_routines.sql]
--- [begin sql/functions/_catalog_grants.sql]
+-- [end sql/functions/guards/_catalog_routines.sql]
+-- [begin sql/functions/guards/_catalog_grants.sql]
 -- evident._catalog_grants: who but the owner may do what with some objects.
 --
 -- One row for each object and column with such grants; an asterisk is a grant option.
@@ -631,8 +632,8 @@ comment on function evident._catalog_grants(oid[], oid[], oid[]) is
 kind, name, state, is_free.';
 
 revoke all on function evident._catalog_grants(oid[], oid[], oid[]) from public;
--- [end sql/functions/_catalog_grants.sql]
--- [begin sql/functions/_catalog_others.sql]
+-- [end sql/functions/guards/_catalog_grants.sql]
+-- [begin sql/functions/guards/_catalog_others.sql]
 -- evident._catalog_others: whatever else lives in schema evident, row by row.
 --
 -- Types with their owners, and objects of any kind that the package has none of, so
@@ -795,8 +796,8 @@ comment on function evident._catalog_others() is
 'Describes what else is in schema evident: kind, name, state, is_free.';
 
 revoke all on function evident._catalog_others() from public;
--- [end sql/functions/_catalog_others.sql]
--- [begin sql/functions/_catalog_roles.sql]
+-- [end sql/functions/guards/_catalog_others.sql]
+-- [begin sql/functions/guards/_catalog_roles.sql]
 -- evident._catalog_roles: what around the package decides whom its guards bind.
 --
 -- The eight roles; who owns the database; who can become the two that own, or write
@@ -1024,8 +1025,8 @@ comment on function evident._catalog_roles() is
 kind, name, state, is_free.';
 
 revoke all on function evident._catalog_roles() from public;
--- [end sql/functions/_catalog_roles.sql]
--- [begin sql/functions/_catalog.sql]
+-- [end sql/functions/guards/_catalog_roles.sql]
+-- [begin sql/functions/guards/_catalog.sql]
 -- evident._catalog: the present catalog, as evident.baseline has it.
 --
 -- One row for each thing that matters, in schema evident, around it, and for each
@@ -1241,8 +1242,8 @@ comment on function evident._catalog() is
 kind, name, state, and is_free for what may come and go.';
 
 revoke all on function evident._catalog() from public;
--- [end sql/functions/_catalog.sql]
--- [begin sql/functions/_record_baseline.sql]
+-- [end sql/functions/guards/_catalog.sql]
+-- [begin sql/functions/guards/_record_baseline.sql]
 -- evident._record_baseline: make the present catalog the one to compare with.
 --
 -- Each migration ends with it, for the package; whatever makes, changes or drops a
@@ -1369,8 +1370,8 @@ comment on function evident._record_baseline(text, text, text[]) is
 from what is stored there.';
 
 revoke all on function evident._record_baseline(text, text, text[]) from public;
--- [end sql/functions/_record_baseline.sql]
--- [begin sql/functions/guard_status.sql]
+-- [end sql/functions/guards/_record_baseline.sql]
+-- [begin sql/functions/guards/guard_status.sql]
 -- evident.guard_status: what protects history, and whether it is as installed.
 --
 -- One row for each thing in the catalog that matters, compared with evident.baseline:
@@ -1520,8 +1521,8 @@ create_projection, made; state then tells both. Never null.';
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/guard_status.sql]
--- [begin sql/functions/fingerprint.sql]
+-- [end sql/functions/guards/guard_status.sql]
+-- [begin sql/functions/guards/fingerprint.sql]
 -- evident.fingerprint: one hash over everything that the package has installed.
 --
 -- From the catalog as it is now, in schema evident alone: the same in every database
@@ -1571,9 +1572,9 @@ changed. evident status compares it with the one that the package carries.';
 revoke all on function evident.fingerprint() from public;
 grant execute on function evident.fingerprint() to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/fingerprint.sql]
+-- [end sql/functions/guards/fingerprint.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -1595,7 +1596,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin

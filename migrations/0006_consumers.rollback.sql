@@ -34,7 +34,7 @@ drop view evident._drawn;
 revoke execute on function evident.safe_position() from evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 revoke select on table evident.feed_status from evident_reader, evident_operator, evident_auditor, evident_monitor;
 
--- [begin sql/functions/_refuse_sequence.sql]
+-- [begin sql/functions/append/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
 -- A sequence that was set back would have events stored below those that are sealed.
@@ -102,9 +102,9 @@ comment on function evident._refuse_sequence() is
 count by 1, or cycles.';
 
 revoke all on function evident._refuse_sequence() from public;
--- [end sql/functions/_refuse_sequence.sql]
+-- [end sql/functions/append/_refuse_sequence.sql]
 
--- [begin sql/functions/safe_position.sql]
+-- [begin sql/functions/feed/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
 --
 -- Ids are drawn in one order and committed in another, so whoever reads
@@ -194,9 +194,9 @@ READ and SERIALIZABLE, and on a standby.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to evident_reader;
--- [end sql/functions/safe_position.sql]
+-- [end sql/functions/feed/safe_position.sql]
 
--- [begin sql/functions/feed_status.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -266,9 +266,9 @@ between them), and who holds the feed back: holder_pid, holder_name
 
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to evident_reader;
--- [end sql/functions/feed_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -290,7 +290,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 drop table evident.consumer_decision;

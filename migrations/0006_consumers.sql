@@ -224,7 +224,7 @@ grant select (
     recorded_by, recorded_at
 ) on table evident.consumer_decision to evident_monitor;
 
--- [begin sql/functions/_refuse_sequence.sql]
+-- [begin sql/functions/append/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
 -- A sequence that was set back would have events stored below those that are sealed
@@ -270,8 +270,8 @@ comment on function evident._refuse_sequence() is
 count by 1, or cycles.';
 
 revoke all on function evident._refuse_sequence() from public;
--- [end sql/functions/_refuse_sequence.sql]
--- [begin sql/functions/_drawn.sql]
+-- [end sql/functions/append/_refuse_sequence.sql]
+-- [begin sql/functions/feed/_drawn.sql]
 -- evident._drawn: the ids of all events, and the position that readers have passed.
 --
 -- What the sequence of the event ids has to be at or above (_refuse_behind). A view, so
@@ -291,8 +291,8 @@ comment on view evident._drawn is
 revoke all on table evident._drawn from public;
 grant select on table evident._drawn to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_drawn.sql]
--- [begin sql/functions/_refuse_behind.sql]
+-- [end sql/functions/feed/_drawn.sql]
+-- [begin sql/functions/feed/_refuse_behind.sql]
 -- evident._refuse_behind: raise PT500 when the sequence of the ids is behind its rows.
 --
 -- Rows come without their sequence by logical replication, a restore of parts, or an
@@ -392,8 +392,8 @@ standby when there is no stamp.';
 revoke all on function evident._refuse_behind(boolean) from public;
 grant execute on function evident._refuse_behind(boolean) to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_refuse_behind.sql]
--- [begin sql/functions/_feed_position.sql]
+-- [end sql/functions/feed/_refuse_behind.sql]
+-- [begin sql/functions/feed/_feed_position.sql]
 -- evident._feed_position: where the feed ends now, for a statement that begins later.
 --
 -- The two looks of safe_position, which tells why they stand in this order. Never
@@ -433,8 +433,8 @@ comment on function evident._feed_position() is
 revoke all on function evident._feed_position() from public;
 grant execute on function evident._feed_position() to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_feed_position.sql]
--- [begin sql/functions/safe_position.sql]
+-- [end sql/functions/feed/_feed_position.sql]
+-- [begin sql/functions/feed/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
 --
 -- Ids are drawn in one order and committed in another, so whoever reads
@@ -501,8 +501,8 @@ stamp.';
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/safe_position.sql]
--- [begin sql/functions/feed_status.sql]
+-- [end sql/functions/feed/safe_position.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -570,8 +570,8 @@ event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/feed_status.sql]
--- [begin sql/functions/stamp_position.sql]
+-- [end sql/functions/feed/feed_status.sql]
+-- [begin sql/functions/feed/stamp_position.sql]
 -- evident.stamp_position: store the safe position, for standbys and for waiters.
 --
 -- A standby cannot tell who is writing on its primary; it reads up to the newest
@@ -641,8 +641,8 @@ feed_stamp is gone, or the sequence of the ids is behind its rows.';
 
 revoke all on function evident.stamp_position(boolean) from public;
 grant execute on function evident.stamp_position(boolean) to evident_operator;
--- [end sql/functions/stamp_position.sql]
--- [begin sql/functions/_partition_of.sql]
+-- [end sql/functions/feed/stamp_position.sql]
+-- [begin sql/functions/consumers/_partition_of.sql]
 -- evident._partition_of: which of a consumer's partitions an aggregate belongs to.
 --
 -- Hashed as PostgreSQL does it for hash partitions, so the answer outlives upgrades;
@@ -667,8 +667,8 @@ comment on function evident._partition_of(uuid, integer) is
 'The partition of an aggregate, 0 to p_partitions - 1.';
 
 revoke all on function evident._partition_of(uuid, integer) from public;
--- [end sql/functions/_partition_of.sql]
--- [begin sql/functions/_refuse_consumer.sql]
+-- [end sql/functions/consumers/_partition_of.sql]
+-- [begin sql/functions/consumers/_refuse_consumer.sql]
 -- evident._refuse_consumer: raise PT404 for a consumer that does not exist.
 --
 -- Errors: PT404, always.
@@ -693,8 +693,8 @@ comment on function evident._refuse_consumer(text) is
 'Raises PT404 with the detail {"name"}.';
 
 revoke all on function evident._refuse_consumer(text) from public;
--- [end sql/functions/_refuse_consumer.sql]
--- [begin sql/functions/_lock_lease.sql]
+-- [end sql/functions/consumers/_refuse_consumer.sql]
+-- [begin sql/functions/consumers/_lock_lease.sql]
 -- evident._lock_lease: lock a partition whose newest claim is the caller's.
 --
 -- The epoch is the fencing token: it changes with each claim, and never comes again,
@@ -771,8 +771,8 @@ comment on function evident._lock_lease(text, bigint, bigint) is
 PT400 invalid argument, PT404 no such consumer, PT423 claimed by another since.';
 
 revoke all on function evident._lock_lease(text, bigint, bigint) from public;
--- [end sql/functions/_lock_lease.sql]
--- [begin sql/functions/_refuse_one_snapshot.sql]
+-- [end sql/functions/consumers/_lock_lease.sql]
+-- [begin sql/functions/consumers/_refuse_one_snapshot.sql]
 -- evident._refuse_one_snapshot: refuse a transaction that keeps one snapshot.
 --
 -- What waits for a lock must then see what the one before it did. At REPEATABLE READ
@@ -805,8 +805,8 @@ comment on function evident._refuse_one_snapshot() is
 'Raises PT400 at REPEATABLE READ and SERIALIZABLE.';
 
 revoke all on function evident._refuse_one_snapshot() from public;
--- [end sql/functions/_refuse_one_snapshot.sql]
--- [begin sql/functions/_check_decision.sql]
+-- [end sql/functions/consumers/_refuse_one_snapshot.sql]
+-- [begin sql/functions/consumers/_check_decision.sql]
 -- evident._check_decision: refuse a decision without who decided it, and why.
 --
 -- The whole length: blanks at the ends are stored as well.
@@ -842,8 +842,8 @@ comment on function evident._check_decision(text, text) is
 'Raises PT400 unless p_actor has 1 to 200 characters and p_reason 1 to 1000.';
 
 revoke all on function evident._check_decision(text, text) from public;
--- [end sql/functions/_check_decision.sql]
--- [begin sql/functions/_position_of.sql]
+-- [end sql/functions/consumers/_check_decision.sql]
+-- [begin sql/functions/consumers/_position_of.sql]
 -- evident._position_of: the position that a text means: 'start', 'now', or a number.
 --
 -- 'now' is the safe position: nothing at or below it appears any more, and what is
@@ -881,8 +881,8 @@ comment on function evident._position_of(text, text) is
 position; at REPEATABLE READ and SERIALIZABLE.';
 
 revoke all on function evident._position_of(text, text) from public;
--- [end sql/functions/_position_of.sql]
--- [begin sql/functions/create_consumer.sql]
+-- [end sql/functions/consumers/_position_of.sql]
+-- [begin sql/functions/consumers/create_consumer.sql]
 -- evident.create_consumer: name a consumer outside the database.
 --
 -- Each partition has a position of its own, beginning before the first event, or where
@@ -1026,8 +1026,8 @@ consumer of that name with another definition.';
 revoke all on function evident.create_consumer(text, bigint, text[], text) from public;
 grant execute on function evident.create_consumer(text, bigint, text[], text)
 to evident_operator;
--- [end sql/functions/create_consumer.sql]
--- [begin sql/functions/seek_consumer.sql]
+-- [end sql/functions/consumers/create_consumer.sql]
+-- [begin sql/functions/consumers/seek_consumer.sql]
 -- evident.seek_consumer: set all partitions of a consumer to one position.
 --
 -- Leases that run end here: their workers get PT423. Parked aggregates stay as they
@@ -1111,8 +1111,8 @@ COMMITTED. Errors: PT400 invalid argument, PT404 no such consumer.';
 revoke all on function evident.seek_consumer(text, text, text, text) from public;
 grant execute on function evident.seek_consumer(text, text, text, text)
 to evident_operator;
--- [end sql/functions/seek_consumer.sql]
--- [begin sql/functions/drop_consumer.sql]
+-- [end sql/functions/consumers/seek_consumer.sql]
+-- [begin sql/functions/consumers/drop_consumer.sql]
 -- evident.drop_consumer: forget a consumer and its positions.
 --
 -- Waits for calls that hold a row of it, and a worker that still has events of it
@@ -1157,8 +1157,8 @@ consumer_decision. Errors: PT404 no such consumer.';
 
 revoke all on function evident.drop_consumer(text) from public;
 grant execute on function evident.drop_consumer(text) to evident_operator;
--- [end sql/functions/drop_consumer.sql]
--- [begin sql/functions/_next_events.sql]
+-- [end sql/functions/consumers/drop_consumer.sql]
+-- [begin sql/functions/consumers/_next_events.sql]
 -- evident._next_events: the ids of a partition's next events, as many as a claim takes.
 --
 -- At least one event, then as many as fit into 16 MiB of text, so that what works on
@@ -1259,8 +1259,8 @@ comment on function evident._next_events(text, integer, bigint, bigint, bigint) 
 
 revoke all on function evident._next_events(text, integer, bigint, bigint, bigint)
 from public;
--- [end sql/functions/_next_events.sql]
--- [begin sql/functions/_next_waiting.sql]
+-- [end sql/functions/consumers/_next_events.sql]
+-- [begin sql/functions/consumers/_next_waiting.sql]
 -- evident._next_waiting: the ids of an aggregate's events that come again.
 --
 -- In the order of its versions, from the first that is not confirmed to where it is
@@ -1329,8 +1329,8 @@ evident._next_waiting(evident.consumer_parked, bigint, bigint) is
 
 revoke all on function
 evident._next_waiting(evident.consumer_parked, bigint, bigint) from public;
--- [end sql/functions/_next_waiting.sql]
--- [begin sql/functions/_claim_waiting.sql]
+-- [end sql/functions/consumers/_next_waiting.sql]
+-- [begin sql/functions/consumers/_claim_waiting.sql]
 -- evident._claim_waiting: find what a partition gives of aggregates that were retried.
 --
 -- The aggregate that was claimed longest ago comes first, so that one that fails
@@ -1418,8 +1418,8 @@ nothing.';
 
 revoke all on function
 evident._claim_waiting(text, integer, bigint, bigint) from public;
--- [end sql/functions/_claim_waiting.sql]
--- [begin sql/functions/claim_events.sql]
+-- [end sql/functions/consumers/_claim_waiting.sql]
+-- [begin sql/functions/consumers/claim_events.sql]
 -- evident.claim_events: lease one partition of a consumer and give its next events.
 --
 -- The statements stand in this order, each with its own snapshot. First the safe
@@ -1675,8 +1675,8 @@ revoke all on function evident.claim_events(text, text, bigint, interval)
 from public;
 grant execute on function evident.claim_events(text, text, bigint, interval) to
 evident_consumer, evident_operator;
--- [end sql/functions/claim_events.sql]
--- [begin sql/functions/_confirm_waiting.sql]
+-- [end sql/functions/consumers/claim_events.sql]
+-- [begin sql/functions/consumers/_confirm_waiting.sql]
 -- evident._confirm_waiting: confirm a claim of an aggregate that waited, up to one id.
 --
 -- What was parked again within the claim, and what is behind it, was not dealt with: it
@@ -1730,8 +1730,8 @@ the claim.';
 
 revoke all on function
 evident._confirm_waiting(evident.consumer_partition, bigint) from public;
--- [end sql/functions/_confirm_waiting.sql]
--- [begin sql/functions/confirm_events.sql]
+-- [end sql/functions/consumers/_confirm_waiting.sql]
+-- [begin sql/functions/consumers/confirm_events.sql]
 -- evident.confirm_events: say that claimed events are dealt with, up to one id.
 --
 -- The last id of a claim ends the lease; one before it renews the lease. A repeated
@@ -1822,8 +1822,8 @@ revoke all on function evident.confirm_events(text, bigint, bigint, bigint)
 from public;
 grant execute on function evident.confirm_events(text, bigint, bigint, bigint) to
 evident_consumer, evident_operator;
--- [end sql/functions/confirm_events.sql]
--- [begin sql/functions/release_events.sql]
+-- [end sql/functions/consumers/confirm_events.sql]
+-- [begin sql/functions/consumers/release_events.sql]
 -- evident.release_events: give claimed events back that are not confirmed.
 --
 -- The next claim gets them at once instead of when the lease runs out. The epoch stays,
@@ -1904,8 +1904,8 @@ revoke all on function evident.release_events(text, bigint, bigint, boolean)
 from public;
 grant execute on function evident.release_events(text, bigint, bigint, boolean) to
 evident_consumer, evident_operator;
--- [end sql/functions/release_events.sql]
--- [begin sql/functions/park_event.sql]
+-- [end sql/functions/consumers/release_events.sql]
+-- [begin sql/functions/consumers/park_event.sql]
 -- evident.park_event: set one claimed event aside, and its aggregate behind it.
 --
 -- For an event that its worker cannot deal with. From this event on the aggregate is
@@ -2040,8 +2040,8 @@ revoke all on function evident.park_event(text, bigint, bigint, bigint, text)
 from public;
 grant execute on function evident.park_event(text, bigint, bigint, bigint, text) to
 evident_consumer, evident_operator;
--- [end sql/functions/park_event.sql]
--- [begin sql/functions/_lock_parked.sql]
+-- [end sql/functions/consumers/park_event.sql]
+-- [begin sql/functions/consumers/_lock_parked.sql]
 -- evident._lock_parked: lock a parked aggregate of a consumer, and its partition.
 --
 -- The partition's row comes first, as in all that moves a partition, so a claim
@@ -2111,8 +2111,8 @@ comment on function evident._lock_parked(text, uuid) is
 REPEATABLE READ and SERIALIZABLE, PT404 no such consumer, or not parked.';
 
 revoke all on function evident._lock_parked(text, uuid) from public;
--- [end sql/functions/_lock_parked.sql]
--- [begin sql/functions/_unpark.sql]
+-- [end sql/functions/consumers/_lock_parked.sql]
+-- [begin sql/functions/consumers/_unpark.sql]
 -- evident._unpark: let what waits of an aggregate come again, on the record.
 --
 -- Gives how many events wait, up to where the partition is; later ones follow.
@@ -2183,8 +2183,8 @@ decided it, and gives how many wait.';
 
 revoke all on function
 evident._unpark(evident.consumer_parked, integer, text, text, text) from public;
--- [end sql/functions/_unpark.sql]
--- [begin sql/functions/retry_parked.sql]
+-- [end sql/functions/consumers/_unpark.sql]
+-- [begin sql/functions/consumers/retry_parked.sql]
 -- evident.retry_parked: let a parked event and what waits behind it come again.
 --
 -- In their order, and before later events of the aggregate: claims give the waiting
@@ -2233,8 +2233,8 @@ parked.';
 revoke all on function evident.retry_parked(text, uuid, text, text) from public;
 grant execute on function evident.retry_parked(text, uuid, text, text)
 to evident_operator;
--- [end sql/functions/retry_parked.sql]
--- [begin sql/functions/skip_parked.sql]
+-- [end sql/functions/consumers/retry_parked.sql]
+-- [begin sql/functions/consumers/skip_parked.sql]
 -- evident.skip_parked: leave a parked event out, on the record; the ones behind follow.
 --
 -- History is not edited: the event stays, and consumer_skip says who left it out for
@@ -2293,8 +2293,8 @@ invalid argument, PT404 no such consumer, or not parked.';
 revoke all on function evident.skip_parked(text, uuid, text, text) from public;
 grant execute on function evident.skip_parked(text, uuid, text, text)
 to evident_operator;
--- [end sql/functions/skip_parked.sql]
--- [begin sql/functions/consumer_status.sql]
+-- [end sql/functions/consumers/skip_parked.sql]
+-- [begin sql/functions/consumers/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
 -- One row for each partition. The lag counts ids up to the safe position, also those
@@ -2323,8 +2323,8 @@ COMMITTED.';
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to
 evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
--- [end sql/functions/consumer_status.sql]
--- [begin sql/functions/version.sql]
+-- [end sql/functions/consumers/consumer_status.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -2346,7 +2346,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin

@@ -110,7 +110,7 @@ drop function evident._lock_number(text, bigint, boolean);
 drop function evident._notify_held(text, bigint);
 drop function evident._projection(text);
 
--- [begin sql/functions/_insert_stream.sql]
+-- [begin sql/functions/append/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
 --
 -- Element i of the document gets version p_base + i; elements p_first to p_last
@@ -177,9 +177,9 @@ p_base + i; gives how many went in.';
 
 revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
--- [end sql/functions/_insert_stream.sql]
+-- [end sql/functions/append/_insert_stream.sql]
 
--- [begin sql/functions/_append_together.sql]
+-- [begin sql/functions/append/_append_together.sql]
 -- evident._append_together: append entries that all name an exact version, with
 -- one statement.
 --
@@ -308,9 +308,9 @@ event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/_append_together.sql]
+-- [end sql/functions/append/_append_together.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -332,7 +332,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 drop table evident.projection_rebuild;

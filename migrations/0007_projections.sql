@@ -150,7 +150,7 @@ to evident_reader, evident_operator, evident_auditor;
 grant select (projection, position, key) on table evident.projection_skip
 to evident_projector;
 
--- [begin sql/functions/_insert_stream.sql]
+-- [begin sql/functions/append/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
 --
 -- Element i of the document gets version p_base + i; elements p_first to p_last
@@ -222,8 +222,8 @@ p_base + i; gives how many went in.';
 
 revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
--- [end sql/functions/_insert_stream.sql]
--- [begin sql/functions/_append_together.sql]
+-- [end sql/functions/append/_insert_stream.sql]
+-- [begin sql/functions/append/_append_together.sql]
 -- evident._append_together: append entries that all name an exact version, with
 -- one statement.
 --
@@ -360,8 +360,8 @@ event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/_append_together.sql]
--- [begin sql/functions/_projection.sql]
+-- [end sql/functions/append/_append_together.sql]
+-- [begin sql/functions/projections/_projection.sql]
 -- evident._projection: the registered projection of a name.
 --
 -- Errors: PT404
@@ -399,8 +399,8 @@ comment on function evident._projection(text) is
 'The registered projection of a name. Errors: PT404 no such projection.';
 
 revoke all on function evident._projection(text) from public;
--- [end sql/functions/_projection.sql]
--- [begin sql/functions/_notify_held.sql]
+-- [end sql/functions/projections/_projection.sql]
+-- [begin sql/functions/projections/_notify_held.sql]
 -- evident._notify_held: say who has the lock of a projection that is not waited for.
 --
 -- Another runner, who is at work, or somebody who took the key by hand: evident.blocker
@@ -451,8 +451,8 @@ comment on function evident._notify_held(text, bigint) is
 'Raises a notice that names the session which holds the lock of a projection.';
 
 revoke all on function evident._notify_held(text, bigint) from public;
--- [end sql/functions/_notify_held.sql]
--- [begin sql/functions/_lock_number.sql]
+-- [end sql/functions/projections/_notify_held.sql]
+-- [begin sql/functions/projections/_lock_number.sql]
 -- evident._lock_number: take an advisory lock that carries a projection's number.
 --
 -- Gives the projection as it is under the lock. One that was dropped and made anew
@@ -498,9 +498,9 @@ projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404 no such
 projection.';
 
 revoke all on function evident._lock_number(text, bigint, boolean) from public;
--- [end sql/functions/_lock_number.sql]
+-- [end sql/functions/projections/_lock_number.sql]
 
--- [begin sql/functions/_lock_registration.sql]
+-- [begin sql/functions/projections/_lock_registration.sql]
 -- evident._lock_registration: be the only one to register or drop a projection.
 --
 -- A rebuild shares the lock with other rebuilds from its beginning. It reads what was
@@ -543,9 +543,9 @@ ends, and gives the projection. Errors: PT400 at REPEATABLE READ and SERIALIZABL
 PT404 no such projection.';
 
 revoke all on function evident._lock_registration(text, boolean) from public;
--- [end sql/functions/_lock_registration.sql]
+-- [end sql/functions/projections/_lock_registration.sql]
 
--- [begin sql/functions/_lock_projection.sql]
+-- [begin sql/functions/projections/_lock_projection.sql]
 -- evident._lock_projection: be the only one to run or change a projection.
 --
 -- Held to the end of the transaction by run_projection (which only tries), by
@@ -573,8 +573,8 @@ gives the projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404 n
 projection.';
 
 revoke all on function evident._lock_projection(text) from public;
--- [end sql/functions/_lock_projection.sql]
--- [begin sql/functions/_lock_keys.sql]
+-- [end sql/functions/projections/_lock_projection.sql]
+-- [begin sql/functions/projections/_lock_keys.sql]
 -- evident._lock_keys: queue for keys of a synchronous projection across aggregates.
 --
 -- Taken in the order of the lock numbers, so that two appends that touch the same
@@ -613,8 +613,8 @@ comment on function evident._lock_keys(integer, text[]) is
 
 revoke all on function evident._lock_keys(integer, text[]) from public;
 grant execute on function evident._lock_keys(integer, text[]) to evident_projector;
--- [end sql/functions/_lock_keys.sql]
--- [begin sql/functions/_refuse_settings.sql]
+-- [end sql/functions/projections/_lock_keys.sql]
+-- [begin sql/functions/projections/_refuse_settings.sql]
 -- evident._refuse_settings: stop a fold that reaches for more than it has.
 --
 -- Raised by what runs folds (_as_projector, _ask_projector, the keep functions) when
@@ -645,9 +645,9 @@ comment on function evident._refuse_settings() is
 
 revoke all on function evident._refuse_settings() from public;
 grant execute on function evident._refuse_settings() to evident_projector;
--- [end sql/functions/_refuse_settings.sql]
+-- [end sql/functions/projections/_refuse_settings.sql]
 
--- [begin sql/functions/_fold_settings.sql]
+-- [begin sql/functions/projections/_fold_settings.sql]
 -- evident._fold_settings: the settings that folds run under.
 --
 -- A cast, to_char, an operator or the text of a key may depend on settings, and a
@@ -705,9 +705,9 @@ comment on function evident._fold_settings() is
 'The settings that folds run under: name, value, and a value that means the same.';
 
 revoke all on function evident._fold_settings() from public;
--- [end sql/functions/_fold_settings.sql]
+-- [end sql/functions/projections/_fold_settings.sql]
 
--- [begin sql/functions/_fold_clauses.sql]
+-- [begin sql/functions/projections/generated/_fold_clauses.sql]
 -- evident._fold_clauses: the settings of folds, as clauses of a function.
 --
 -- Without p_values all of them; with p_values, which are the values that sessions begin
@@ -740,8 +740,8 @@ comment on function evident._fold_clauses(jsonb) is
 this object, by name in lower case, has a value that differs.';
 
 revoke all on function evident._fold_clauses(jsonb) from public;
--- [end sql/functions/_fold_clauses.sql]
--- [begin sql/functions/_close_made.sql]
+-- [end sql/functions/projections/generated/_fold_clauses.sql]
+-- [begin sql/functions/projections/generated/_close_made.sql]
 -- evident._close_made: take away what default privileges gave on what folds need.
 --
 -- Whoever set these for the role, in this database, gave rights to all that it makes:
@@ -795,13 +795,13 @@ role made in schema evident.';
 
 revoke all on function evident._close_made() from public;
 grant execute on function evident._close_made() to evident_projector;
--- [end sql/functions/_close_made.sql]
+-- [end sql/functions/projections/generated/_close_made.sql]
 
 -- They run as evident_projector, and so belong to it; it may create here meanwhile.
 grant create on schema evident to evident_projector;
 set local role evident_projector;
 
--- [begin sql/functions/_as_projector.sql]
+-- [begin sql/functions/projections/_as_projector.sql]
 -- evident._as_projector: run SQL as evident_projector, and give the count of its rows.
 --
 -- Whatever belongs to a read model runs here, or in _ask_projector: folds, functions
@@ -885,8 +885,8 @@ those of the SQL; 42501 when it changed search_path.';
 
 revoke all on function evident._as_projector(text) from public;
 grant execute on function evident._as_projector(text) to evident_owner;
--- [end sql/functions/_as_projector.sql]
--- [begin sql/functions/_ask_projector.sql]
+-- [end sql/functions/projections/_as_projector.sql]
+-- [begin sql/functions/projections/_ask_projector.sql]
 -- evident._ask_projector: what a query gives that runs as evident_projector.
 --
 -- The twin of _as_projector for queries of one column of jsonb. It is stable, and so
@@ -956,7 +956,7 @@ snapshot. Errors: those of the query; 42501 when it changed search_path.';
 
 revoke all on function evident._ask_projector(text) from public;
 grant execute on function evident._ask_projector(text) to evident_owner;
--- [end sql/functions/_ask_projector.sql]
+-- [end sql/functions/projections/_ask_projector.sql]
 
 do $do$
 begin
@@ -967,7 +967,7 @@ $do$;
 set local role evident_owner;
 revoke create on schema evident from evident_projector;
 
--- [begin sql/functions/_lock_making.sql]
+-- [begin sql/functions/projections/_lock_making.sql]
 -- evident._lock_making: be the only one to make functions in schema evident.
 --
 -- The right to create there is a row that two transactions cannot change at once
@@ -1000,8 +1000,8 @@ comment on function evident._lock_making(boolean) is
 'Takes the lock of making functions until the transaction ends.';
 
 revoke all on function evident._lock_making(boolean) from public;
--- [end sql/functions/_lock_making.sql]
--- [begin sql/functions/_make_functions.sql]
+-- [end sql/functions/projections/_lock_making.sql]
+-- [begin sql/functions/projections/generated/_make_functions.sql]
 -- evident._make_functions: make functions of a projection in schema evident.
 --
 -- They belong to evident_projector, which may not create there: it has the right for
@@ -1035,8 +1035,8 @@ comment on function evident._make_functions(text) is
 'Runs SQL as evident_projector, which may create in schema evident meanwhile.';
 
 revoke all on function evident._make_functions(text) from public;
--- [end sql/functions/_make_functions.sql]
--- [begin sql/functions/_share_projection.sql]
+-- [end sql/functions/projections/generated/_make_functions.sql]
+-- [begin sql/functions/projections/_share_projection.sql]
 -- evident._share_projection: be told when a projection was changed since the snapshot.
 --
 -- For triggers at REPEATABLE READ and SERIALIZABLE, see _projection_snapshot. They run
@@ -1067,8 +1067,8 @@ transaction''s snapshot.';
 
 revoke all on function evident._share_projection(text) from public;
 grant execute on function evident._share_projection(text) to evident_projector;
--- [end sql/functions/_share_projection.sql]
--- [begin sql/functions/_is_fold_error.sql]
+-- [end sql/functions/projections/_share_projection.sql]
+-- [begin sql/functions/projections/_is_fold_error.sql]
 -- evident._is_fold_error: whether an error is the fold's own doing.
 --
 -- Lost connections, conflicts between transactions, a full disk, cancels and
@@ -1089,8 +1089,8 @@ comment on function evident._is_fold_error(text) is
 
 revoke all on function evident._is_fold_error(text) from public;
 grant execute on function evident._is_fold_error(text) to evident_projector;
--- [end sql/functions/_is_fold_error.sql]
--- [begin sql/functions/_run_ddl.sql]
+-- [end sql/functions/projections/_is_fold_error.sql]
+-- [begin sql/functions/projections/_run_ddl.sql]
 -- evident._run_ddl: run the DDL of a rebuild, or of switching appends on and off.
 --
 -- A DBA may have event triggers on all DDL, which forbid it, or write a log that
@@ -1166,8 +1166,8 @@ comment on function evident._run_ddl(text, boolean) is
 event triggers of others.';
 
 revoke all on function evident._run_ddl(text, boolean) from public;
--- [end sql/functions/_run_ddl.sql]
--- [begin sql/functions/_refuse_fold.sql]
+-- [end sql/functions/projections/_run_ddl.sql]
+-- [begin sql/functions/projections/_refuse_fold.sql]
 -- evident._refuse_fold: raise a fold's error again, with the projection's name.
 --
 -- The code, message and detail stay the fold's; the message gets the name in front,
@@ -1207,8 +1207,8 @@ comment on function evident._refuse_fold(text, text, text, text) is
 revoke all on function evident._refuse_fold(text, text, text, text) from public;
 grant execute on function evident._refuse_fold(text, text, text, text)
 to evident_projector;
--- [end sql/functions/_refuse_fold.sql]
--- [begin sql/functions/_require_event_error.sql]
+-- [end sql/functions/projections/_refuse_fold.sql]
+-- [begin sql/functions/projections/_require_event_error.sql]
 -- evident._require_event_error: raise again what is not an event's doing.
 --
 -- For whoever folds in the background and would park a key. An error of the
@@ -1250,8 +1250,8 @@ comment on function evident._require_event_error(evident.projection, text, text)
 
 revoke all on function evident._require_event_error(evident.projection, text, text)
 from public;
--- [end sql/functions/_require_event_error.sql]
--- [begin sql/functions/_projection_object.sql]
+-- [end sql/functions/projections/_require_event_error.sql]
+-- [begin sql/functions/projections/generated/_projection_object.sql]
 -- evident._projection_object: the qualified name of an object made for a projection.
 --
 -- p_form is a format() string that gets the projection's name: fold_%s. All of them are
@@ -1277,8 +1277,8 @@ comment on function evident._projection_object(evident.projection, text) is
 
 revoke all on function evident._projection_object(evident.projection, text)
 from public;
--- [end sql/functions/_projection_object.sql]
--- [begin sql/functions/_projection_made.sql]
+-- [end sql/functions/projections/generated/_projection_object.sql]
+-- [begin sql/functions/projections/generated/_projection_made.sql]
 -- evident._projection_made: what was made for a projection, as it is in the catalog.
 --
 -- Found by name: no form begins another, so no name can be read in two ways, and no two
@@ -1332,8 +1332,8 @@ comment on function evident._projection_made(text) is
 they can be dropped.';
 
 revoke all on function evident._projection_made(text) from public;
--- [end sql/functions/_projection_made.sql]
--- [begin sql/functions/_projection_bound.sql]
+-- [end sql/functions/projections/generated/_projection_made.sql]
+-- [begin sql/functions/projections/_projection_bound.sql]
 -- evident._projection_bound: the fold, or the keys function, of a projection.
 --
 -- p_form is that of the wrapper (_make_fold), which is bound to it. So it is the one
@@ -1373,8 +1373,8 @@ comment on function evident._projection_bound(evident.projection, text) is
 
 revoke all on function evident._projection_bound(evident.projection, text)
 from public;
--- [end sql/functions/_projection_bound.sql]
--- [begin sql/functions/_read_model.sql]
+-- [end sql/functions/projections/_projection_bound.sql]
+-- [begin sql/functions/projections/_read_model.sql]
 -- evident._read_model: the table of a projection, null when it is gone.
 --
 -- By the catalog, which anybody may read: the owner of the store has no rights on the
@@ -1400,8 +1400,8 @@ comment on function evident._read_model(evident.projection) is
 'The oid of a projection''s read model, null when it is gone.';
 
 revoke all on function evident._read_model(evident.projection) from public;
--- [end sql/functions/_read_model.sql]
--- [begin sql/functions/_routine_attributes.sql]
+-- [end sql/functions/projections/_read_model.sql]
+-- [begin sql/functions/projections/_routine_attributes.sql]
 -- evident._routine_attributes: what a function declares, as SQL for one that calls it.
 --
 -- A wrapper that claims more than what it calls makes plans that it cannot keep: a fold
@@ -1429,8 +1429,8 @@ comment on function evident._routine_attributes(oid) is
 'The volatility and parallel safety of a function, as SQL.';
 
 revoke all on function evident._routine_attributes(oid) from public;
--- [end sql/functions/_routine_attributes.sql]
--- [begin sql/functions/_projection_intruder.sql]
+-- [end sql/functions/projections/_routine_attributes.sql]
+-- [begin sql/functions/projections/_projection_intruder.sql]
 -- evident._projection_intruder: what of some objects is not evident_projector's alone.
 --
 -- Whoever owns a fold, or may make another in its place, has code of his own run with
@@ -1579,8 +1579,8 @@ comment on function evident._projection_intruder(oid[], oid[]) is
 rank, reason, hint.';
 
 revoke all on function evident._projection_intruder(oid[], oid[]) from public;
--- [end sql/functions/_projection_intruder.sql]
--- [begin sql/functions/_key_problem.sql]
+-- [end sql/functions/projections/_projection_intruder.sql]
+-- [begin sql/functions/projections/_key_problem.sql]
 -- evident._key_problem: why a column cannot be the key of a read model.
 --
 -- A key is a text where it waits for others: in a lock, among the parked ones, in the
@@ -1667,8 +1667,8 @@ comment on function evident._key_problem(oid, text) is
 shows the function to write; no row when they have one.';
 
 revoke all on function evident._key_problem(oid, text) from public;
--- [end sql/functions/_key_problem.sql]
--- [begin sql/functions/_require_projector.sql]
+-- [end sql/functions/projections/_key_problem.sql]
+-- [begin sql/functions/projections/_require_projector.sql]
 -- evident._require_projector: refuse to run what is not safe any more.
 --
 -- Looked at whenever a projection is run, rebuilt, compared or asked: since it was
@@ -1736,8 +1736,8 @@ comment on function evident._require_projector(evident.projection) is
 evident_projector''s alone, or its key is none any more.';
 
 revoke all on function evident._require_projector(evident.projection) from public;
--- [end sql/functions/_require_projector.sql]
--- [begin sql/functions/_projection_trigger.sql]
+-- [end sql/functions/projections/_require_projector.sql]
+-- [begin sql/functions/projections/generated/_projection_trigger.sql]
 -- evident._projection_trigger: the name of a projection's trigger on the event store.
 --
 -- p_form is that of the trigger's function, see _projection_object. With the schema,
@@ -1760,8 +1760,8 @@ comment on function evident._projection_trigger(evident.projection, text) is
 
 revoke all on function evident._projection_trigger(evident.projection, text)
 from public;
--- [end sql/functions/_projection_trigger.sql]
--- [begin sql/functions/_projection_columns.sql]
+-- [end sql/functions/projections/generated/_projection_trigger.sql]
+-- [begin sql/functions/projections/generated/_projection_columns.sql]
 -- evident._projection_columns: lists of a read model's columns, as SQL.
 --
 -- p_form is a format() string that gets each column's quoted name, once or more:
@@ -1799,8 +1799,8 @@ evident._projection_columns(evident.projection, text, text) is
 
 revoke all on function
 evident._projection_columns(evident.projection, text, text) from public;
--- [end sql/functions/_projection_columns.sql]
--- [begin sql/functions/_projection_blank.sql]
+-- [end sql/functions/projections/generated/_projection_columns.sql]
+-- [begin sql/functions/projections/generated/_projection_blank.sql]
 -- evident._projection_blank: SQL for a row of the read model with only its key set.
 --
 -- p_key is the SQL of the key. It is what the first event of a key meets.
@@ -1825,8 +1825,8 @@ comment on function evident._projection_blank(evident.projection, text) is
 'SQL for a row of the read model with only its key set; p_key is the key''s SQL.';
 
 revoke all on function evident._projection_blank(evident.projection, text) from public;
--- [end sql/functions/_projection_blank.sql]
--- [begin sql/functions/_projection_types.sql]
+-- [end sql/functions/projections/generated/_projection_blank.sql]
+-- [begin sql/functions/projections/generated/_projection_types.sql]
 -- evident._projection_types: SQL that tells whether a projection folds an event.
 --
 -- p_event is the SQL of a row of the event store. What the store itself writes, under
@@ -1866,8 +1866,8 @@ comment on function evident._projection_types(evident.projection, text) is
 'SQL that is true for events that the projection folds; p_event is the row''s SQL.';
 
 revoke all on function evident._projection_types(evident.projection, text) from public;
--- [end sql/functions/_projection_types.sql]
--- [begin sql/functions/_refuse_key.sql]
+-- [end sql/functions/projections/generated/_projection_types.sql]
+-- [begin sql/functions/projections/_refuse_key.sql]
 -- evident._refuse_key: stop a text that cannot be a key.
 --
 -- Raised at the door, where the function that tells keys gives its texts.
@@ -1900,8 +1900,8 @@ comment on function evident._refuse_key(text, text) is
 
 revoke all on function evident._refuse_key(text, text) from public;
 grant execute on function evident._refuse_key(text, text) to evident_projector;
--- [end sql/functions/_refuse_key.sql]
--- [begin sql/functions/_projection_keys.sql]
+-- [end sql/functions/projections/_refuse_key.sql]
+-- [begin sql/functions/projections/generated/_projection_keys.sql]
 -- evident._projection_keys: SQL for the keys that an event touches.
 --
 -- A query of one column. p_event is the SQL of the event. Null and '' are no keys:
@@ -1959,8 +1959,8 @@ comment on function evident._projection_keys(evident.projection, text) is
 'SQL for a query that gives the keys of an event, once each; p_event is its SQL.';
 
 revoke all on function evident._projection_keys(evident.projection, text) from public;
--- [end sql/functions/_projection_keys.sql]
--- [begin sql/functions/_canonical_key.sql]
+-- [end sql/functions/projections/generated/_projection_keys.sql]
+-- [begin sql/functions/projections/_canonical_key.sql]
 -- evident._canonical_key: the one text of a key that somebody wrote.
 --
 -- Errors: PT400 it is no value of the key's type
@@ -1996,8 +1996,8 @@ comment on function evident._canonical_key(evident.projection, text) is
 'The text that the value of a key has, whatever text was given for it. Errors: PT400.';
 
 revoke all on function evident._canonical_key(evident.projection, text) from public;
--- [end sql/functions/_canonical_key.sql]
--- [begin sql/functions/_projection_stored.sql]
+-- [end sql/functions/projections/_canonical_key.sql]
+-- [begin sql/functions/projections/generated/_projection_stored.sql]
 -- evident._projection_stored: SQL for the stored row of a key, null when there is none.
 --
 -- p_key is the SQL of the key. A subselect stays a look-up by key whatever the table's
@@ -2023,8 +2023,8 @@ comment on function evident._projection_stored(evident.projection, text) is
 
 revoke all on function evident._projection_stored(evident.projection, text)
 from public;
--- [end sql/functions/_projection_stored.sql]
--- [begin sql/functions/_projection_upsert.sql]
+-- [end sql/functions/projections/generated/_projection_stored.sql]
+-- [begin sql/functions/projections/generated/_projection_upsert.sql]
 -- evident._projection_upsert: SQL that makes an insert into the read model an upsert.
 --
 -- A row is updated also where the key is its only column, so that the number of rows
@@ -2052,8 +2052,8 @@ comment on function evident._projection_upsert(evident.projection) is
 'SQL for the "on conflict" of an insert into the read model.';
 
 revoke all on function evident._projection_upsert(evident.projection) from public;
--- [end sql/functions/_projection_upsert.sql]
--- [begin sql/functions/_projection_next.sql]
+-- [end sql/functions/projections/generated/_projection_upsert.sql]
+-- [begin sql/functions/projections/generated/_projection_next.sql]
 -- evident._projection_next: SQL for the rows that some events lead to, by key.
 --
 -- Columns: key, next_row. p_events is SQL that gives key, event and position;
@@ -2105,8 +2105,8 @@ p_stored, and gives key and next_row.';
 
 revoke all on function evident._projection_next(evident.projection, text, text)
 from public;
--- [end sql/functions/_projection_next.sql]
--- [begin sql/functions/_projection_replaces.sql]
+-- [end sql/functions/projections/generated/_projection_next.sql]
+-- [begin sql/functions/projections/generated/_projection_replaces.sql]
 -- evident._projection_replaces: whether rows are removed before others are written.
 --
 -- See _projection_write. Indexes of partitions count.
@@ -2137,8 +2137,8 @@ comment on function evident._projection_replaces(evident.projection) is
 go from row to row.';
 
 revoke all on function evident._projection_replaces(evident.projection) from public;
--- [end sql/functions/_projection_replaces.sql]
--- [begin sql/functions/_projection_write.sql]
+-- [end sql/functions/projections/generated/_projection_replaces.sql]
+-- [begin sql/functions/projections/generated/_projection_write.sql]
 -- evident._projection_write: SQL that writes rows into the read model.
 --
 -- p_rows is SQL that gives key and next_row, one per key. A row without a key
@@ -2197,8 +2197,8 @@ comment on function evident._projection_write(evident.projection, text) is
 'SQL that upserts and deletes rows of the read model; p_rows gives key and next_row.';
 
 revoke all on function evident._projection_write(evident.projection, text) from public;
--- [end sql/functions/_projection_write.sql]
--- [begin sql/functions/_projection_differs.sql]
+-- [end sql/functions/projections/generated/_projection_write.sql]
+-- [begin sql/functions/projections/generated/_projection_differs.sql]
 -- evident._projection_differs: SQL that tells whether stored and folded row differ.
 --
 -- t is the read model, p_row the SQL of the folded row; either may have none for the
@@ -2232,8 +2232,8 @@ comment on function evident._projection_differs(evident.projection, text) is
 
 revoke all on function evident._projection_differs(evident.projection, text)
 from public;
--- [end sql/functions/_projection_differs.sql]
--- [begin sql/functions/_projection_refusal.sql]
+-- [end sql/functions/projections/generated/_projection_differs.sql]
+-- [begin sql/functions/projections/generated/_projection_refusal.sql]
 -- evident._projection_refusal: SQL that ends a block around a fold, for its errors.
 --
 -- The block is around the fold alone, and writes nothing: such a block takes no
@@ -2270,8 +2270,8 @@ comment on function evident._projection_refusal(evident.projection) is
 invariant''s as it is. It uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
--- [end sql/functions/_projection_refusal.sql]
--- [begin sql/functions/_projection_snapshot.sql]
+-- [end sql/functions/projections/generated/_projection_refusal.sql]
+-- [begin sql/functions/projections/generated/_projection_snapshot.sql]
 -- evident._projection_snapshot: SQL that refuses to fold with an old snapshot.
 --
 -- At REPEATABLE READ and above an append sees the read model as it was at its
@@ -2310,8 +2310,8 @@ comment on function evident._projection_snapshot(evident.projection) is
 'SQL for a trigger: 40001 where rows were repaired since the transaction''s snapshot.';
 
 revoke all on function evident._projection_snapshot(evident.projection) from public;
--- [end sql/functions/_projection_snapshot.sql]
--- [begin sql/functions/_projection_pinned.sql]
+-- [end sql/functions/projections/generated/_projection_snapshot.sql]
+-- [begin sql/functions/projections/generated/_projection_pinned.sql]
 -- evident._projection_pinned: SQL that tells whether a trigger may run a fold at once.
 --
 -- It runs as evident_projector, and path and settings are those of all other paths
@@ -2363,9 +2363,9 @@ comment on function evident._projection_pinned() is
 'SQL that is true where role, path and settings are those that folds run under.';
 
 revoke all on function evident._projection_pinned() from public;
--- [end sql/functions/_projection_pinned.sql]
+-- [end sql/functions/projections/generated/_projection_pinned.sql]
 
--- [begin sql/functions/_projection_return.sql]
+-- [begin sql/functions/projections/generated/_projection_return.sql]
 -- evident._projection_return: SQL that ends a trigger that ran a fold.
 --
 -- A fold may set a path that outlives it, and what follows the trigger runs as the
@@ -2389,8 +2389,8 @@ comment on function evident._projection_return() is
 'SQL that returns null from a trigger, or raises 42501 when the path was changed.';
 
 revoke all on function evident._projection_return() from public;
--- [end sql/functions/_projection_return.sql]
--- [begin sql/functions/_check_projection.sql]
+-- [end sql/functions/projections/generated/_projection_return.sql]
+-- [begin sql/functions/projections/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
 -- A fold runs as evident_projector, inside append functions and background runs. So it,
@@ -2609,8 +2609,8 @@ is
 revoke all on function
 evident._check_projection(evident.projection, regclass, regprocedure, regprocedure)
 from public;
--- [end sql/functions/_check_projection.sql]
--- [begin sql/functions/_is_batch.sql]
+-- [end sql/functions/projections/_check_projection.sql]
+-- [begin sql/functions/projections/_is_batch.sql]
 -- evident._is_batch: tell whether a statement appends a batch.
 --
 -- For the triggers of synchronous projections, see _make_keep. PostgreSQL reads the
@@ -2638,9 +2638,9 @@ comment on function evident._is_batch() is
 'Whether evident.is_batch is on: then one trigger folds all events of a statement.';
 
 revoke all on function evident._is_batch() from public;
--- [end sql/functions/_is_batch.sql]
+-- [end sql/functions/projections/_is_batch.sql]
 
--- [begin sql/functions/_make_fold.sql]
+-- [begin sql/functions/projections/generated/_make_fold.sql]
 -- evident._make_fold: create what folds a projection's events.
 --
 -- step_<projection>(row, event) and keys_<projection>(event) stand for the fold and for
@@ -2889,8 +2889,8 @@ events, and its aggregates.';
 
 revoke all on function
 evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
--- [end sql/functions/_make_fold.sql]
--- [begin sql/functions/_make_keep.sql]
+-- [end sql/functions/projections/generated/_make_fold.sql]
+-- [begin sql/functions/projections/generated/_make_keep.sql]
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
 -- keep_event_<projection>, for each row, is the short way where the key is the
@@ -3216,8 +3216,8 @@ comment on function evident._make_keep(evident.projection) is
 'Creates or replaces the trigger for single events, and enables it.';
 
 revoke all on function evident._make_keep(evident.projection) from public;
--- [end sql/functions/_make_keep.sql]
--- [begin sql/functions/_make_keep_batch.sql]
+-- [end sql/functions/projections/generated/_make_keep.sql]
+-- [begin sql/functions/projections/generated/_make_keep_batch.sql]
 -- evident._make_keep_batch: write the trigger for many events of a synchronous
 -- projection.
 --
@@ -3475,8 +3475,8 @@ comment on function evident._make_keep_batch(evident.projection) is
 'Creates or replaces the trigger for many events, and enables it.';
 
 revoke all on function evident._make_keep_batch(evident.projection) from public;
--- [end sql/functions/_make_keep_batch.sql]
--- [begin sql/functions/_refuse_parked.sql]
+-- [end sql/functions/projections/generated/_make_keep_batch.sql]
+-- [begin sql/functions/projections/_refuse_parked.sql]
 -- evident._refuse_parked: refuse an append that touches a parked key.
 --
 -- Of a synchronous projection: its events could not be folded in their order, so they
@@ -3528,8 +3528,8 @@ comment on function evident._refuse_parked(text, text[]) is
 'Raises PT423, with projection, key and position, where one of these keys is parked.';
 
 revoke all on function evident._refuse_parked(text, text[]) from public;
--- [end sql/functions/_refuse_parked.sql]
--- [begin sql/functions/_make_hold.sql]
+-- [end sql/functions/projections/_refuse_parked.sql]
+-- [begin sql/functions/projections/generated/_make_hold.sql]
 -- evident._make_hold: write the trigger that refuses appends to parked keys.
 --
 -- While appends keep a read model, a key that is parked must get no further events: its
@@ -3660,8 +3660,8 @@ comment on function evident._make_hold(evident.projection) is
 'Creates or replaces the trigger that refuses appends to parked keys, and enables it.';
 
 revoke all on function evident._make_hold(evident.projection) from public;
--- [end sql/functions/_make_hold.sql]
--- [begin sql/functions/_drop_hold.sql]
+-- [end sql/functions/projections/generated/_make_hold.sql]
+-- [begin sql/functions/projections/generated/_drop_hold.sql]
 -- evident._drop_hold: let appends no longer look for parked keys, where none is left.
 --
 -- The trigger stays, disabled. Whoever frees the last key cannot do it: an operator may
@@ -3709,8 +3709,8 @@ comment on function evident._drop_hold(evident.projection) is
 'Disables the trigger that refuses appends to parked keys when no key is parked.';
 
 revoke all on function evident._drop_hold(evident.projection) from public;
--- [end sql/functions/_drop_hold.sql]
--- [begin sql/functions/_switch_triggers.sql]
+-- [end sql/functions/projections/generated/_drop_hold.sql]
+-- [begin sql/functions/projections/generated/_switch_triggers.sql]
 -- evident._switch_triggers: let appends keep a synchronous projection, or no longer.
 --
 -- The triggers name the read model's columns, so they are made anew each time they are
@@ -3780,8 +3780,8 @@ comment on function evident._switch_triggers(evident.projection, boolean) is
 
 revoke all on function evident._switch_triggers(evident.projection, boolean)
 from public;
--- [end sql/functions/_switch_triggers.sql]
--- [begin sql/functions/_fold_slice.sql]
+-- [end sql/functions/projections/generated/_switch_triggers.sql]
+-- [begin sql/functions/projections/_fold_slice.sql]
 -- evident._fold_slice: fold a slice of the log into the read model, by key.
 --
 -- Events above p_after, up to p_until, in the order of their ids: one fold and one
@@ -3840,8 +3840,8 @@ that are not parked.';
 
 revoke all on function
 evident._fold_slice(evident.projection, bigint, bigint, text) from public;
--- [end sql/functions/_fold_slice.sql]
--- [begin sql/functions/_note_failure.sql]
+-- [end sql/functions/projections/_fold_slice.sql]
+-- [begin sql/functions/projections/_note_failure.sql]
 -- evident._note_failure: park a key behind the event that could not be folded.
 --
 -- Only for what is the event's and the fold's doing. An error of the server, of
@@ -3889,8 +3889,8 @@ evident._note_failure(evident.projection, text, bigint, text, text) is
 
 revoke all on function
 evident._note_failure(evident.projection, text, bigint, text, text) from public;
--- [end sql/functions/_note_failure.sql]
--- [begin sql/functions/_park_event.sql]
+-- [end sql/functions/projections/_note_failure.sql]
+-- [begin sql/functions/projections/_park_event.sql]
 -- evident._park_event: fold one event key by key, and park the keys that fail.
 --
 -- A parked key keeps its row as it is before the event; its later events wait. When
@@ -3960,8 +3960,8 @@ comment on function evident._park_event(evident.projection, bigint) is
 be told.';
 
 revoke all on function evident._park_event(evident.projection, bigint) from public;
--- [end sql/functions/_park_event.sql]
--- [begin sql/functions/_fold_around.sql]
+-- [end sql/functions/projections/_park_event.sql]
+-- [begin sql/functions/projections/_fold_around.sql]
 -- evident._fold_around: fold a slice, also when some of its events fail.
 --
 -- All of it at once, mostly. When that fails, halves the stretch until it folds or is
@@ -4016,8 +4016,8 @@ reached.';
 
 revoke all on function evident._fold_around(evident.projection, bigint, bigint)
 from public;
--- [end sql/functions/_fold_around.sql]
--- [begin sql/functions/_fold_key.sql]
+-- [end sql/functions/projections/_fold_around.sql]
+-- [begin sql/functions/projections/_fold_key.sql]
 -- evident._fold_key: fold what waits for one parked key.
 --
 -- All of it at once; when that fails, event by event up to the one that fails,
@@ -4105,8 +4105,8 @@ appends keep the read model; gives how many.';
 
 revoke all on function evident._fold_key(evident.projection, text, bigint)
 from public;
--- [end sql/functions/_fold_key.sql]
--- [begin sql/functions/_go_live.sql]
+-- [end sql/functions/projections/_fold_key.sql]
+-- [begin sql/functions/projections/_go_live.sql]
 -- evident._go_live: let the appends keep a synchronous projection from now on.
 --
 -- The lock on the event store waits until no transaction has events that are not
@@ -4177,8 +4177,8 @@ comment on function evident._go_live(evident.projection) is
 way or an event failed.';
 
 revoke all on function evident._go_live(evident.projection) from public;
--- [end sql/functions/_go_live.sql]
--- [begin sql/functions/_append_own_event.sql]
+-- [end sql/functions/projections/_go_live.sql]
+-- [begin sql/functions/projections/_append_own_event.sql]
 -- evident._append_own_event: append an event of the store's own.
 --
 -- Its stream is the aggregate of the nil UUID, a constant. Every append function
@@ -4261,8 +4261,8 @@ comment on function evident._append_own_event(text, jsonb) is
 everybody else, and gives its version.';
 
 revoke all on function evident._append_own_event(text, jsonb) from public;
--- [end sql/functions/_append_own_event.sql]
--- [begin sql/functions/_require_force.sql]
+-- [end sql/functions/projections/_append_own_event.sql]
+-- [begin sql/functions/projections/_require_force.sql]
 -- evident._require_force: refuse to leave a rule off by the way.
 --
 -- An invariant refuses appends that break its rule. Whoever stops it has to mean it,
@@ -4305,8 +4305,8 @@ evident._require_force(evident.projection, text, text, boolean) is
 
 revoke all on function
 evident._require_force(evident.projection, text, text, boolean) from public;
--- [end sql/functions/_require_force.sql]
--- [begin sql/functions/_record_force.sql]
+-- [end sql/functions/projections/_require_force.sql]
+-- [begin sql/functions/projections/_record_force.sql]
 -- evident._record_force: make it history that a rule is no longer enforced.
 --
 -- In the store's own stream, where nobody can change it: who decided it and why, as
@@ -4347,8 +4347,8 @@ the projection is an invariant.';
 
 revoke all on function
 evident._record_force(evident.projection, text, text, text) from public;
--- [end sql/functions/_record_force.sql]
--- [begin sql/functions/create_projection.sql]
+-- [end sql/functions/projections/_record_force.sql]
+-- [begin sql/functions/projections/create_projection.sql]
 -- evident.create_projection: register a fold, and make what keeps its read model.
 --
 -- The projection has the name of its read model. A synchronous one over events that
@@ -4569,8 +4569,8 @@ grant execute on function
 evident.create_projection(
     regclass, regprocedure, text[], text, regprocedure, boolean
 ) to evident_projector, evident_operator;
--- [end sql/functions/create_projection.sql]
--- [begin sql/functions/drop_projection.sql]
+-- [end sql/functions/projections/create_projection.sql]
+-- [begin sql/functions/projections/drop_projection.sql]
 -- evident.drop_projection: forget a projection and what was made for it.
 --
 -- The read model stays as it is, and so do the fold and the events. Works also when
@@ -4650,8 +4650,8 @@ were in the way: call again.';
 revoke all on function evident.drop_projection(text, text, text, boolean) from public;
 grant execute on function evident.drop_projection(text, text, text, boolean) to
 evident_projector, evident_operator;
--- [end sql/functions/drop_projection.sql]
--- [begin sql/functions/_pause.sql]
+-- [end sql/functions/projections/drop_projection.sql]
+-- [begin sql/functions/projections/_pause.sql]
 -- evident._pause: leave a read model as it is, and note why.
 --
 -- A synchronous one stops being kept by appends: the lock waits until none is under
@@ -4694,8 +4694,8 @@ comment on function evident._pause(evident.projection, text) is
 'Stops folding into a read model; p_reason is shown in projection_status.';
 
 revoke all on function evident._pause(evident.projection, text) from public;
--- [end sql/functions/_pause.sql]
--- [begin sql/functions/pause_projection.sql]
+-- [end sql/functions/projections/_pause.sql]
+-- [begin sql/functions/projections/pause_projection.sql]
 -- evident.pause_projection: leave a read model as it is for a while.
 --
 -- An invariant is paused by force only, with a reason: see _record_force.
@@ -4746,8 +4746,8 @@ again.';
 revoke all on function evident.pause_projection(text, text, text, boolean) from public;
 grant execute on function evident.pause_projection(text, text, text, boolean)
 to evident_operator;
--- [end sql/functions/pause_projection.sql]
--- [begin sql/functions/resume_projection.sql]
+-- [end sql/functions/projections/pause_projection.sql]
+-- [begin sql/functions/projections/resume_projection.sql]
 -- evident.resume_projection: go on with a paused projection.
 --
 -- What was appended meanwhile is folded by run_projection; a synchronous projection
@@ -4783,8 +4783,8 @@ not safe any more, PT404 no such projection.';
 
 revoke all on function evident.resume_projection(text) from public;
 grant execute on function evident.resume_projection(text) to evident_operator;
--- [end sql/functions/resume_projection.sql]
--- [begin sql/functions/_pause_unsafe.sql]
+-- [end sql/functions/projections/resume_projection.sql]
+-- [begin sql/functions/projections/_pause_unsafe.sql]
 -- evident._pause_unsafe: pause the projections whose key could have several texts.
 --
 -- For migrations: such a key could be registered once, and its read model may have
@@ -4834,8 +4834,8 @@ comment on function evident._pause_unsafe() is
 texts, with a warning and the reason.';
 
 revoke all on function evident._pause_unsafe() from public;
--- [end sql/functions/_pause_unsafe.sql]
--- [begin sql/functions/run_projection.sql]
+-- [end sql/functions/projections/_pause_unsafe.sql]
+-- [begin sql/functions/projections/run_projection.sql]
 -- evident.run_projection: fold the next slice of the feed into a read model.
 --
 -- Rows and checkpoint change in one transaction, so a crash leaves both or neither.
@@ -4970,8 +4970,8 @@ REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 revoke all on function evident.run_projection(text, bigint) from public;
 grant execute on function evident.run_projection(text, bigint)
 to evident_projector, evident_operator;
--- [end sql/functions/run_projection.sql]
--- [begin sql/functions/_projection_failure.sql]
+-- [end sql/functions/projections/run_projection.sql]
+-- [begin sql/functions/projections/_projection_failure.sql]
 -- evident._projection_failure: the failure of a parked key.
 --
 -- Errors: PT400, PT404
@@ -5020,8 +5020,8 @@ can be, PT404 it is not parked.';
 
 revoke all on function evident._projection_failure(evident.projection, text)
 from public;
--- [end sql/functions/_projection_failure.sql]
--- [begin sql/functions/retry_failure.sql]
+-- [end sql/functions/projections/_projection_failure.sql]
+-- [begin sql/functions/projections/retry_failure.sql]
 -- evident.retry_failure: fold a parked key again, after the fold was repaired.
 --
 -- The key '' stands for an event whose keys could not be told; the next run tries
@@ -5069,8 +5069,8 @@ in the way, whom the hint names: call again.';
 
 revoke all on function evident.retry_failure(text, text) from public;
 grant execute on function evident.retry_failure(text, text) to evident_operator;
--- [end sql/functions/retry_failure.sql]
--- [begin sql/functions/skip_failure.sql]
+-- [end sql/functions/projections/retry_failure.sql]
+-- [begin sql/functions/projections/skip_failure.sql]
 -- evident.skip_failure: leave the event out at which a key is parked, on the record.
 --
 -- History is not edited: the event stays, and projection_skip says who left it out of
@@ -5134,8 +5134,8 @@ in the way, whom the hint names: call again.';
 revoke all on function evident.skip_failure(text, text, text, text) from public;
 grant execute on function evident.skip_failure(text, text, text, text)
 to evident_operator;
--- [end sql/functions/skip_failure.sql]
--- [begin sql/functions/_refuse_lock.sql]
+-- [end sql/functions/projections/skip_failure.sql]
+-- [begin sql/functions/projections/_refuse_lock.sql]
 -- evident._refuse_lock: raise 55P03, and name who has the lock.
 --
 -- PostgreSQL tells whom a session waits for only while it waits, and not which row of a
@@ -5222,8 +5222,8 @@ comment on function evident._refuse_lock(text, text, oid[], text) is
 them.';
 
 revoke all on function evident._refuse_lock(text, text, oid[], text) from public;
--- [end sql/functions/_refuse_lock.sql]
--- [begin sql/functions/_fold_round.sql]
+-- [end sql/functions/projections/_refuse_lock.sql]
+-- [begin sql/functions/projections/_fold_round.sql]
 -- evident._fold_round: bring a rebuild's own rows up to a position, and what differs.
 --
 -- pg_temp.rebuilt has the rows as folded up to p_after; pg_temp.differing the keys
@@ -5303,8 +5303,8 @@ evident._fold_round(evident.projection, text, bigint, bigint, bigint) is
 
 revoke all on function
 evident._fold_round(evident.projection, text, bigint, bigint, bigint) from public;
--- [end sql/functions/_fold_round.sql]
--- [begin sql/functions/_note_rebuild.sql]
+-- [end sql/functions/projections/_fold_round.sql]
+-- [begin sql/functions/projections/_note_rebuild.sql]
 -- evident._note_rebuild: record that a slice was rebuilt.
 --
 -- Once slices that make up the whole were folded with the present definition, the rows
@@ -5385,8 +5385,8 @@ revoke all on function
 evident._note_rebuild(
     evident.projection, integer, integer, text, bigint, bigint, timestamptz
 ) from public;
--- [end sql/functions/_note_rebuild.sql]
--- [begin sql/functions/_finish_rebuild.sql]
+-- [end sql/functions/projections/_note_rebuild.sql]
+-- [begin sql/functions/projections/_finish_rebuild.sql]
 -- evident._finish_rebuild: the last step of a rebuild: stop writers, fold, write.
 --
 -- One attempt of several, in a block of the caller's: a lock that is not to be had
@@ -5555,8 +5555,8 @@ revoke all on function evident._finish_rebuild(
     evident.projection, evident.projection, integer, integer, text, text, bigint,
     bigint, boolean
 ) from public;
--- [end sql/functions/_finish_rebuild.sql]
--- [begin sql/functions/rebuild_projection.sql]
+-- [end sql/functions/projections/_finish_rebuild.sql]
+-- [begin sql/functions/projections/rebuild_projection.sql]
 -- evident.rebuild_projection: fold the log anew and repair the read model, in service.
 --
 -- 1. Fold the log up to a position into a temporary table, without locks.
@@ -5796,8 +5796,8 @@ the hint names, was in the way: call again.';
 revoke all on function evident.rebuild_projection(text, bigint, bigint) from public;
 grant execute on function evident.rebuild_projection(text, bigint, bigint)
 to evident_operator;
--- [end sql/functions/rebuild_projection.sql]
--- [begin sql/functions/verify_projection.sql]
+-- [end sql/functions/projections/rebuild_projection.sql]
+-- [begin sql/functions/projections/verify_projection.sql]
 -- evident.verify_projection: the rows where read model and log disagree.
 --
 -- One snapshot, the caller's, for the checkpoint, the rows and the events: stable
@@ -5912,8 +5912,8 @@ such projection, or the fold''s own.';
 revoke all on function evident.verify_projection(text, text) from public;
 grant execute on function evident.verify_projection(text, text) to
 evident_operator, evident_auditor;
--- [end sql/functions/verify_projection.sql]
--- [begin sql/functions/project.sql]
+-- [end sql/functions/projections/verify_projection.sql]
+-- [begin sql/functions/projections/project.sql]
 -- evident.project: a row of a read model as of then, from the events alone.
 --
 -- Nothing stored is looked at, so it also tells what a table did not keep. A key that
@@ -6025,8 +6025,8 @@ revoke all on function evident.project(text, text, bigint, bigint, timestamptz)
 from public;
 grant execute on function evident.project(text, text, bigint, bigint, timestamptz) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/project.sql]
--- [begin sql/functions/aggregate_at.sql]
+-- [end sql/functions/projections/project.sql]
+-- [begin sql/functions/projections/aggregate_at.sql]
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
 --
 -- One row for each projection whose key is the aggregate, folded from its events up
@@ -6091,8 +6091,8 @@ was known yet. Errors: PT404 no such aggregate.';
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/aggregate_at.sql]
--- [begin sql/functions/wait_for_projection.sql]
+-- [end sql/functions/projections/aggregate_at.sql]
+-- [begin sql/functions/projections/wait_for_projection.sql]
 -- evident.wait_for_projection: wait until a read model holds what was written.
 --
 -- Without a position it is the last id drawn when the call begins, so whatever the
@@ -6223,8 +6223,8 @@ transaction has appended itself; PT404 no such projection.';
 revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
 grant execute on function evident.wait_for_projection(text, bigint, interval) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/wait_for_projection.sql]
--- [begin sql/functions/projection_definition.sql]
+-- [end sql/functions/projections/wait_for_projection.sql]
+-- [begin sql/functions/projections/projection_definition.sql]
 -- evident.projection_definition: a fingerprint of what a projection is made of.
 --
 -- The fold, the function that tells the keys, the event types and the columns of the
@@ -6303,8 +6303,8 @@ folded with, the projection is stale. Errors: PT404 no such projection.';
 revoke all on function evident.projection_definition(text) from public;
 grant execute on function evident.projection_definition(text) to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_definition.sql]
--- [begin sql/functions/projection_status.sql]
+-- [end sql/functions/projections/projection_definition.sql]
+-- [begin sql/functions/projections/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
 -- How far behind is counted in ids, which have gaps: it is the most that can be
@@ -6404,8 +6404,8 @@ newest rebuild are done, and when. Readable at READ COMMITTED.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_status.sql]
--- [begin sql/functions/version.sql]
+-- [end sql/functions/projections/projection_status.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -6427,7 +6427,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin

@@ -81,7 +81,7 @@ drop view evident.blocker;
 revoke execute on function evident.version() from evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
 
--- [begin sql/functions/_refuse_change.sql]
+-- [begin sql/functions/guards/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
 --
 -- Raises for UPDATE, DELETE and TRUNCATE. The statement trigger refuses the
@@ -142,9 +142,9 @@ before update or delete on evident.baseline
 for each row execute function evident._refuse_change();
 
 alter table evident.baseline enable always trigger baseline_history_rows;
--- [end sql/functions/_refuse_change.sql]
+-- [end sql/functions/guards/_refuse_change.sql]
 
--- [begin sql/functions/feed_status.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -212,9 +212,9 @@ event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/feed_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
 
--- [begin sql/functions/consumer_status.sql]
+-- [begin sql/functions/consumers/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
 -- One row for each partition. The lag counts ids up to the safe position, also those
@@ -243,9 +243,9 @@ COMMITTED.';
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to
 evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
--- [end sql/functions/consumer_status.sql]
+-- [end sql/functions/consumers/consumer_status.sql]
 
--- [begin sql/functions/projection_status.sql]
+-- [begin sql/functions/projections/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
 -- How far behind is counted in ids, which have gaps: it is the most that can be
@@ -345,9 +345,9 @@ newest rebuild are done, and when. Readable at READ COMMITTED.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_status.sql]
+-- [end sql/functions/projections/projection_status.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -369,7 +369,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 do $do$

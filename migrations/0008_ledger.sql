@@ -163,7 +163,7 @@ evident.ledger_tile, evident.tree_head, evident.log_identity, evident.ledger_sta
 evident.ledger_publication
 to evident_operator, evident_auditor;
 
--- [begin sql/functions/blocker.sql]
+-- [begin sql/functions/core/blocker.sql]
 -- evident.blocker: who stands in the way of appends, feed, projections, seal.
 --
 -- PostgreSQL lets any login take any advisory lock, also those of this store (keys
@@ -550,8 +550,8 @@ waiting for it, and their waiting_pids. pg_terminate_backend(pid) ends it.';
 revoke all on table evident.blocker from public;
 grant select on table evident.blocker to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/blocker.sql]
--- [begin sql/functions/_newest.sql]
+-- [end sql/functions/core/blocker.sql]
+-- [begin sql/functions/feed/_newest.sql]
 -- evident._newest: the newest 10,000 events' ids, to count what is behind with.
 --
 -- One row. How many events follow a position is then a search in an array
@@ -589,8 +589,8 @@ cross join (
 comment on view evident._newest is
 'One row: the id of the newest event, those of the newest 10,000, and whether the
 statement shares its snapshot with earlier ones.';
--- [end sql/functions/_newest.sql]
--- [begin sql/functions/_events_after.sql]
+-- [end sql/functions/feed/_newest.sql]
+-- [begin sql/functions/feed/_events_after.sql]
 -- evident._events_after: how many events follow a position, from the newest ids.
 --
 -- Exact while the position is among p_ids, the newest ids in ascending order
@@ -621,8 +621,8 @@ comment on function evident._events_after(bigint[], bigint) is
 revoke all on function evident._events_after(bigint[], bigint) from public;
 grant execute on function evident._events_after(bigint[], bigint) to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_events_after.sql]
--- [begin sql/functions/feed_status.sql]
+-- [end sql/functions/feed/_events_after.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row, whatever the isolation level and the state of the store: a view for people
@@ -739,8 +739,8 @@ of the snapshot, and safe_position is the stamp that it sees.';
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/feed_status.sql]
--- [begin sql/functions/consumer_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
+-- [begin sql/functions/consumers/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
 -- One row for each partition. Lag counts the events that were committed before the
@@ -803,8 +803,8 @@ Where is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows i
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to
 evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
--- [end sql/functions/consumer_status.sql]
--- [begin sql/functions/projection_status.sql]
+-- [end sql/functions/consumers/consumer_status.sql]
+-- [begin sql/functions/projections/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
 -- How far behind is told against the newest event that was committed before the
@@ -917,8 +917,8 @@ is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_status.sql]
--- [begin sql/functions/_refuse_change.sql]
+-- [end sql/functions/projections/projection_status.sql]
+-- [begin sql/functions/guards/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
 --
 -- Raises for UPDATE, DELETE and TRUNCATE. The statement trigger refuses the
@@ -1034,8 +1034,8 @@ for each row execute function evident._refuse_change();
 
 alter table evident.ledger_publication
 enable always trigger ledger_publication_history_rows;
--- [end sql/functions/_refuse_change.sql]
--- [begin sql/functions/leaf_entry.sql]
+-- [end sql/functions/guards/_refuse_change.sql]
+-- [begin sql/functions/ledger/leaf_entry.sql]
 -- evident.leaf_entry: the bytes of one event that its leaf in the ledger is made of.
 --
 -- Leaf format, version 1; docs/ledger-spec.md lists the fields. Only functions whose
@@ -1081,8 +1081,8 @@ not UTF8.';
 revoke all on function evident.leaf_entry(evident.event_store) from public;
 grant execute on function evident.leaf_entry(evident.event_store) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/leaf_entry.sql]
--- [begin sql/functions/leaf_hash.sql]
+-- [end sql/functions/ledger/leaf_entry.sql]
+-- [begin sql/functions/ledger/leaf_hash.sql]
 -- evident.leaf_hash: the hash of one event in the ledger.
 --
 -- RFC 6962, 2.1: sha256(0x00 || entry). Inlined into the query that calls it.
@@ -1106,8 +1106,8 @@ client that keeps it has a receipt: what the ledger must hold for this event. Er
 revoke all on function evident.leaf_hash(evident.event_store) from public;
 grant execute on function evident.leaf_hash(evident.event_store) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/leaf_hash.sql]
--- [begin sql/functions/_pair_hashes.sql]
+-- [end sql/functions/ledger/leaf_hash.sql]
+-- [begin sql/functions/ledger/_pair_hashes.sql]
 -- evident._pair_hashes: one level of a Merkle tree from the level below.
 --
 -- RFC 6962, 2.1: a node is sha256(0x01 || left || right). Two neighbours lie side by
@@ -1137,8 +1137,8 @@ comment on function evident._pair_hashes(bytea) is
 'The hashes of one tree level, from those of the level below, 32 bytes each.';
 
 revoke all on function evident._pair_hashes(bytea) from public;
--- [end sql/functions/_pair_hashes.sql]
--- [begin sql/functions/_tree_root.sql]
+-- [end sql/functions/ledger/_pair_hashes.sql]
+-- [begin sql/functions/ledger/_tree_root.sql]
 -- evident._tree_root: the root of the tree over some hashes of one level.
 
 create or replace function evident._tree_root(p_hashes bytea)
@@ -1167,8 +1167,8 @@ comment on function evident._tree_root(bytea) is
 'The root over hashes of one level, 32 bytes each, left to right; nothing for nothing.';
 
 revoke all on function evident._tree_root(bytea) from public;
--- [end sql/functions/_tree_root.sql]
--- [begin sql/functions/_tree_head.sql]
+-- [end sql/functions/ledger/_tree_root.sql]
+-- [begin sql/functions/ledger/_tree_head.sql]
 -- evident._tree_head: the newest tree head.
 
 create or replace function evident._tree_head()
@@ -1187,8 +1187,8 @@ comment on function evident._tree_head() is
 'The newest tree head: how far the ledger is sealed.';
 
 revoke all on function evident._tree_head() from public;
--- [end sql/functions/_tree_head.sql]
--- [begin sql/functions/_log_identity.sql]
+-- [end sql/functions/ledger/_tree_head.sql]
+-- [begin sql/functions/ledger/_log_identity.sql]
 -- evident._log_identity: which log this is, and in which incarnation.
 
 create or replace function evident._log_identity()
@@ -1207,8 +1207,8 @@ comment on function evident._log_identity() is
 'The newest incarnation of the log.';
 
 revoke all on function evident._log_identity() from public;
--- [end sql/functions/_log_identity.sql]
--- [begin sql/functions/_log_origin.sql]
+-- [end sql/functions/ledger/_log_identity.sql]
+-- [begin sql/functions/ledger/_log_origin.sql]
 -- evident._log_origin: the first line of this log's checkpoints.
 
 create or replace function evident._log_origin()
@@ -1227,8 +1227,8 @@ comment on function evident._log_origin() is
 'The origin of checkpoints: name, log uuid and incarnation, with slashes between.';
 
 revoke all on function evident._log_origin() from public;
--- [end sql/functions/_log_origin.sql]
--- [begin sql/functions/_tile_end.sql]
+-- [end sql/functions/ledger/_log_origin.sql]
+-- [begin sql/functions/ledger/_tile_end.sql]
 -- evident._tile_end: the id of the last event in a full tile of leaves.
 --
 -- Before the first tile it is the smallest number there is, and not 0: an owner can
@@ -1255,8 +1255,8 @@ comment on function evident._tile_end(bigint) is
 the tile before the first.';
 
 revoke all on function evident._tile_end(bigint) from public;
--- [end sql/functions/_tile_end.sql]
--- [begin sql/functions/_tile_hashes.sql]
+-- [end sql/functions/ledger/_tile_end.sql]
+-- [begin sql/functions/ledger/_tile_hashes.sql]
 -- evident._tile_hashes: the first hashes of one tile, whether it is full or not.
 --
 -- Full tiles are stored. The last tile of each level is made from what is below it:
@@ -1320,8 +1320,8 @@ comment on function evident._tile_hashes(integer, bigint, integer) is
 are made of is missing.';
 
 revoke all on function evident._tile_hashes(integer, bigint, integer) from public;
--- [end sql/functions/_tile_hashes.sql]
--- [begin sql/functions/_check_tree_size.sql]
+-- [end sql/functions/ledger/_tile_hashes.sql]
+-- [begin sql/functions/ledger/_check_tree_size.sql]
 -- evident._check_tree_size: refuse a tree size that the ledger has not reached.
 --
 -- Errors: PT400
@@ -1359,8 +1359,8 @@ comment on function evident._check_tree_size(text, bigint, bigint) is
 'Raises PT400 unless the size is between p_least and the number of sealed leaves.';
 
 revoke all on function evident._check_tree_size(text, bigint, bigint) from public;
--- [end sql/functions/_check_tree_size.sql]
--- [begin sql/functions/_root_over.sql]
+-- [end sql/functions/ledger/_check_tree_size.sql]
+-- [begin sql/functions/ledger/_root_over.sql]
 -- evident._root_over: the root of a tree whose last leaves are given.
 --
 -- The last, partial tile of leaves is the caller's; everything to the left of it
@@ -1398,8 +1398,8 @@ comment on function evident._root_over(bigint, bytea) is
 and, from the ledger''s tiles, all before them.';
 
 revoke all on function evident._root_over(bigint, bytea) from public;
--- [end sql/functions/_root_over.sql]
--- [begin sql/functions/root_hash.sql]
+-- [end sql/functions/ledger/_root_over.sql]
+-- [begin sql/functions/ledger/root_hash.sql]
 -- evident.root_hash: the root of the tree over the first sealed events.
 --
 -- RFC 6962, 2.1, the Merkle tree hash. Made from tiles and, in the last tile, from the
@@ -1434,8 +1434,8 @@ the tree; 0A000 in a database that is not UTF8.';
 revoke all on function evident.root_hash(bigint) from public;
 grant execute on function evident.root_hash(bigint) to
 evident_operator, evident_auditor;
--- [end sql/functions/root_hash.sql]
--- [begin sql/functions/_audit_path.sql]
+-- [end sql/functions/ledger/root_hash.sql]
+-- [begin sql/functions/ledger/_audit_path.sql]
 -- evident._audit_path: one node of the tree, and its siblings up to the root.
 --
 -- The node is the one above the leaf at the given height, and must be the root of a
@@ -1505,8 +1505,8 @@ comment on function evident._audit_path(bigint, integer, bigint) is
 on the way to the root.';
 
 revoke all on function evident._audit_path(bigint, integer, bigint) from public;
--- [end sql/functions/_audit_path.sql]
--- [begin sql/functions/_leaf_index.sql]
+-- [end sql/functions/ledger/_audit_path.sql]
+-- [begin sql/functions/ledger/_leaf_index.sql]
 -- evident._leaf_index: the place in the ledger of the event with an id.
 --
 -- Ids have gaps, leaf indexes have none. Full tiles know their last id: halving finds
@@ -1546,8 +1546,8 @@ comment on function evident._leaf_index(bigint, bigint) is
 'The leaf index, from 0, of the sealed event with id p_id, in a tree of p_size leaves.';
 
 revoke all on function evident._leaf_index(bigint, bigint) from public;
--- [end sql/functions/_leaf_index.sql]
--- [begin sql/functions/inclusion_proof.sql]
+-- [end sql/functions/ledger/_leaf_index.sql]
+-- [begin sql/functions/ledger/inclusion_proof.sql]
 -- evident.inclusion_proof: what proves that an event is in the tree.
 --
 -- RFC 6962, 2.1.1, the audit path. Whoever has the event, the proof and a signed
@@ -1622,8 +1622,8 @@ sealed yet, or not in a tree of that size; 0A000 in a database that is not UTF8.
 
 revoke all on function evident.inclusion_proof(uuid, bigint) from public;
 grant execute on function evident.inclusion_proof(uuid, bigint) to evident_auditor;
--- [end sql/functions/inclusion_proof.sql]
--- [begin sql/functions/consistency_proof.sql]
+-- [end sql/functions/ledger/inclusion_proof.sql]
+-- [begin sql/functions/ledger/consistency_proof.sql]
 -- evident.consistency_proof: what proves that a tree only grew.
 --
 -- RFC 6962, 2.1.2. The proof starts at the root of the last perfect subtree of the
@@ -1677,8 +1677,8 @@ not UTF8.';
 revoke all on function evident.consistency_proof(bigint, bigint) from public;
 grant execute on function evident.consistency_proof(bigint, bigint) to
 evident_auditor;
--- [end sql/functions/consistency_proof.sql]
--- [begin sql/functions/read_tile.sql]
+-- [end sql/functions/ledger/consistency_proof.sql]
+-- [begin sql/functions/ledger/read_tile.sql]
 -- evident.read_tile: one tile of the ledger, as a C2SP tlog-tiles log serves it.
 --
 -- https://c2sp.org/tlog-tiles: tile L/N of width W is the W hashes at height 8 L of
@@ -1743,8 +1743,8 @@ UTF8.';
 revoke all on function evident.read_tile(bigint, bigint, bigint) from public;
 grant execute on function evident.read_tile(bigint, bigint, bigint) to
 evident_auditor;
--- [end sql/functions/read_tile.sql]
--- [begin sql/functions/_refuse_ledger.sql]
+-- [end sql/functions/ledger/read_tile.sql]
+-- [begin sql/functions/ledger/_refuse_ledger.sql]
 -- evident._refuse_ledger: raise PT500, the events are not what was sealed.
 --
 -- Errors: PT500, always
@@ -1770,8 +1770,8 @@ comment on function evident._refuse_ledger(bigint, text) is
 'Raises PT500 with the detail {"tree_size", "reason"}.';
 
 revoke all on function evident._refuse_ledger(bigint, text) from public;
--- [end sql/functions/_refuse_ledger.sql]
--- [begin sql/functions/_require_log.sql]
+-- [end sql/functions/ledger/_refuse_ledger.sql]
+-- [begin sql/functions/ledger/_require_log.sql]
 -- evident._require_log: raise PT500 when a row is missing that the installation made.
 --
 -- A dump of the schema alone, or a copy of some tables, leaves them empty. Each
@@ -1818,8 +1818,8 @@ comment on function evident._require_log() is
 row.';
 
 revoke all on function evident._require_log() from public;
--- [end sql/functions/_require_log.sql]
--- [begin sql/functions/_lock_sealer.sql]
+-- [end sql/functions/ledger/_require_log.sql]
+-- [begin sql/functions/ledger/_lock_sealer.sql]
 -- evident._lock_sealer: be the only one that writes to the ledger.
 --
 -- A lock on one row, for any login may take any advisory lock, and only the owner may
@@ -1919,9 +1919,9 @@ comment on function evident._lock_sealer(boolean) is
 that tells who has it, when it is locked and p_must_wait is false.';
 
 revoke all on function evident._lock_sealer(boolean) from public;
--- [end sql/functions/_lock_sealer.sql]
+-- [end sql/functions/ledger/_lock_sealer.sql]
 
--- [begin sql/functions/_seal_tiles.sql]
+-- [begin sql/functions/ledger/_seal_tiles.sql]
 -- evident._seal_tiles: store the tiles that new leaves have filled.
 --
 -- p_hashes and p_ids begin at the last tile of leaves that was not full. A tile's root
@@ -2000,8 +2000,8 @@ comment on function evident._seal_tiles(bigint, bytea, bigint[]) is
 last multiple of 256 on, join a tree of p_size leaves.';
 
 revoke all on function evident._seal_tiles(bigint, bytea, bigint[]) from public;
--- [end sql/functions/_seal_tiles.sql]
--- [begin sql/functions/_seal_step.sql]
+-- [end sql/functions/ledger/_seal_tiles.sql]
+-- [begin sql/functions/ledger/_seal_step.sql]
 -- evident._seal_step: make the oldest new events leaves, with one tree head.
 --
 -- The leaves behind the last full tile are hashed again each time. When the tree that
@@ -2108,9 +2108,9 @@ comment on function evident._seal_step(bigint) is
 many; a tree head of the same tree when the newest one is a day old.';
 
 revoke all on function evident._seal_step(bigint) from public;
--- [end sql/functions/_seal_step.sql]
+-- [end sql/functions/ledger/_seal_step.sql]
 
--- [begin sql/functions/_attest_incarnations.sql]
+-- [begin sql/functions/ledger/_attest_incarnations.sql]
 -- evident._attest_incarnations: make incarnations history that are not yet.
 --
 -- begin_incarnation calls it, and each seal: an incarnation whose event could not be
@@ -2163,9 +2163,9 @@ comment on function evident._attest_incarnations() is
 own stream for each incarnation that has none.';
 
 revoke all on function evident._attest_incarnations() from public;
--- [end sql/functions/_attest_incarnations.sql]
+-- [end sql/functions/ledger/_attest_incarnations.sql]
 
--- [begin sql/functions/_attest_guards.sql]
+-- [begin sql/functions/ledger/_attest_guards.sql]
 -- evident._attest_guards: make it history when the guards have changed.
 --
 -- Each event GuardChanged in the store's own stream tells which rows of guard_status
@@ -2317,8 +2317,8 @@ the store''s own stream when guard_status differs from what the newest such even
 tells.';
 
 revoke all on function evident._attest_guards() from public;
--- [end sql/functions/_attest_guards.sql]
--- [begin sql/functions/_attest.sql]
+-- [end sql/functions/ledger/_attest_guards.sql]
+-- [begin sql/functions/ledger/_attest.sql]
 -- evident._attest: write the store's own events, whatever comes of it.
 --
 -- What was sealed, and an incarnation that was begun, stay so when an event about them
@@ -2394,9 +2394,9 @@ comment on function evident._attest() is
 in ledger_state, and undoes nothing else.';
 
 revoke all on function evident._attest() from public;
--- [end sql/functions/_attest.sql]
+-- [end sql/functions/ledger/_attest.sql]
 
--- [begin sql/functions/seal.sql]
+-- [begin sql/functions/ledger/seal.sql]
 -- evident.seal: take what is new in the event store into the ledger.
 --
 -- Off the append path: appends hash nothing and wait for nothing. One sealer works at
@@ -2508,8 +2508,8 @@ SERIALIZABLE; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.seal(bigint) from public;
 grant execute on function evident.seal(bigint) to evident_operator;
--- [end sql/functions/seal.sql]
--- [begin sql/functions/_changed_leaves.sql]
+-- [end sql/functions/ledger/seal.sql]
+-- [begin sql/functions/ledger/_changed_leaves.sql]
 -- evident._changed_leaves: what differs between a full tile of leaves and its events.
 --
 -- Compared by hash, so that a missing or an inserted event is one difference and not
@@ -2582,8 +2582,8 @@ comment on function evident._changed_leaves(bigint, bigint) is
 tile''s last, as verify_ledger gives them.';
 
 revoke all on function evident._changed_leaves(bigint, bigint) from public;
--- [end sql/functions/_changed_leaves.sql]
--- [begin sql/functions/_verify_leaves.sql]
+-- [end sql/functions/ledger/_changed_leaves.sql]
+-- [begin sql/functions/ledger/_verify_leaves.sql]
 -- evident._verify_leaves: full tiles of leaves, against the events below them.
 --
 -- A tile's events are those between the last id of the tile before and its own, also
@@ -2659,8 +2659,8 @@ comment on function evident._verify_leaves(bigint, bigint) is
 'What differs between the full tiles 0/p_first to 0/p_last and their events.';
 
 revoke all on function evident._verify_leaves(bigint, bigint) from public;
--- [end sql/functions/_verify_leaves.sql]
--- [begin sql/functions/_verify_tiles.sql]
+-- [end sql/functions/ledger/_verify_leaves.sql]
+-- [begin sql/functions/ledger/_verify_tiles.sql]
 -- evident._verify_tiles: full tiles above the leaves, against the tiles below them.
 
 create or replace function evident._verify_tiles(
@@ -2709,8 +2709,8 @@ comment on function evident._verify_tiles(integer, bigint, bigint) is
 the level below.';
 
 revoke all on function evident._verify_tiles(integer, bigint, bigint) from public;
--- [end sql/functions/_verify_tiles.sql]
--- [begin sql/functions/_verify_heads.sql]
+-- [end sql/functions/ledger/_verify_tiles.sql]
+-- [begin sql/functions/ledger/_verify_heads.sql]
 -- evident._verify_heads: tree heads, against the tiles and the last events.
 --
 -- The first one that does not fit is told: behind a change none does. Where the head
@@ -2773,8 +2773,8 @@ comment on function evident._verify_heads(bigint, bigint) is
 'The first tree head, of those with p_from to p_to leaves, that does not fit.';
 
 revoke all on function evident._verify_heads(bigint, bigint) from public;
--- [end sql/functions/_verify_heads.sql]
--- [begin sql/functions/_verify_head_numbers.sql]
+-- [end sql/functions/ledger/_verify_heads.sql]
+-- [begin sql/functions/ledger/_verify_head_numbers.sql]
 -- evident._verify_head_numbers: tree heads that are gone.
 --
 -- They are numbered from 1 without a gap, and ledger_state knows the newest number. A
@@ -2842,9 +2842,9 @@ comment on function evident._verify_head_numbers(bigint, bigint) is
 newest one, and at the end.';
 
 revoke all on function evident._verify_head_numbers(bigint, bigint) from public;
--- [end sql/functions/_verify_head_numbers.sql]
+-- [end sql/functions/ledger/_verify_head_numbers.sql]
 
--- [begin sql/functions/verify_ledger.sql]
+-- [begin sql/functions/ledger/verify_ledger.sql]
 -- evident.verify_ledger: compute the ledger anew from the events; what differs?
 --
 -- For the leaves from p_from to before p_to, and the tiles and tree heads that stand
@@ -2942,8 +2942,8 @@ one event can be named. For big ledgers check slices. Errors: PT400 beyond the t
 revoke all on function evident.verify_ledger(bigint, bigint) from public;
 grant execute on function evident.verify_ledger(bigint, bigint) to
 evident_operator, evident_auditor;
--- [end sql/functions/verify_ledger.sql]
--- [begin sql/functions/begin_incarnation.sql]
+-- [end sql/functions/ledger/verify_ledger.sql]
+-- [begin sql/functions/ledger/begin_incarnation.sql]
 -- evident.begin_incarnation: say that history goes on from an earlier state.
 --
 -- After a restore of an older backup, or a failover to a standby that had not received
@@ -3040,8 +3040,8 @@ not UTF8.';
 
 revoke all on function evident.begin_incarnation(text, text) from public;
 grant execute on function evident.begin_incarnation(text, text) to evident_operator;
--- [end sql/functions/begin_incarnation.sql]
--- [begin sql/functions/record_publication.sql]
+-- [end sql/functions/ledger/begin_incarnation.sql]
+-- [begin sql/functions/ledger/record_publication.sql]
 -- evident.record_publication: note that a checkpoint was published.
 --
 -- For the status, and for exports, which hand out the newest published checkpoint.
@@ -3106,8 +3106,8 @@ longer, or not one of this log''s tree heads; 0A000 in a database that is not UT
 
 revoke all on function evident.record_publication(text) from public;
 grant execute on function evident.record_publication(text) to evident_auditor;
--- [end sql/functions/record_publication.sql]
--- [begin sql/functions/ledger_status.sql]
+-- [end sql/functions/ledger/record_publication.sql]
+-- [begin sql/functions/ledger/ledger_status.sql]
 -- evident.ledger_status: how far the ledger is, and how far it was published.
 --
 -- One row, also when a partial restore left the tables empty that it reads.
@@ -3202,8 +3202,8 @@ in feed_status.';
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/ledger_status.sql]
--- [begin sql/functions/initialize_log.sql]
+-- [end sql/functions/ledger/ledger_status.sql]
+-- [begin sql/functions/ledger/initialize_log.sql]
 -- evident.initialize_log: make the rows that the installation makes, where a copy of
 -- the schema lacks them.
 --
@@ -3338,8 +3338,8 @@ evident_owner, at READ COMMITTED. Errors: PT500 a part of another log is left, o
 sequence of the ids is behind its rows; 55P03 when others were in the way: call again.';
 
 revoke all on function evident.initialize_log() from public;
--- [end sql/functions/initialize_log.sql]
--- [begin sql/functions/repair_sequences.sql]
+-- [end sql/functions/ledger/initialize_log.sql]
+-- [begin sql/functions/ledger/repair_sequences.sql]
 -- evident.repair_sequences: set the sequences of the store right, where rows came
 -- without them.
 --
@@ -3528,8 +3528,8 @@ COMMITTED. Errors: PT500 the sequence does not count by 1; 55P03 when others wer
 way: call again.';
 
 revoke all on function evident.repair_sequences() from public;
--- [end sql/functions/repair_sequences.sql]
--- [begin sql/functions/version.sql]
+-- [end sql/functions/ledger/repair_sequences.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -3552,7 +3552,7 @@ revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin

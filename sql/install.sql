@@ -318,7 +318,7 @@ comment on schema evident is
 'Evident: an append-only event store with optimistic concurrency, a feed, '
 'projections and a ledger.';
 
--- [begin sql/functions/_drop_default_privileges.sql]
+-- [begin sql/functions/core/_drop_default_privileges.sql]
 -- evident._drop_default_privileges: nobody gets rights to what evident_owner makes
 -- next, but by a grant.
 --
@@ -377,8 +377,8 @@ comment on function evident._drop_default_privileges() is
 'Removes default privileges on what evident_owner makes in this database.';
 
 revoke all on function evident._drop_default_privileges() from public;
--- [end sql/functions/_drop_default_privileges.sql]
--- [begin sql/functions/_revoke_from_all.sql]
+-- [end sql/functions/core/_drop_default_privileges.sql]
+-- [begin sql/functions/core/_revoke_from_all.sql]
 -- evident._revoke_from_all: leave an object to its owner alone.
 --
 -- For what was just made: default privileges may have given rights to it to anybody.
@@ -452,8 +452,8 @@ comment on function evident._revoke_from_all(regclass, oid, regrole) is
 revoke all on function evident._revoke_from_all(regclass, oid, regrole) from public;
 grant execute on function evident._revoke_from_all(regclass, oid, regrole) to
 evident_projector;
--- [end sql/functions/_revoke_from_all.sql]
--- [begin sql/functions/_close_types.sql]
+-- [end sql/functions/core/_revoke_from_all.sql]
+-- [begin sql/functions/core/_close_types.sql]
 -- evident._close_types: only who needs the row types of the package may name them.
 --
 -- PostgreSQL lets PUBLIC use each new type. Whoever may look into the schema could then
@@ -487,7 +487,7 @@ comment on function evident._close_types() is
 'Takes the use of row types in schema evident away from PUBLIC.';
 
 revoke all on function evident._close_types() from public;
--- [end sql/functions/_close_types.sql]
+-- [end sql/functions/core/_close_types.sql]
 
 -- What came to be before default privileges were out of the way.
 do $do$
@@ -511,7 +511,7 @@ grant usage on schema evident to
 evident_projector, evident_writer, evident_reader, evident_consumer,
 evident_operator, evident_monitor, evident_auditor;
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -533,7 +533,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 $part$;
 
 v_part := 'migrations/0002_event_store.sql';
@@ -554,7 +554,7 @@ begin
 end;
 $do$;
 
--- [begin sql/functions/_now.sql]
+-- [begin sql/functions/core/_now.sql]
 -- evident._now: the server's clock at this very moment.
 --
 -- The one place where time enters the store. No session setting can bend it;
@@ -573,8 +573,8 @@ comment on function evident._now() is
 'The server clock now, not the start of the transaction.';
 
 revoke all on function evident._now() from public;
--- [end sql/functions/_now.sql]
--- [begin sql/functions/_uuid_v7.sql]
+-- [end sql/functions/core/_now.sql]
+-- [begin sql/functions/core/_uuid_v7.sql]
 -- evident._uuid_v7: a new time-ordered UUID, RFC 9562 version 7.
 --
 -- 48 bits of Unix milliseconds, then random bits; version and variant are
@@ -614,9 +614,9 @@ comment on function evident._uuid_v7() is
 'A new UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random.';
 
 revoke all on function evident._uuid_v7() from public;
--- [end sql/functions/_uuid_v7.sql]
+-- [end sql/functions/core/_uuid_v7.sql]
 
--- [begin sql/functions/require_utf8.sql]
+-- [begin sql/functions/core/require_utf8.sql]
 -- evident.require_utf8: refuse a database whose encoding is not UTF8.
 --
 -- The installation refuses it, a restore does not ask. Every function of the ledger
@@ -661,7 +661,7 @@ another one: nothing can be appended or sealed there.';
 revoke all on function evident.require_utf8() from public;
 grant execute on function evident.require_utf8() to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/require_utf8.sql]
+-- [end sql/functions/core/require_utf8.sql]
 
 create table evident.event_store (
     id bigint generated always as identity (cache 1)
@@ -731,7 +731,7 @@ evident_reader, evident_operator, evident_auditor, evident_projector;
 grant select on sequence evident.event_store_id_seq to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -753,7 +753,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin
@@ -779,7 +779,7 @@ begin
 end;
 $do$;
 
--- [begin sql/functions/_refuse_argument.sql]
+-- [begin sql/functions/core/_refuse_argument.sql]
 -- evident._refuse_argument: raise PT400 for one argument.
 --
 -- A function, so that a query over many entries can refuse the first bad one
@@ -816,8 +816,8 @@ comment on function evident._refuse_argument(text, text, text) is
 revoke all on function evident._refuse_argument(text, text, text) from public;
 grant execute on function evident._refuse_argument(text, text, text)
 to evident_projector;
--- [end sql/functions/_refuse_argument.sql]
--- [begin sql/functions/_refuse_versions.sql]
+-- [end sql/functions/core/_refuse_argument.sql]
+-- [begin sql/functions/core/_refuse_versions.sql]
 -- evident._refuse_versions: raise PT409, or PT404, for version expectations.
 --
 -- Takes every unmet expectation of one call, so that a client sees all of them
@@ -903,8 +903,8 @@ comment on function evident._refuse_versions(jsonb) is
 "actual"}, ...]}, or PT404 when each of them is an aggregate that must exist.';
 
 revoke all on function evident._refuse_versions(jsonb) from public;
--- [end sql/functions/_refuse_versions.sql]
--- [begin sql/functions/_refuse_version.sql]
+-- [end sql/functions/core/_refuse_versions.sql]
+-- [begin sql/functions/core/_refuse_version.sql]
 -- evident._refuse_version: raise PT409, or PT404, for one version expectation.
 --
 -- Errors: PT404 or PT409, always.
@@ -937,8 +937,8 @@ comment on function evident._refuse_version(uuid, bigint, integer) is
 'Raises what _refuse_versions raises for an aggregate that is at p_actual.';
 
 revoke all on function evident._refuse_version(uuid, bigint, integer) from public;
--- [end sql/functions/_refuse_version.sql]
--- [begin sql/functions/_announce_again.sql]
+-- [end sql/functions/core/_refuse_version.sql]
+-- [begin sql/functions/append/_announce_again.sql]
 -- evident._announce_again: announce an append in a transaction that has written
 -- already, or whose first announcement somebody else's lock keeps out.
 --
@@ -1021,8 +1021,8 @@ comment on function evident._announce_again() is
 is held exclusively; true.';
 
 revoke all on function evident._announce_again() from public;
--- [end sql/functions/_announce_again.sql]
--- [begin sql/functions/_announce_append.sql]
+-- [end sql/functions/append/_announce_again.sql]
+-- [begin sql/functions/append/_announce_append.sql]
 -- evident._announce_append: tell feed readers that this transaction will draw
 -- event ids above the sequence's present value.
 --
@@ -1068,8 +1068,8 @@ comment on function evident._announce_append() is
 'Takes this transaction''s feed announcement, a shared advisory lock; true.';
 
 revoke all on function evident._announce_append() from public;
--- [end sql/functions/_announce_append.sql]
--- [begin sql/functions/_draw_id.sql]
+-- [end sql/functions/append/_announce_append.sql]
+-- [begin sql/functions/append/_draw_id.sql]
 -- evident._draw_id: announce an append and draw its id, which currval then gives.
 --
 -- False when the id is not above what the sequence gave last: then the announcement
@@ -1104,8 +1104,8 @@ comment on function evident._draw_id() is
 ids that the feed may have passed.';
 
 revoke all on function evident._draw_id() from public;
--- [end sql/functions/_draw_id.sql]
--- [begin sql/functions/_is_ordered.sql]
+-- [end sql/functions/append/_draw_id.sql]
+-- [begin sql/functions/append/_is_ordered.sql]
 -- evident._is_ordered: true when a sequence hands out its numbers one after the other,
 -- above the ids of all events.
 --
@@ -1148,8 +1148,8 @@ comment on function evident._is_ordered(regclass) is
 events.';
 
 revoke all on function evident._is_ordered(regclass) from public;
--- [end sql/functions/_is_ordered.sql]
--- [begin sql/functions/_refuse_sequence.sql]
+-- [end sql/functions/append/_is_ordered.sql]
+-- [begin sql/functions/append/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
 -- A sequence that was set back would have events stored below those that are sealed.
@@ -1217,8 +1217,8 @@ comment on function evident._refuse_sequence() is
 count by 1, or cycles.';
 
 revoke all on function evident._refuse_sequence() from public;
--- [end sql/functions/_refuse_sequence.sql]
--- [begin sql/functions/_refuse_own_stream.sql]
+-- [end sql/functions/append/_refuse_sequence.sql]
+-- [begin sql/functions/append/_refuse_own_stream.sql]
 -- evident._refuse_own_stream: refuse the store's own aggregate.
 --
 -- The nil aggregate holds what the store records about itself. Nobody appends there
@@ -1254,8 +1254,8 @@ comment on function evident._refuse_own_stream(uuid) is
 'Raises PT403 when the aggregate is the store''s own, the nil UUID.';
 
 revoke all on function evident._refuse_own_stream(uuid) from public;
--- [end sql/functions/_refuse_own_stream.sql]
--- [begin sql/functions/_long_text_length.sql]
+-- [end sql/functions/append/_refuse_own_stream.sql]
+-- [begin sql/functions/append/_long_text_length.sql]
 -- evident._long_text_length: how many bytes a document takes as text, found without
 -- making a long text.
 --
@@ -1332,8 +1332,8 @@ comment on function evident._long_text_length(jsonb) is
 document is nested deeper than 1000 levels.';
 
 revoke all on function evident._long_text_length(jsonb) from public;
--- [end sql/functions/_long_text_length.sql]
--- [begin sql/functions/_text_length.sql]
+-- [end sql/functions/append/_long_text_length.sql]
+-- [begin sql/functions/append/_text_length.sql]
 -- evident._text_length: how many bytes a document takes as text, if it may be stored.
 --
 -- A document of up to 3,000 bytes is at most 28 MB as text, so it is simply made into
@@ -1368,8 +1368,8 @@ comment on function evident._text_length(jsonb) is
 document is nested deeper than 1000 levels.';
 
 revoke all on function evident._text_length(jsonb) from public;
--- [end sql/functions/_text_length.sql]
--- [begin sql/functions/_refuse_document.sql]
+-- [end sql/functions/append/_text_length.sql]
+-- [begin sql/functions/append/_refuse_document.sql]
 -- evident._refuse_document: refuse a payload or metadata that _text_length gave no
 -- length for.
 --
@@ -1396,8 +1396,8 @@ comment on function evident._refuse_document(text) is
 'Raises PT400 for a document that is too long as text, or nested too deeply.';
 
 revoke all on function evident._refuse_document(text) from public;
--- [end sql/functions/_refuse_document.sql]
--- [begin sql/functions/_lock_aggregate.sql]
+-- [end sql/functions/append/_refuse_document.sql]
+-- [begin sql/functions/append/_lock_aggregate.sql]
 -- evident._lock_aggregate: queue for one aggregate until the transaction ends.
 --
 -- For appends that accept any version: without a queue they would race for
@@ -1426,8 +1426,8 @@ comment on function evident._lock_aggregate(uuid) is
 'Waits for and takes the aggregate''s transaction-level advisory lock; true.';
 
 revoke all on function evident._lock_aggregate(uuid) from public;
--- [end sql/functions/_lock_aggregate.sql]
--- [begin sql/functions/_is_uuid.sql]
+-- [end sql/functions/append/_lock_aggregate.sql]
+-- [begin sql/functions/append/_is_uuid.sql]
 -- evident._is_uuid: true when a JSON value is a string that casts to uuid.
 --
 -- Stricter than the cast, which also takes braces. Inlined by the planner.
@@ -1449,8 +1449,8 @@ comment on function evident._is_uuid(jsonb) is
 'Whether a JSON value is a string in the form of a UUID.';
 
 revoke all on function evident._is_uuid(jsonb) from public;
--- [end sql/functions/_is_uuid.sql]
--- [begin sql/functions/_is_expected_version.sql]
+-- [end sql/functions/append/_is_uuid.sql]
+-- [begin sql/functions/append/_is_expected_version.sql]
 -- evident._is_expected_version: true for absent, null, or an integer from -1.
 --
 -- The number never becomes text, which can be 147,456 characters long. Not `between`:
@@ -1478,8 +1478,8 @@ comment on function evident._is_expected_version(jsonb) is
 'Whether a JSON value is absent, null or a bigint of -1 or more.';
 
 revoke all on function evident._is_expected_version(jsonb) from public;
--- [end sql/functions/_is_expected_version.sql]
--- [begin sql/functions/_event_problem.sql]
+-- [end sql/functions/append/_is_expected_version.sql]
+-- [begin sql/functions/append/_event_problem.sql]
 -- evident._event_problem: what is wrong with one event of a document, or null.
 --
 -- Gives {path below the event, reason, hint}. Inlined by the planner.
@@ -1526,8 +1526,8 @@ comment on function evident._event_problem(jsonb) is
 {path, reason, hint}; null when it is fine.';
 
 revoke all on function evident._event_problem(jsonb) from public;
--- [end sql/functions/_event_problem.sql]
--- [begin sql/functions/_most_text.sql]
+-- [end sql/functions/append/_event_problem.sql]
+-- [begin sql/functions/append/_most_text.sql]
 -- evident._most_text: how many bytes of text a document of events may become.
 --
 -- Control characters take six bytes as text, and a number that is written out two
@@ -1548,8 +1548,8 @@ comment on function evident._most_text(jsonb) is
 'The most bytes of text that the events of one call may take.';
 
 revoke all on function evident._most_text(jsonb) from public;
--- [end sql/functions/_most_text.sql]
--- [begin sql/functions/_refuse_text.sql]
+-- [end sql/functions/append/_most_text.sql]
+-- [begin sql/functions/append/_refuse_text.sql]
 -- evident._refuse_text: refuse a call whose events take too much room as text.
 --
 -- Errors: PT400, always.
@@ -1574,8 +1574,8 @@ comment on function evident._refuse_text(text) is
 'Raises PT400 for events that together take too much room as text.';
 
 revoke all on function evident._refuse_text(text) from public;
--- [end sql/functions/_refuse_text.sql]
--- [begin sql/functions/_is_event.sql]
+-- [end sql/functions/append/_refuse_text.sql]
+-- [begin sql/functions/append/_is_event.sql]
 -- evident._is_event: true when one event's arguments can be stored as they are.
 --
 -- The quick look of the hot path, as few and small operators as will do; what is
@@ -1606,8 +1606,8 @@ comment on function evident._is_event(uuid, text, jsonb, jsonb) is
 'True when the arguments make an event, however long; false or null otherwise.';
 
 revoke all on function evident._is_event(uuid, text, jsonb, jsonb) from public;
--- [end sql/functions/_is_event.sql]
--- [begin sql/functions/_is_bounded.sql]
+-- [end sql/functions/append/_is_event.sql]
+-- [begin sql/functions/append/_is_bounded.sql]
 -- evident._is_bounded: true when neither of two documents is too long as text.
 
 create or replace function evident._is_bounded(p_payload jsonb, p_metadata jsonb)
@@ -1627,8 +1627,8 @@ comment on function evident._is_bounded(jsonb, jsonb) is
 'True when each of two documents takes at most 1048576 bytes as text.';
 
 revoke all on function evident._is_bounded(jsonb, jsonb) from public;
--- [end sql/functions/_is_bounded.sql]
--- [begin sql/functions/_is_short.sql]
+-- [end sql/functions/append/_is_bounded.sql]
+-- [begin sql/functions/append/_is_short.sql]
 -- evident._is_short: true when two documents are short enough as text.
 --
 -- Documents of up to 1,000 bytes together are at most 9 MB as text, so they are simply
@@ -1654,9 +1654,9 @@ comment on function evident._is_short(jsonb, jsonb) is
 Small ones may be refused when they take more together; then the long path measures.';
 
 revoke all on function evident._is_short(jsonb, jsonb) from public;
--- [end sql/functions/_is_short.sql]
+-- [end sql/functions/append/_is_short.sql]
 
--- [begin sql/functions/_may_append.sql]
+-- [begin sql/functions/append/_may_append.sql]
 -- evident._may_append: true when one event may be stored, and its append is announced.
 --
 -- What append_event asks before a row draws its id. The checks are in one case, since
@@ -1688,8 +1688,8 @@ comment on function evident._may_append(uuid, text, jsonb, jsonb) is
 announced; false or null otherwise.';
 
 revoke all on function evident._may_append(uuid, text, jsonb, jsonb) from public;
--- [end sql/functions/_may_append.sql]
--- [begin sql/functions/_append_entries.sql]
+-- [end sql/functions/append/_may_append.sql]
+-- [begin sql/functions/append/_append_entries.sql]
 -- evident._append_entries: the entries of one append document as rows.
 --
 -- Inlined by the planner. Casts are safe once the document is checked.
@@ -1720,8 +1720,8 @@ comment on function evident._append_entries(jsonb) is
 'One row for each entry of an append document, in its order.';
 
 revoke all on function evident._append_entries(jsonb) from public;
--- [end sql/functions/_append_entries.sql]
--- [begin sql/functions/_check_aggregate.sql]
+-- [end sql/functions/append/_append_entries.sql]
+-- [begin sql/functions/append/_check_aggregate.sql]
 -- evident._check_aggregate: refuse a null aggregate, the store's own one, or an
 -- impossible version.
 --
@@ -1759,8 +1759,8 @@ comment on function evident._check_aggregate(uuid, bigint) is
 store''s own aggregate.';
 
 revoke all on function evident._check_aggregate(uuid, bigint) from public;
--- [end sql/functions/_check_aggregate.sql]
--- [begin sql/functions/_check_events.sql]
+-- [end sql/functions/append/_check_aggregate.sql]
+-- [begin sql/functions/append/_check_events.sql]
 -- evident._check_events: refuse an array of events that is malformed.
 --
 -- p_argument is the array as its caller knows it, such as p_events or
@@ -1856,8 +1856,8 @@ comment on function evident._check_events(jsonb, text) is
 'Raises PT400 unless p_events is an array of 1 to 10000 well-formed events.';
 
 revoke all on function evident._check_events(jsonb, text) from public;
--- [end sql/functions/_check_events.sql]
--- [begin sql/functions/_check_event_ids.sql]
+-- [end sql/functions/append/_check_events.sql]
+-- [begin sql/functions/append/_check_event_ids.sql]
 -- evident._check_event_ids: refuse a call in which an event_id stands twice.
 --
 -- p_path leads from the argument to its event_ids, which are checked to be UUIDs.
@@ -1895,8 +1895,8 @@ comment on function evident._check_event_ids(text, jsonb, jsonpath) is
 'Raises PT400 when an event_id stands twice in a document.';
 
 revoke all on function evident._check_event_ids(text, jsonb, jsonpath) from public;
--- [end sql/functions/_check_event_ids.sql]
--- [begin sql/functions/_check_entries.sql]
+-- [end sql/functions/append/_check_event_ids.sql]
+-- [begin sql/functions/append/_check_entries.sql]
 -- evident._check_entries: refuse a batch whose entries are malformed.
 --
 -- Looks at everything but the events themselves; see _check_events. A key that
@@ -2017,8 +2017,8 @@ comment on function evident._check_entries(jsonb) is
 store''s own aggregate.';
 
 revoke all on function evident._check_entries(jsonb) from public;
--- [end sql/functions/_check_entries.sql]
--- [begin sql/functions/_check_entry_events.sql]
+-- [end sql/functions/append/_check_entries.sql]
+-- [begin sql/functions/append/_check_entry_events.sql]
 -- evident._check_entry_events: refuse a batch whose events are malformed.
 --
 -- One pass over all events finds the first entry with something to refuse; see
@@ -2091,8 +2091,8 @@ comment on function evident._check_entry_events(jsonb) is
 'Raises PT400 unless a batch has at most 10000 events, all well-formed.';
 
 revoke all on function evident._check_entry_events(jsonb) from public;
--- [end sql/functions/_check_entry_events.sql]
--- [begin sql/functions/_replayed_version.sql]
+-- [end sql/functions/append/_check_entry_events.sql]
+-- [begin sql/functions/append/_replayed_version.sql]
 -- evident._replayed_version: the version that an earlier run of the same append
 -- gave its last event; null when none of its event_ids is stored.
 --
@@ -2172,8 +2172,8 @@ when none of its event_ids is; PT422 when they are stored otherwise.';
 
 revoke all on function evident._replayed_version(uuid, jsonb, bigint[])
 from public;
--- [end sql/functions/_replayed_version.sql]
--- [begin sql/functions/_base_version.sql]
+-- [end sql/functions/append/_replayed_version.sql]
+-- [begin sql/functions/append/_base_version.sql]
 -- evident._base_version: the version that an append is to follow; null when the
 -- aggregate is not as expected.
 --
@@ -2237,8 +2237,8 @@ follow, 0 for a new aggregate; null when the aggregate is not as expected, or ha
 last version there is.';
 
 revoke all on function evident._base_version(uuid, bigint) from public;
--- [end sql/functions/_base_version.sql]
--- [begin sql/functions/_insert_stream.sql]
+-- [end sql/functions/append/_base_version.sql]
+-- [begin sql/functions/append/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
 --
 -- Element i of the document gets version p_base + i; elements p_first to p_last
@@ -2305,8 +2305,8 @@ p_base + i; gives how many went in.';
 
 revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
--- [end sql/functions/_insert_stream.sql]
--- [begin sql/functions/_append_stream.sql]
+-- [end sql/functions/append/_insert_stream.sql]
+-- [begin sql/functions/append/_append_stream.sql]
 -- evident._append_stream: append checked events to one aggregate, all or none.
 --
 -- The first event claims its version; the unique key decides that race. Once the
@@ -2409,8 +2409,8 @@ earlier run of the same append; null when actual does not meet p_expected_versio
 leaves no room.';
 
 revoke all on function evident._append_stream(uuid, jsonb, bigint) from public;
--- [end sql/functions/_append_stream.sql]
--- [begin sql/functions/_append_checked.sql]
+-- [end sql/functions/append/_append_stream.sql]
+-- [begin sql/functions/append/_append_checked.sql]
 -- evident._append_checked: append checked events to one aggregate, or refuse.
 --
 -- Errors: PT404, PT409, PT422
@@ -2449,8 +2449,8 @@ comment on function evident._append_checked(uuid, jsonb, bigint) is
 PT409 or PT422.';
 
 revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
--- [end sql/functions/_append_checked.sql]
--- [begin sql/functions/_append_event_fully.sql]
+-- [end sql/functions/append/_append_checked.sql]
+-- [begin sql/functions/append/_append_event_fully.sql]
 -- evident._append_event_fully: the long path of append_event.
 --
 -- Called when the short path inserted nothing: the argument is invalid, the
@@ -2540,8 +2540,8 @@ evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
 revoke all on function
 evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
--- [end sql/functions/_append_event_fully.sql]
--- [begin sql/functions/_append_together.sql]
+-- [end sql/functions/append/_append_event_fully.sql]
+-- [begin sql/functions/append/_append_together.sql]
 -- evident._append_together: append entries that all name an exact version, with
 -- one statement.
 --
@@ -2670,8 +2670,8 @@ event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/_append_together.sql]
--- [begin sql/functions/_append_in_turn.sql]
+-- [end sql/functions/append/_append_together.sql]
+-- [begin sql/functions/append/_append_in_turn.sql]
 -- evident._append_in_turn: append entries one after the other.
 --
 -- For batches in which some entry accepts any version or only checks. Entries
@@ -2769,8 +2769,8 @@ comment on function evident._append_in_turn(jsonb) is
 it; null when actual, the aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_in_turn(jsonb) from public;
--- [end sql/functions/_append_in_turn.sql]
--- [begin sql/functions/append_event.sql]
+-- [end sql/functions/append/_append_in_turn.sql]
+-- [begin sql/functions/append/append_event.sql]
 -- evident.append_event: append one event to one aggregate.
 --
 -- The hot path: few and small expressions, since PL/pgSQL prepares each of them,
@@ -2904,8 +2904,8 @@ from public;
 grant execute on function
 evident.append_event(uuid, text, jsonb, bigint, jsonb, uuid)
 to evident_writer;
--- [end sql/functions/append_event.sql]
--- [begin sql/functions/append_events.sql]
+-- [end sql/functions/append/append_event.sql]
+-- [begin sql/functions/append/append_events.sql]
 -- evident.append_events: append many events to one aggregate, all or none.
 --
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -2950,8 +2950,8 @@ made.';
 revoke all on function evident.append_events(uuid, jsonb, bigint) from public;
 grant execute on function evident.append_events(uuid, jsonb, bigint)
 to evident_writer;
--- [end sql/functions/append_events.sql]
--- [begin sql/functions/append_batch.sql]
+-- [end sql/functions/append/append_events.sql]
+-- [begin sql/functions/append/append_batch.sql]
 -- evident.append_batch: append to many aggregates, all or none.
 --
 -- Two batches never deadlock with each other, whatever the order of their
@@ -3035,9 +3035,9 @@ used for other content, PT500 the sequence of the ids is not as it was made.';
 
 revoke all on function evident.append_batch(jsonb) from public;
 grant execute on function evident.append_batch(jsonb) to evident_writer;
--- [end sql/functions/append_batch.sql]
+-- [end sql/functions/append/append_batch.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -3059,7 +3059,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 $part$;
 
 v_part := 'migrations/0004_read.sql';
@@ -3079,7 +3079,7 @@ begin
 end;
 $do$;
 
--- [begin sql/functions/aggregate_version.sql]
+-- [begin sql/functions/append/aggregate_version.sql]
 -- evident.aggregate_version: the newest version of one aggregate, 0 when it has
 -- none.
 --
@@ -3103,8 +3103,8 @@ comment on function evident.aggregate_version(uuid) is
 revoke all on function evident.aggregate_version(uuid) from public;
 grant execute on function evident.aggregate_version(uuid) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/aggregate_version.sql]
--- [begin sql/functions/read_aggregate.sql]
+-- [end sql/functions/append/aggregate_version.sql]
+-- [begin sql/functions/append/read_aggregate.sql]
 -- evident.read_aggregate: the events of one aggregate, by version.
 --
 -- Inlined into the calling query: a bare index scan.
@@ -3136,8 +3136,8 @@ are none.';
 revoke all on function evident.read_aggregate(uuid, bigint, bigint) from public;
 grant execute on function evident.read_aggregate(uuid, bigint, bigint) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/read_aggregate.sql]
--- [begin sql/functions/announcement.sql]
+-- [end sql/functions/append/read_aggregate.sql]
+-- [begin sql/functions/feed/announcement.sql]
 -- evident.announcement: the announcements of running appends, by lock.
 --
 -- The one definition of what holds the feed back: shared advisory locks of this
@@ -3182,8 +3182,8 @@ transaction), virtualtransaction, and the position that it announced.';
 revoke all on table evident.announcement from public;
 grant select on table evident.announcement to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/announcement.sql]
--- [begin sql/functions/safe_position.sql]
+-- [end sql/functions/feed/announcement.sql]
+-- [begin sql/functions/feed/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
 --
 -- Ids are drawn in one order and committed in another, so whoever reads
@@ -3273,8 +3273,8 @@ READ and SERIALIZABLE, and on a standby.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to evident_reader;
--- [end sql/functions/safe_position.sql]
--- [begin sql/functions/read_feed.sql]
+-- [end sql/functions/feed/safe_position.sql]
+-- [begin sql/functions/feed/read_feed.sql]
 -- evident.read_feed: all events in the order of their ids, none ever skipped.
 --
 -- The third of the watermark's three statements (see safe_position): the events
@@ -3401,8 +3401,8 @@ transaction at REPEATABLE READ or SERIALIZABLE; PT500 as safe_position.';
 revoke all on function evident.read_feed(bigint, bigint, text[], bigint) from public;
 grant execute on function evident.read_feed(bigint, bigint, text[], bigint) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/read_feed.sql]
--- [begin sql/functions/feed_status.sql]
+-- [end sql/functions/feed/read_feed.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -3472,9 +3472,9 @@ between them), and who holds the feed back: holder_pid, holder_name
 
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to evident_reader;
--- [end sql/functions/feed_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -3496,7 +3496,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin
@@ -3553,7 +3553,28 @@ comment on column evident.baseline.server is
 
 grant select on table evident.baseline to evident_operator, evident_auditor;
 
--- [begin sql/functions/_refuse_change.sql]
+-- [begin sql/functions/core/_short.sql]
+-- evident._short: a text as it is, or its hash where it is longer than 200 bytes.
+
+create or replace function evident._short(p_text text)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select case
+        when octet_length(p_text) <= 200 then p_text
+        else 'sha256 ' || encode(sha256(convert_to(p_text, 'UTF8')), 'hex')
+    end;
+end;
+
+comment on function evident._short(text) is
+'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
+
+revoke all on function evident._short(text) from public;
+-- [end sql/functions/core/_short.sql]
+
+-- [begin sql/functions/guards/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
 --
 -- Raises for UPDATE, DELETE and TRUNCATE. The statement trigger refuses the
@@ -3614,29 +3635,9 @@ before update or delete on evident.baseline
 for each row execute function evident._refuse_change();
 
 alter table evident.baseline enable always trigger baseline_history_rows;
--- [end sql/functions/_refuse_change.sql]
+-- [end sql/functions/guards/_refuse_change.sql]
 
--- [begin sql/functions/_short.sql]
--- evident._short: a text as it is, or its hash where it is longer than 200 bytes.
-
-create or replace function evident._short(p_text text)
-returns text
-language sql
-immutable
-parallel safe
-begin atomic
-    select case
-        when octet_length(p_text) <= 200 then p_text
-        else 'sha256 ' || encode(sha256(convert_to(p_text, 'UTF8')), 'hex')
-    end;
-end;
-
-comment on function evident._short(text) is
-'The text, or "sha256 " and its hash where it is longer than 200 bytes.';
-
-revoke all on function evident._short(text) from public;
--- [end sql/functions/_short.sql]
--- [begin sql/functions/_catalog_relations.sql]
+-- [begin sql/functions/guards/_catalog_relations.sql]
 -- evident._catalog_relations: what the catalog says of some relations, row by row.
 --
 -- Owner, persistence, options, columns, keys, checks, indexes, triggers, rules,
@@ -3926,8 +3927,8 @@ comment on function evident._catalog_relations(oid[]) is
 for what may come and go.';
 
 revoke all on function evident._catalog_relations(oid[]) from public;
--- [end sql/functions/_catalog_relations.sql]
--- [begin sql/functions/_catalog_routines.sql]
+-- [end sql/functions/guards/_catalog_relations.sql]
+-- [begin sql/functions/guards/_catalog_routines.sql]
 -- evident._catalog_routines: what the catalog says of some functions, row by row.
 --
 -- The hash is over the whole definition: arguments, body, volatility, settings.
@@ -3995,8 +3996,8 @@ comment on function evident._catalog_routines(oid[]) is
 'Describes functions, procedures and aggregates: object, kind, name, state, is_free.';
 
 revoke all on function evident._catalog_routines(oid[]) from public;
--- [end sql/functions/_catalog_routines.sql]
--- [begin sql/functions/_catalog_grants.sql]
+-- [end sql/functions/guards/_catalog_routines.sql]
+-- [begin sql/functions/guards/_catalog_grants.sql]
 -- evident._catalog_grants: who but the owner may do what with some objects.
 --
 -- One row for each object and column with such grants; an asterisk is a grant option.
@@ -4140,8 +4141,8 @@ comment on function evident._catalog_grants(oid[], oid[], oid[]) is
 kind, name, state, is_free.';
 
 revoke all on function evident._catalog_grants(oid[], oid[], oid[]) from public;
--- [end sql/functions/_catalog_grants.sql]
--- [begin sql/functions/_catalog_others.sql]
+-- [end sql/functions/guards/_catalog_grants.sql]
+-- [begin sql/functions/guards/_catalog_others.sql]
 -- evident._catalog_others: whatever else lives in schema evident, row by row.
 --
 -- Types with their owners, and objects of any kind that the package has none of, so
@@ -4304,8 +4305,8 @@ comment on function evident._catalog_others() is
 'Describes what else is in schema evident: kind, name, state, is_free.';
 
 revoke all on function evident._catalog_others() from public;
--- [end sql/functions/_catalog_others.sql]
--- [begin sql/functions/_catalog_roles.sql]
+-- [end sql/functions/guards/_catalog_others.sql]
+-- [begin sql/functions/guards/_catalog_roles.sql]
 -- evident._catalog_roles: what around the package decides whom its guards bind.
 --
 -- The eight roles; who owns the database; who can become the two that own, or write
@@ -4533,8 +4534,8 @@ comment on function evident._catalog_roles() is
 kind, name, state, is_free.';
 
 revoke all on function evident._catalog_roles() from public;
--- [end sql/functions/_catalog_roles.sql]
--- [begin sql/functions/_catalog.sql]
+-- [end sql/functions/guards/_catalog_roles.sql]
+-- [begin sql/functions/guards/_catalog.sql]
 -- evident._catalog: the present catalog, as evident.baseline has it.
 --
 -- One row for each thing that matters, in schema evident, around it, and for each
@@ -4750,8 +4751,8 @@ comment on function evident._catalog() is
 kind, name, state, and is_free for what may come and go.';
 
 revoke all on function evident._catalog() from public;
--- [end sql/functions/_catalog.sql]
--- [begin sql/functions/_record_baseline.sql]
+-- [end sql/functions/guards/_catalog.sql]
+-- [begin sql/functions/guards/_record_baseline.sql]
 -- evident._record_baseline: make the present catalog the one to compare with.
 --
 -- Each migration ends with it, for the package; whatever makes, changes or drops a
@@ -4878,8 +4879,8 @@ comment on function evident._record_baseline(text, text, text[]) is
 from what is stored there.';
 
 revoke all on function evident._record_baseline(text, text, text[]) from public;
--- [end sql/functions/_record_baseline.sql]
--- [begin sql/functions/guard_status.sql]
+-- [end sql/functions/guards/_record_baseline.sql]
+-- [begin sql/functions/guards/guard_status.sql]
 -- evident.guard_status: what protects history, and whether it is as installed.
 --
 -- One row for each thing in the catalog that matters, compared with evident.baseline:
@@ -5029,8 +5030,8 @@ create_projection, made; state then tells both. Never null.';
 revoke all on function evident.guard_status() from public;
 grant execute on function evident.guard_status() to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/guard_status.sql]
--- [begin sql/functions/fingerprint.sql]
+-- [end sql/functions/guards/guard_status.sql]
+-- [begin sql/functions/guards/fingerprint.sql]
 -- evident.fingerprint: one hash over everything that the package has installed.
 --
 -- From the catalog as it is now, in schema evident alone: the same in every database
@@ -5080,9 +5081,9 @@ changed. evident status compares it with the one that the package carries.';
 revoke all on function evident.fingerprint() from public;
 grant execute on function evident.fingerprint() to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/fingerprint.sql]
+-- [end sql/functions/guards/fingerprint.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -5104,7 +5105,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin
@@ -5347,7 +5348,7 @@ grant select (
     recorded_by, recorded_at
 ) on table evident.consumer_decision to evident_monitor;
 
--- [begin sql/functions/_refuse_sequence.sql]
+-- [begin sql/functions/append/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
 -- A sequence that was set back would have events stored below those that are sealed
@@ -5393,8 +5394,8 @@ comment on function evident._refuse_sequence() is
 count by 1, or cycles.';
 
 revoke all on function evident._refuse_sequence() from public;
--- [end sql/functions/_refuse_sequence.sql]
--- [begin sql/functions/_drawn.sql]
+-- [end sql/functions/append/_refuse_sequence.sql]
+-- [begin sql/functions/feed/_drawn.sql]
 -- evident._drawn: the ids of all events, and the position that readers have passed.
 --
 -- What the sequence of the event ids has to be at or above (_refuse_behind). A view, so
@@ -5414,8 +5415,8 @@ comment on view evident._drawn is
 revoke all on table evident._drawn from public;
 grant select on table evident._drawn to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_drawn.sql]
--- [begin sql/functions/_refuse_behind.sql]
+-- [end sql/functions/feed/_drawn.sql]
+-- [begin sql/functions/feed/_refuse_behind.sql]
 -- evident._refuse_behind: raise PT500 when the sequence of the ids is behind its rows.
 --
 -- Rows come without their sequence by logical replication, a restore of parts, or an
@@ -5515,8 +5516,8 @@ standby when there is no stamp.';
 revoke all on function evident._refuse_behind(boolean) from public;
 grant execute on function evident._refuse_behind(boolean) to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_refuse_behind.sql]
--- [begin sql/functions/_feed_position.sql]
+-- [end sql/functions/feed/_refuse_behind.sql]
+-- [begin sql/functions/feed/_feed_position.sql]
 -- evident._feed_position: where the feed ends now, for a statement that begins later.
 --
 -- The two looks of safe_position, which tells why they stand in this order. Never
@@ -5556,8 +5557,8 @@ comment on function evident._feed_position() is
 revoke all on function evident._feed_position() from public;
 grant execute on function evident._feed_position() to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_feed_position.sql]
--- [begin sql/functions/safe_position.sql]
+-- [end sql/functions/feed/_feed_position.sql]
+-- [begin sql/functions/feed/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
 --
 -- Ids are drawn in one order and committed in another, so whoever reads
@@ -5624,8 +5625,8 @@ stamp.';
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/safe_position.sql]
--- [begin sql/functions/feed_status.sql]
+-- [end sql/functions/feed/safe_position.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -5693,8 +5694,8 @@ event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/feed_status.sql]
--- [begin sql/functions/stamp_position.sql]
+-- [end sql/functions/feed/feed_status.sql]
+-- [begin sql/functions/feed/stamp_position.sql]
 -- evident.stamp_position: store the safe position, for standbys and for waiters.
 --
 -- A standby cannot tell who is writing on its primary; it reads up to the newest
@@ -5764,8 +5765,8 @@ feed_stamp is gone, or the sequence of the ids is behind its rows.';
 
 revoke all on function evident.stamp_position(boolean) from public;
 grant execute on function evident.stamp_position(boolean) to evident_operator;
--- [end sql/functions/stamp_position.sql]
--- [begin sql/functions/_partition_of.sql]
+-- [end sql/functions/feed/stamp_position.sql]
+-- [begin sql/functions/consumers/_partition_of.sql]
 -- evident._partition_of: which of a consumer's partitions an aggregate belongs to.
 --
 -- Hashed as PostgreSQL does it for hash partitions, so the answer outlives upgrades;
@@ -5790,8 +5791,8 @@ comment on function evident._partition_of(uuid, integer) is
 'The partition of an aggregate, 0 to p_partitions - 1.';
 
 revoke all on function evident._partition_of(uuid, integer) from public;
--- [end sql/functions/_partition_of.sql]
--- [begin sql/functions/_refuse_consumer.sql]
+-- [end sql/functions/consumers/_partition_of.sql]
+-- [begin sql/functions/consumers/_refuse_consumer.sql]
 -- evident._refuse_consumer: raise PT404 for a consumer that does not exist.
 --
 -- Errors: PT404, always.
@@ -5816,8 +5817,8 @@ comment on function evident._refuse_consumer(text) is
 'Raises PT404 with the detail {"name"}.';
 
 revoke all on function evident._refuse_consumer(text) from public;
--- [end sql/functions/_refuse_consumer.sql]
--- [begin sql/functions/_lock_lease.sql]
+-- [end sql/functions/consumers/_refuse_consumer.sql]
+-- [begin sql/functions/consumers/_lock_lease.sql]
 -- evident._lock_lease: lock a partition whose newest claim is the caller's.
 --
 -- The epoch is the fencing token: it changes with each claim, and never comes again,
@@ -5894,8 +5895,8 @@ comment on function evident._lock_lease(text, bigint, bigint) is
 PT400 invalid argument, PT404 no such consumer, PT423 claimed by another since.';
 
 revoke all on function evident._lock_lease(text, bigint, bigint) from public;
--- [end sql/functions/_lock_lease.sql]
--- [begin sql/functions/_refuse_one_snapshot.sql]
+-- [end sql/functions/consumers/_lock_lease.sql]
+-- [begin sql/functions/consumers/_refuse_one_snapshot.sql]
 -- evident._refuse_one_snapshot: refuse a transaction that keeps one snapshot.
 --
 -- What waits for a lock must then see what the one before it did. At REPEATABLE READ
@@ -5928,8 +5929,8 @@ comment on function evident._refuse_one_snapshot() is
 'Raises PT400 at REPEATABLE READ and SERIALIZABLE.';
 
 revoke all on function evident._refuse_one_snapshot() from public;
--- [end sql/functions/_refuse_one_snapshot.sql]
--- [begin sql/functions/_check_decision.sql]
+-- [end sql/functions/consumers/_refuse_one_snapshot.sql]
+-- [begin sql/functions/consumers/_check_decision.sql]
 -- evident._check_decision: refuse a decision without who decided it, and why.
 --
 -- The whole length: blanks at the ends are stored as well.
@@ -5965,8 +5966,8 @@ comment on function evident._check_decision(text, text) is
 'Raises PT400 unless p_actor has 1 to 200 characters and p_reason 1 to 1000.';
 
 revoke all on function evident._check_decision(text, text) from public;
--- [end sql/functions/_check_decision.sql]
--- [begin sql/functions/_position_of.sql]
+-- [end sql/functions/consumers/_check_decision.sql]
+-- [begin sql/functions/consumers/_position_of.sql]
 -- evident._position_of: the position that a text means: 'start', 'now', or a number.
 --
 -- 'now' is the safe position: nothing at or below it appears any more, and what is
@@ -6004,8 +6005,8 @@ comment on function evident._position_of(text, text) is
 position; at REPEATABLE READ and SERIALIZABLE.';
 
 revoke all on function evident._position_of(text, text) from public;
--- [end sql/functions/_position_of.sql]
--- [begin sql/functions/create_consumer.sql]
+-- [end sql/functions/consumers/_position_of.sql]
+-- [begin sql/functions/consumers/create_consumer.sql]
 -- evident.create_consumer: name a consumer outside the database.
 --
 -- Each partition has a position of its own, beginning before the first event, or where
@@ -6149,8 +6150,8 @@ consumer of that name with another definition.';
 revoke all on function evident.create_consumer(text, bigint, text[], text) from public;
 grant execute on function evident.create_consumer(text, bigint, text[], text)
 to evident_operator;
--- [end sql/functions/create_consumer.sql]
--- [begin sql/functions/seek_consumer.sql]
+-- [end sql/functions/consumers/create_consumer.sql]
+-- [begin sql/functions/consumers/seek_consumer.sql]
 -- evident.seek_consumer: set all partitions of a consumer to one position.
 --
 -- Leases that run end here: their workers get PT423. Parked aggregates stay as they
@@ -6234,8 +6235,8 @@ COMMITTED. Errors: PT400 invalid argument, PT404 no such consumer.';
 revoke all on function evident.seek_consumer(text, text, text, text) from public;
 grant execute on function evident.seek_consumer(text, text, text, text)
 to evident_operator;
--- [end sql/functions/seek_consumer.sql]
--- [begin sql/functions/drop_consumer.sql]
+-- [end sql/functions/consumers/seek_consumer.sql]
+-- [begin sql/functions/consumers/drop_consumer.sql]
 -- evident.drop_consumer: forget a consumer and its positions.
 --
 -- Waits for calls that hold a row of it, and a worker that still has events of it
@@ -6280,8 +6281,8 @@ consumer_decision. Errors: PT404 no such consumer.';
 
 revoke all on function evident.drop_consumer(text) from public;
 grant execute on function evident.drop_consumer(text) to evident_operator;
--- [end sql/functions/drop_consumer.sql]
--- [begin sql/functions/_next_events.sql]
+-- [end sql/functions/consumers/drop_consumer.sql]
+-- [begin sql/functions/consumers/_next_events.sql]
 -- evident._next_events: the ids of a partition's next events, as many as a claim takes.
 --
 -- At least one event, then as many as fit into 16 MiB of text, so that what works on
@@ -6382,8 +6383,8 @@ comment on function evident._next_events(text, integer, bigint, bigint, bigint) 
 
 revoke all on function evident._next_events(text, integer, bigint, bigint, bigint)
 from public;
--- [end sql/functions/_next_events.sql]
--- [begin sql/functions/_next_waiting.sql]
+-- [end sql/functions/consumers/_next_events.sql]
+-- [begin sql/functions/consumers/_next_waiting.sql]
 -- evident._next_waiting: the ids of an aggregate's events that come again.
 --
 -- In the order of its versions, from the first that is not confirmed to where it is
@@ -6452,8 +6453,8 @@ evident._next_waiting(evident.consumer_parked, bigint, bigint) is
 
 revoke all on function
 evident._next_waiting(evident.consumer_parked, bigint, bigint) from public;
--- [end sql/functions/_next_waiting.sql]
--- [begin sql/functions/_claim_waiting.sql]
+-- [end sql/functions/consumers/_next_waiting.sql]
+-- [begin sql/functions/consumers/_claim_waiting.sql]
 -- evident._claim_waiting: find what a partition gives of aggregates that were retried.
 --
 -- The aggregate that was claimed longest ago comes first, so that one that fails
@@ -6541,8 +6542,8 @@ nothing.';
 
 revoke all on function
 evident._claim_waiting(text, integer, bigint, bigint) from public;
--- [end sql/functions/_claim_waiting.sql]
--- [begin sql/functions/claim_events.sql]
+-- [end sql/functions/consumers/_claim_waiting.sql]
+-- [begin sql/functions/consumers/claim_events.sql]
 -- evident.claim_events: lease one partition of a consumer and give its next events.
 --
 -- The statements stand in this order, each with its own snapshot. First the safe
@@ -6798,8 +6799,8 @@ revoke all on function evident.claim_events(text, text, bigint, interval)
 from public;
 grant execute on function evident.claim_events(text, text, bigint, interval) to
 evident_consumer, evident_operator;
--- [end sql/functions/claim_events.sql]
--- [begin sql/functions/_confirm_waiting.sql]
+-- [end sql/functions/consumers/claim_events.sql]
+-- [begin sql/functions/consumers/_confirm_waiting.sql]
 -- evident._confirm_waiting: confirm a claim of an aggregate that waited, up to one id.
 --
 -- What was parked again within the claim, and what is behind it, was not dealt with: it
@@ -6853,8 +6854,8 @@ the claim.';
 
 revoke all on function
 evident._confirm_waiting(evident.consumer_partition, bigint) from public;
--- [end sql/functions/_confirm_waiting.sql]
--- [begin sql/functions/confirm_events.sql]
+-- [end sql/functions/consumers/_confirm_waiting.sql]
+-- [begin sql/functions/consumers/confirm_events.sql]
 -- evident.confirm_events: say that claimed events are dealt with, up to one id.
 --
 -- The last id of a claim ends the lease; one before it renews the lease. A repeated
@@ -6945,8 +6946,8 @@ revoke all on function evident.confirm_events(text, bigint, bigint, bigint)
 from public;
 grant execute on function evident.confirm_events(text, bigint, bigint, bigint) to
 evident_consumer, evident_operator;
--- [end sql/functions/confirm_events.sql]
--- [begin sql/functions/release_events.sql]
+-- [end sql/functions/consumers/confirm_events.sql]
+-- [begin sql/functions/consumers/release_events.sql]
 -- evident.release_events: give claimed events back that are not confirmed.
 --
 -- The next claim gets them at once instead of when the lease runs out. The epoch stays,
@@ -7027,8 +7028,8 @@ revoke all on function evident.release_events(text, bigint, bigint, boolean)
 from public;
 grant execute on function evident.release_events(text, bigint, bigint, boolean) to
 evident_consumer, evident_operator;
--- [end sql/functions/release_events.sql]
--- [begin sql/functions/park_event.sql]
+-- [end sql/functions/consumers/release_events.sql]
+-- [begin sql/functions/consumers/park_event.sql]
 -- evident.park_event: set one claimed event aside, and its aggregate behind it.
 --
 -- For an event that its worker cannot deal with. From this event on the aggregate is
@@ -7163,8 +7164,8 @@ revoke all on function evident.park_event(text, bigint, bigint, bigint, text)
 from public;
 grant execute on function evident.park_event(text, bigint, bigint, bigint, text) to
 evident_consumer, evident_operator;
--- [end sql/functions/park_event.sql]
--- [begin sql/functions/_lock_parked.sql]
+-- [end sql/functions/consumers/park_event.sql]
+-- [begin sql/functions/consumers/_lock_parked.sql]
 -- evident._lock_parked: lock a parked aggregate of a consumer, and its partition.
 --
 -- The partition's row comes first, as in all that moves a partition, so a claim
@@ -7234,8 +7235,8 @@ comment on function evident._lock_parked(text, uuid) is
 REPEATABLE READ and SERIALIZABLE, PT404 no such consumer, or not parked.';
 
 revoke all on function evident._lock_parked(text, uuid) from public;
--- [end sql/functions/_lock_parked.sql]
--- [begin sql/functions/_unpark.sql]
+-- [end sql/functions/consumers/_lock_parked.sql]
+-- [begin sql/functions/consumers/_unpark.sql]
 -- evident._unpark: let what waits of an aggregate come again, on the record.
 --
 -- Gives how many events wait, up to where the partition is; later ones follow.
@@ -7306,8 +7307,8 @@ decided it, and gives how many wait.';
 
 revoke all on function
 evident._unpark(evident.consumer_parked, integer, text, text, text) from public;
--- [end sql/functions/_unpark.sql]
--- [begin sql/functions/retry_parked.sql]
+-- [end sql/functions/consumers/_unpark.sql]
+-- [begin sql/functions/consumers/retry_parked.sql]
 -- evident.retry_parked: let a parked event and what waits behind it come again.
 --
 -- In their order, and before later events of the aggregate: claims give the waiting
@@ -7356,8 +7357,8 @@ parked.';
 revoke all on function evident.retry_parked(text, uuid, text, text) from public;
 grant execute on function evident.retry_parked(text, uuid, text, text)
 to evident_operator;
--- [end sql/functions/retry_parked.sql]
--- [begin sql/functions/skip_parked.sql]
+-- [end sql/functions/consumers/retry_parked.sql]
+-- [begin sql/functions/consumers/skip_parked.sql]
 -- evident.skip_parked: leave a parked event out, on the record; the ones behind follow.
 --
 -- History is not edited: the event stays, and consumer_skip says who left it out for
@@ -7416,8 +7417,8 @@ invalid argument, PT404 no such consumer, or not parked.';
 revoke all on function evident.skip_parked(text, uuid, text, text) from public;
 grant execute on function evident.skip_parked(text, uuid, text, text)
 to evident_operator;
--- [end sql/functions/skip_parked.sql]
--- [begin sql/functions/consumer_status.sql]
+-- [end sql/functions/consumers/skip_parked.sql]
+-- [begin sql/functions/consumers/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
 -- One row for each partition. The lag counts ids up to the safe position, also those
@@ -7446,8 +7447,8 @@ COMMITTED.';
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to
 evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
--- [end sql/functions/consumer_status.sql]
--- [begin sql/functions/version.sql]
+-- [end sql/functions/consumers/consumer_status.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -7469,7 +7470,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin
@@ -7638,7 +7639,7 @@ to evident_reader, evident_operator, evident_auditor;
 grant select (projection, position, key) on table evident.projection_skip
 to evident_projector;
 
--- [begin sql/functions/_insert_stream.sql]
+-- [begin sql/functions/append/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
 --
 -- Element i of the document gets version p_base + i; elements p_first to p_last
@@ -7710,8 +7711,8 @@ p_base + i; gives how many went in.';
 
 revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
--- [end sql/functions/_insert_stream.sql]
--- [begin sql/functions/_append_together.sql]
+-- [end sql/functions/append/_insert_stream.sql]
+-- [begin sql/functions/append/_append_together.sql]
 -- evident._append_together: append entries that all name an exact version, with
 -- one statement.
 --
@@ -7848,8 +7849,8 @@ event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/_append_together.sql]
--- [begin sql/functions/_projection.sql]
+-- [end sql/functions/append/_append_together.sql]
+-- [begin sql/functions/projections/_projection.sql]
 -- evident._projection: the registered projection of a name.
 --
 -- Errors: PT404
@@ -7887,8 +7888,8 @@ comment on function evident._projection(text) is
 'The registered projection of a name. Errors: PT404 no such projection.';
 
 revoke all on function evident._projection(text) from public;
--- [end sql/functions/_projection.sql]
--- [begin sql/functions/_notify_held.sql]
+-- [end sql/functions/projections/_projection.sql]
+-- [begin sql/functions/projections/_notify_held.sql]
 -- evident._notify_held: say who has the lock of a projection that is not waited for.
 --
 -- Another runner, who is at work, or somebody who took the key by hand: evident.blocker
@@ -7939,8 +7940,8 @@ comment on function evident._notify_held(text, bigint) is
 'Raises a notice that names the session which holds the lock of a projection.';
 
 revoke all on function evident._notify_held(text, bigint) from public;
--- [end sql/functions/_notify_held.sql]
--- [begin sql/functions/_lock_number.sql]
+-- [end sql/functions/projections/_notify_held.sql]
+-- [begin sql/functions/projections/_lock_number.sql]
 -- evident._lock_number: take an advisory lock that carries a projection's number.
 --
 -- Gives the projection as it is under the lock. One that was dropped and made anew
@@ -7986,9 +7987,9 @@ projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404 no such
 projection.';
 
 revoke all on function evident._lock_number(text, bigint, boolean) from public;
--- [end sql/functions/_lock_number.sql]
+-- [end sql/functions/projections/_lock_number.sql]
 
--- [begin sql/functions/_lock_registration.sql]
+-- [begin sql/functions/projections/_lock_registration.sql]
 -- evident._lock_registration: be the only one to register or drop a projection.
 --
 -- A rebuild shares the lock with other rebuilds from its beginning. It reads what was
@@ -8031,9 +8032,9 @@ ends, and gives the projection. Errors: PT400 at REPEATABLE READ and SERIALIZABL
 PT404 no such projection.';
 
 revoke all on function evident._lock_registration(text, boolean) from public;
--- [end sql/functions/_lock_registration.sql]
+-- [end sql/functions/projections/_lock_registration.sql]
 
--- [begin sql/functions/_lock_projection.sql]
+-- [begin sql/functions/projections/_lock_projection.sql]
 -- evident._lock_projection: be the only one to run or change a projection.
 --
 -- Held to the end of the transaction by run_projection (which only tries), by
@@ -8061,8 +8062,8 @@ gives the projection. Errors: PT400 at REPEATABLE READ and SERIALIZABLE, PT404 n
 projection.';
 
 revoke all on function evident._lock_projection(text) from public;
--- [end sql/functions/_lock_projection.sql]
--- [begin sql/functions/_lock_keys.sql]
+-- [end sql/functions/projections/_lock_projection.sql]
+-- [begin sql/functions/projections/_lock_keys.sql]
 -- evident._lock_keys: queue for keys of a synchronous projection across aggregates.
 --
 -- Taken in the order of the lock numbers, so that two appends that touch the same
@@ -8101,8 +8102,8 @@ comment on function evident._lock_keys(integer, text[]) is
 
 revoke all on function evident._lock_keys(integer, text[]) from public;
 grant execute on function evident._lock_keys(integer, text[]) to evident_projector;
--- [end sql/functions/_lock_keys.sql]
--- [begin sql/functions/_refuse_settings.sql]
+-- [end sql/functions/projections/_lock_keys.sql]
+-- [begin sql/functions/projections/_refuse_settings.sql]
 -- evident._refuse_settings: stop a fold that reaches for more than it has.
 --
 -- Raised by what runs folds (_as_projector, _ask_projector, the keep functions) when
@@ -8133,9 +8134,9 @@ comment on function evident._refuse_settings() is
 
 revoke all on function evident._refuse_settings() from public;
 grant execute on function evident._refuse_settings() to evident_projector;
--- [end sql/functions/_refuse_settings.sql]
+-- [end sql/functions/projections/_refuse_settings.sql]
 
--- [begin sql/functions/_fold_settings.sql]
+-- [begin sql/functions/projections/_fold_settings.sql]
 -- evident._fold_settings: the settings that folds run under.
 --
 -- A cast, to_char, an operator or the text of a key may depend on settings, and a
@@ -8193,9 +8194,9 @@ comment on function evident._fold_settings() is
 'The settings that folds run under: name, value, and a value that means the same.';
 
 revoke all on function evident._fold_settings() from public;
--- [end sql/functions/_fold_settings.sql]
+-- [end sql/functions/projections/_fold_settings.sql]
 
--- [begin sql/functions/_fold_clauses.sql]
+-- [begin sql/functions/projections/generated/_fold_clauses.sql]
 -- evident._fold_clauses: the settings of folds, as clauses of a function.
 --
 -- Without p_values all of them; with p_values, which are the values that sessions begin
@@ -8228,8 +8229,8 @@ comment on function evident._fold_clauses(jsonb) is
 this object, by name in lower case, has a value that differs.';
 
 revoke all on function evident._fold_clauses(jsonb) from public;
--- [end sql/functions/_fold_clauses.sql]
--- [begin sql/functions/_close_made.sql]
+-- [end sql/functions/projections/generated/_fold_clauses.sql]
+-- [begin sql/functions/projections/generated/_close_made.sql]
 -- evident._close_made: take away what default privileges gave on what folds need.
 --
 -- Whoever set these for the role, in this database, gave rights to all that it makes:
@@ -8283,13 +8284,13 @@ role made in schema evident.';
 
 revoke all on function evident._close_made() from public;
 grant execute on function evident._close_made() to evident_projector;
--- [end sql/functions/_close_made.sql]
+-- [end sql/functions/projections/generated/_close_made.sql]
 
 -- They run as evident_projector, and so belong to it; it may create here meanwhile.
 grant create on schema evident to evident_projector;
 set local role evident_projector;
 
--- [begin sql/functions/_as_projector.sql]
+-- [begin sql/functions/projections/_as_projector.sql]
 -- evident._as_projector: run SQL as evident_projector, and give the count of its rows.
 --
 -- Whatever belongs to a read model runs here, or in _ask_projector: folds, functions
@@ -8373,8 +8374,8 @@ those of the SQL; 42501 when it changed search_path.';
 
 revoke all on function evident._as_projector(text) from public;
 grant execute on function evident._as_projector(text) to evident_owner;
--- [end sql/functions/_as_projector.sql]
--- [begin sql/functions/_ask_projector.sql]
+-- [end sql/functions/projections/_as_projector.sql]
+-- [begin sql/functions/projections/_ask_projector.sql]
 -- evident._ask_projector: what a query gives that runs as evident_projector.
 --
 -- The twin of _as_projector for queries of one column of jsonb. It is stable, and so
@@ -8444,7 +8445,7 @@ snapshot. Errors: those of the query; 42501 when it changed search_path.';
 
 revoke all on function evident._ask_projector(text) from public;
 grant execute on function evident._ask_projector(text) to evident_owner;
--- [end sql/functions/_ask_projector.sql]
+-- [end sql/functions/projections/_ask_projector.sql]
 
 do $do$
 begin
@@ -8455,7 +8456,7 @@ $do$;
 set local role evident_owner;
 revoke create on schema evident from evident_projector;
 
--- [begin sql/functions/_lock_making.sql]
+-- [begin sql/functions/projections/_lock_making.sql]
 -- evident._lock_making: be the only one to make functions in schema evident.
 --
 -- The right to create there is a row that two transactions cannot change at once
@@ -8488,8 +8489,8 @@ comment on function evident._lock_making(boolean) is
 'Takes the lock of making functions until the transaction ends.';
 
 revoke all on function evident._lock_making(boolean) from public;
--- [end sql/functions/_lock_making.sql]
--- [begin sql/functions/_make_functions.sql]
+-- [end sql/functions/projections/_lock_making.sql]
+-- [begin sql/functions/projections/generated/_make_functions.sql]
 -- evident._make_functions: make functions of a projection in schema evident.
 --
 -- They belong to evident_projector, which may not create there: it has the right for
@@ -8523,8 +8524,8 @@ comment on function evident._make_functions(text) is
 'Runs SQL as evident_projector, which may create in schema evident meanwhile.';
 
 revoke all on function evident._make_functions(text) from public;
--- [end sql/functions/_make_functions.sql]
--- [begin sql/functions/_share_projection.sql]
+-- [end sql/functions/projections/generated/_make_functions.sql]
+-- [begin sql/functions/projections/_share_projection.sql]
 -- evident._share_projection: be told when a projection was changed since the snapshot.
 --
 -- For triggers at REPEATABLE READ and SERIALIZABLE, see _projection_snapshot. They run
@@ -8555,8 +8556,8 @@ transaction''s snapshot.';
 
 revoke all on function evident._share_projection(text) from public;
 grant execute on function evident._share_projection(text) to evident_projector;
--- [end sql/functions/_share_projection.sql]
--- [begin sql/functions/_is_fold_error.sql]
+-- [end sql/functions/projections/_share_projection.sql]
+-- [begin sql/functions/projections/_is_fold_error.sql]
 -- evident._is_fold_error: whether an error is the fold's own doing.
 --
 -- Lost connections, conflicts between transactions, a full disk, cancels and
@@ -8577,8 +8578,8 @@ comment on function evident._is_fold_error(text) is
 
 revoke all on function evident._is_fold_error(text) from public;
 grant execute on function evident._is_fold_error(text) to evident_projector;
--- [end sql/functions/_is_fold_error.sql]
--- [begin sql/functions/_run_ddl.sql]
+-- [end sql/functions/projections/_is_fold_error.sql]
+-- [begin sql/functions/projections/_run_ddl.sql]
 -- evident._run_ddl: run the DDL of a rebuild, or of switching appends on and off.
 --
 -- A DBA may have event triggers on all DDL, which forbid it, or write a log that
@@ -8654,8 +8655,8 @@ comment on function evident._run_ddl(text, boolean) is
 event triggers of others.';
 
 revoke all on function evident._run_ddl(text, boolean) from public;
--- [end sql/functions/_run_ddl.sql]
--- [begin sql/functions/_refuse_fold.sql]
+-- [end sql/functions/projections/_run_ddl.sql]
+-- [begin sql/functions/projections/_refuse_fold.sql]
 -- evident._refuse_fold: raise a fold's error again, with the projection's name.
 --
 -- The code, message and detail stay the fold's; the message gets the name in front,
@@ -8695,8 +8696,8 @@ comment on function evident._refuse_fold(text, text, text, text) is
 revoke all on function evident._refuse_fold(text, text, text, text) from public;
 grant execute on function evident._refuse_fold(text, text, text, text)
 to evident_projector;
--- [end sql/functions/_refuse_fold.sql]
--- [begin sql/functions/_require_event_error.sql]
+-- [end sql/functions/projections/_refuse_fold.sql]
+-- [begin sql/functions/projections/_require_event_error.sql]
 -- evident._require_event_error: raise again what is not an event's doing.
 --
 -- For whoever folds in the background and would park a key. An error of the
@@ -8738,8 +8739,8 @@ comment on function evident._require_event_error(evident.projection, text, text)
 
 revoke all on function evident._require_event_error(evident.projection, text, text)
 from public;
--- [end sql/functions/_require_event_error.sql]
--- [begin sql/functions/_projection_object.sql]
+-- [end sql/functions/projections/_require_event_error.sql]
+-- [begin sql/functions/projections/generated/_projection_object.sql]
 -- evident._projection_object: the qualified name of an object made for a projection.
 --
 -- p_form is a format() string that gets the projection's name: fold_%s. All of them are
@@ -8765,8 +8766,8 @@ comment on function evident._projection_object(evident.projection, text) is
 
 revoke all on function evident._projection_object(evident.projection, text)
 from public;
--- [end sql/functions/_projection_object.sql]
--- [begin sql/functions/_projection_made.sql]
+-- [end sql/functions/projections/generated/_projection_object.sql]
+-- [begin sql/functions/projections/generated/_projection_made.sql]
 -- evident._projection_made: what was made for a projection, as it is in the catalog.
 --
 -- Found by name: no form begins another, so no name can be read in two ways, and no two
@@ -8820,8 +8821,8 @@ comment on function evident._projection_made(text) is
 they can be dropped.';
 
 revoke all on function evident._projection_made(text) from public;
--- [end sql/functions/_projection_made.sql]
--- [begin sql/functions/_projection_bound.sql]
+-- [end sql/functions/projections/generated/_projection_made.sql]
+-- [begin sql/functions/projections/_projection_bound.sql]
 -- evident._projection_bound: the fold, or the keys function, of a projection.
 --
 -- p_form is that of the wrapper (_make_fold), which is bound to it. So it is the one
@@ -8861,8 +8862,8 @@ comment on function evident._projection_bound(evident.projection, text) is
 
 revoke all on function evident._projection_bound(evident.projection, text)
 from public;
--- [end sql/functions/_projection_bound.sql]
--- [begin sql/functions/_read_model.sql]
+-- [end sql/functions/projections/_projection_bound.sql]
+-- [begin sql/functions/projections/_read_model.sql]
 -- evident._read_model: the table of a projection, null when it is gone.
 --
 -- By the catalog, which anybody may read: the owner of the store has no rights on the
@@ -8888,8 +8889,8 @@ comment on function evident._read_model(evident.projection) is
 'The oid of a projection''s read model, null when it is gone.';
 
 revoke all on function evident._read_model(evident.projection) from public;
--- [end sql/functions/_read_model.sql]
--- [begin sql/functions/_routine_attributes.sql]
+-- [end sql/functions/projections/_read_model.sql]
+-- [begin sql/functions/projections/_routine_attributes.sql]
 -- evident._routine_attributes: what a function declares, as SQL for one that calls it.
 --
 -- A wrapper that claims more than what it calls makes plans that it cannot keep: a fold
@@ -8917,8 +8918,8 @@ comment on function evident._routine_attributes(oid) is
 'The volatility and parallel safety of a function, as SQL.';
 
 revoke all on function evident._routine_attributes(oid) from public;
--- [end sql/functions/_routine_attributes.sql]
--- [begin sql/functions/_projection_intruder.sql]
+-- [end sql/functions/projections/_routine_attributes.sql]
+-- [begin sql/functions/projections/_projection_intruder.sql]
 -- evident._projection_intruder: what of some objects is not evident_projector's alone.
 --
 -- Whoever owns a fold, or may make another in its place, has code of his own run with
@@ -9067,8 +9068,8 @@ comment on function evident._projection_intruder(oid[], oid[]) is
 rank, reason, hint.';
 
 revoke all on function evident._projection_intruder(oid[], oid[]) from public;
--- [end sql/functions/_projection_intruder.sql]
--- [begin sql/functions/_key_problem.sql]
+-- [end sql/functions/projections/_projection_intruder.sql]
+-- [begin sql/functions/projections/_key_problem.sql]
 -- evident._key_problem: why a column cannot be the key of a read model.
 --
 -- A key is a text where it waits for others: in a lock, among the parked ones, in the
@@ -9155,8 +9156,8 @@ comment on function evident._key_problem(oid, text) is
 shows the function to write; no row when they have one.';
 
 revoke all on function evident._key_problem(oid, text) from public;
--- [end sql/functions/_key_problem.sql]
--- [begin sql/functions/_require_projector.sql]
+-- [end sql/functions/projections/_key_problem.sql]
+-- [begin sql/functions/projections/_require_projector.sql]
 -- evident._require_projector: refuse to run what is not safe any more.
 --
 -- Looked at whenever a projection is run, rebuilt, compared or asked: since it was
@@ -9224,8 +9225,8 @@ comment on function evident._require_projector(evident.projection) is
 evident_projector''s alone, or its key is none any more.';
 
 revoke all on function evident._require_projector(evident.projection) from public;
--- [end sql/functions/_require_projector.sql]
--- [begin sql/functions/_projection_trigger.sql]
+-- [end sql/functions/projections/_require_projector.sql]
+-- [begin sql/functions/projections/generated/_projection_trigger.sql]
 -- evident._projection_trigger: the name of a projection's trigger on the event store.
 --
 -- p_form is that of the trigger's function, see _projection_object. With the schema,
@@ -9248,8 +9249,8 @@ comment on function evident._projection_trigger(evident.projection, text) is
 
 revoke all on function evident._projection_trigger(evident.projection, text)
 from public;
--- [end sql/functions/_projection_trigger.sql]
--- [begin sql/functions/_projection_columns.sql]
+-- [end sql/functions/projections/generated/_projection_trigger.sql]
+-- [begin sql/functions/projections/generated/_projection_columns.sql]
 -- evident._projection_columns: lists of a read model's columns, as SQL.
 --
 -- p_form is a format() string that gets each column's quoted name, once or more:
@@ -9287,8 +9288,8 @@ evident._projection_columns(evident.projection, text, text) is
 
 revoke all on function
 evident._projection_columns(evident.projection, text, text) from public;
--- [end sql/functions/_projection_columns.sql]
--- [begin sql/functions/_projection_blank.sql]
+-- [end sql/functions/projections/generated/_projection_columns.sql]
+-- [begin sql/functions/projections/generated/_projection_blank.sql]
 -- evident._projection_blank: SQL for a row of the read model with only its key set.
 --
 -- p_key is the SQL of the key. It is what the first event of a key meets.
@@ -9313,8 +9314,8 @@ comment on function evident._projection_blank(evident.projection, text) is
 'SQL for a row of the read model with only its key set; p_key is the key''s SQL.';
 
 revoke all on function evident._projection_blank(evident.projection, text) from public;
--- [end sql/functions/_projection_blank.sql]
--- [begin sql/functions/_projection_types.sql]
+-- [end sql/functions/projections/generated/_projection_blank.sql]
+-- [begin sql/functions/projections/generated/_projection_types.sql]
 -- evident._projection_types: SQL that tells whether a projection folds an event.
 --
 -- p_event is the SQL of a row of the event store. What the store itself writes, under
@@ -9354,8 +9355,8 @@ comment on function evident._projection_types(evident.projection, text) is
 'SQL that is true for events that the projection folds; p_event is the row''s SQL.';
 
 revoke all on function evident._projection_types(evident.projection, text) from public;
--- [end sql/functions/_projection_types.sql]
--- [begin sql/functions/_refuse_key.sql]
+-- [end sql/functions/projections/generated/_projection_types.sql]
+-- [begin sql/functions/projections/_refuse_key.sql]
 -- evident._refuse_key: stop a text that cannot be a key.
 --
 -- Raised at the door, where the function that tells keys gives its texts.
@@ -9388,8 +9389,8 @@ comment on function evident._refuse_key(text, text) is
 
 revoke all on function evident._refuse_key(text, text) from public;
 grant execute on function evident._refuse_key(text, text) to evident_projector;
--- [end sql/functions/_refuse_key.sql]
--- [begin sql/functions/_projection_keys.sql]
+-- [end sql/functions/projections/_refuse_key.sql]
+-- [begin sql/functions/projections/generated/_projection_keys.sql]
 -- evident._projection_keys: SQL for the keys that an event touches.
 --
 -- A query of one column. p_event is the SQL of the event. Null and '' are no keys:
@@ -9447,8 +9448,8 @@ comment on function evident._projection_keys(evident.projection, text) is
 'SQL for a query that gives the keys of an event, once each; p_event is its SQL.';
 
 revoke all on function evident._projection_keys(evident.projection, text) from public;
--- [end sql/functions/_projection_keys.sql]
--- [begin sql/functions/_canonical_key.sql]
+-- [end sql/functions/projections/generated/_projection_keys.sql]
+-- [begin sql/functions/projections/_canonical_key.sql]
 -- evident._canonical_key: the one text of a key that somebody wrote.
 --
 -- Errors: PT400 it is no value of the key's type
@@ -9484,8 +9485,8 @@ comment on function evident._canonical_key(evident.projection, text) is
 'The text that the value of a key has, whatever text was given for it. Errors: PT400.';
 
 revoke all on function evident._canonical_key(evident.projection, text) from public;
--- [end sql/functions/_canonical_key.sql]
--- [begin sql/functions/_projection_stored.sql]
+-- [end sql/functions/projections/_canonical_key.sql]
+-- [begin sql/functions/projections/generated/_projection_stored.sql]
 -- evident._projection_stored: SQL for the stored row of a key, null when there is none.
 --
 -- p_key is the SQL of the key. A subselect stays a look-up by key whatever the table's
@@ -9511,8 +9512,8 @@ comment on function evident._projection_stored(evident.projection, text) is
 
 revoke all on function evident._projection_stored(evident.projection, text)
 from public;
--- [end sql/functions/_projection_stored.sql]
--- [begin sql/functions/_projection_upsert.sql]
+-- [end sql/functions/projections/generated/_projection_stored.sql]
+-- [begin sql/functions/projections/generated/_projection_upsert.sql]
 -- evident._projection_upsert: SQL that makes an insert into the read model an upsert.
 --
 -- A row is updated also where the key is its only column, so that the number of rows
@@ -9540,8 +9541,8 @@ comment on function evident._projection_upsert(evident.projection) is
 'SQL for the "on conflict" of an insert into the read model.';
 
 revoke all on function evident._projection_upsert(evident.projection) from public;
--- [end sql/functions/_projection_upsert.sql]
--- [begin sql/functions/_projection_next.sql]
+-- [end sql/functions/projections/generated/_projection_upsert.sql]
+-- [begin sql/functions/projections/generated/_projection_next.sql]
 -- evident._projection_next: SQL for the rows that some events lead to, by key.
 --
 -- Columns: key, next_row. p_events is SQL that gives key, event and position;
@@ -9593,8 +9594,8 @@ p_stored, and gives key and next_row.';
 
 revoke all on function evident._projection_next(evident.projection, text, text)
 from public;
--- [end sql/functions/_projection_next.sql]
--- [begin sql/functions/_projection_replaces.sql]
+-- [end sql/functions/projections/generated/_projection_next.sql]
+-- [begin sql/functions/projections/generated/_projection_replaces.sql]
 -- evident._projection_replaces: whether rows are removed before others are written.
 --
 -- See _projection_write. Indexes of partitions count.
@@ -9625,8 +9626,8 @@ comment on function evident._projection_replaces(evident.projection) is
 go from row to row.';
 
 revoke all on function evident._projection_replaces(evident.projection) from public;
--- [end sql/functions/_projection_replaces.sql]
--- [begin sql/functions/_projection_write.sql]
+-- [end sql/functions/projections/generated/_projection_replaces.sql]
+-- [begin sql/functions/projections/generated/_projection_write.sql]
 -- evident._projection_write: SQL that writes rows into the read model.
 --
 -- p_rows is SQL that gives key and next_row, one per key. A row without a key
@@ -9685,8 +9686,8 @@ comment on function evident._projection_write(evident.projection, text) is
 'SQL that upserts and deletes rows of the read model; p_rows gives key and next_row.';
 
 revoke all on function evident._projection_write(evident.projection, text) from public;
--- [end sql/functions/_projection_write.sql]
--- [begin sql/functions/_projection_differs.sql]
+-- [end sql/functions/projections/generated/_projection_write.sql]
+-- [begin sql/functions/projections/generated/_projection_differs.sql]
 -- evident._projection_differs: SQL that tells whether stored and folded row differ.
 --
 -- t is the read model, p_row the SQL of the folded row; either may have none for the
@@ -9720,8 +9721,8 @@ comment on function evident._projection_differs(evident.projection, text) is
 
 revoke all on function evident._projection_differs(evident.projection, text)
 from public;
--- [end sql/functions/_projection_differs.sql]
--- [begin sql/functions/_projection_refusal.sql]
+-- [end sql/functions/projections/generated/_projection_differs.sql]
+-- [begin sql/functions/projections/generated/_projection_refusal.sql]
 -- evident._projection_refusal: SQL that ends a block around a fold, for its errors.
 --
 -- The block is around the fold alone, and writes nothing: such a block takes no
@@ -9758,8 +9759,8 @@ comment on function evident._projection_refusal(evident.projection) is
 invariant''s as it is. It uses the variables v_message and v_detail.';
 
 revoke all on function evident._projection_refusal(evident.projection) from public;
--- [end sql/functions/_projection_refusal.sql]
--- [begin sql/functions/_projection_snapshot.sql]
+-- [end sql/functions/projections/generated/_projection_refusal.sql]
+-- [begin sql/functions/projections/generated/_projection_snapshot.sql]
 -- evident._projection_snapshot: SQL that refuses to fold with an old snapshot.
 --
 -- At REPEATABLE READ and above an append sees the read model as it was at its
@@ -9798,8 +9799,8 @@ comment on function evident._projection_snapshot(evident.projection) is
 'SQL for a trigger: 40001 where rows were repaired since the transaction''s snapshot.';
 
 revoke all on function evident._projection_snapshot(evident.projection) from public;
--- [end sql/functions/_projection_snapshot.sql]
--- [begin sql/functions/_projection_pinned.sql]
+-- [end sql/functions/projections/generated/_projection_snapshot.sql]
+-- [begin sql/functions/projections/generated/_projection_pinned.sql]
 -- evident._projection_pinned: SQL that tells whether a trigger may run a fold at once.
 --
 -- It runs as evident_projector, and path and settings are those of all other paths
@@ -9851,9 +9852,9 @@ comment on function evident._projection_pinned() is
 'SQL that is true where role, path and settings are those that folds run under.';
 
 revoke all on function evident._projection_pinned() from public;
--- [end sql/functions/_projection_pinned.sql]
+-- [end sql/functions/projections/generated/_projection_pinned.sql]
 
--- [begin sql/functions/_projection_return.sql]
+-- [begin sql/functions/projections/generated/_projection_return.sql]
 -- evident._projection_return: SQL that ends a trigger that ran a fold.
 --
 -- A fold may set a path that outlives it, and what follows the trigger runs as the
@@ -9877,8 +9878,8 @@ comment on function evident._projection_return() is
 'SQL that returns null from a trigger, or raises 42501 when the path was changed.';
 
 revoke all on function evident._projection_return() from public;
--- [end sql/functions/_projection_return.sql]
--- [begin sql/functions/_check_projection.sql]
+-- [end sql/functions/projections/generated/_projection_return.sql]
+-- [begin sql/functions/projections/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
 -- A fold runs as evident_projector, inside append functions and background runs. So it,
@@ -10097,8 +10098,8 @@ is
 revoke all on function
 evident._check_projection(evident.projection, regclass, regprocedure, regprocedure)
 from public;
--- [end sql/functions/_check_projection.sql]
--- [begin sql/functions/_is_batch.sql]
+-- [end sql/functions/projections/_check_projection.sql]
+-- [begin sql/functions/projections/_is_batch.sql]
 -- evident._is_batch: tell whether a statement appends a batch.
 --
 -- For the triggers of synchronous projections, see _make_keep. PostgreSQL reads the
@@ -10126,9 +10127,9 @@ comment on function evident._is_batch() is
 'Whether evident.is_batch is on: then one trigger folds all events of a statement.';
 
 revoke all on function evident._is_batch() from public;
--- [end sql/functions/_is_batch.sql]
+-- [end sql/functions/projections/_is_batch.sql]
 
--- [begin sql/functions/_make_fold.sql]
+-- [begin sql/functions/projections/generated/_make_fold.sql]
 -- evident._make_fold: create what folds a projection's events.
 --
 -- step_<projection>(row, event) and keys_<projection>(event) stand for the fold and for
@@ -10377,8 +10378,8 @@ events, and its aggregates.';
 
 revoke all on function
 evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
--- [end sql/functions/_make_fold.sql]
--- [begin sql/functions/_make_keep.sql]
+-- [end sql/functions/projections/generated/_make_fold.sql]
+-- [begin sql/functions/projections/generated/_make_keep.sql]
 -- evident._make_keep: write the trigger for one event of a synchronous projection.
 --
 -- keep_event_<projection>, for each row, is the short way where the key is the
@@ -10704,8 +10705,8 @@ comment on function evident._make_keep(evident.projection) is
 'Creates or replaces the trigger for single events, and enables it.';
 
 revoke all on function evident._make_keep(evident.projection) from public;
--- [end sql/functions/_make_keep.sql]
--- [begin sql/functions/_make_keep_batch.sql]
+-- [end sql/functions/projections/generated/_make_keep.sql]
+-- [begin sql/functions/projections/generated/_make_keep_batch.sql]
 -- evident._make_keep_batch: write the trigger for many events of a synchronous
 -- projection.
 --
@@ -10963,8 +10964,8 @@ comment on function evident._make_keep_batch(evident.projection) is
 'Creates or replaces the trigger for many events, and enables it.';
 
 revoke all on function evident._make_keep_batch(evident.projection) from public;
--- [end sql/functions/_make_keep_batch.sql]
--- [begin sql/functions/_refuse_parked.sql]
+-- [end sql/functions/projections/generated/_make_keep_batch.sql]
+-- [begin sql/functions/projections/_refuse_parked.sql]
 -- evident._refuse_parked: refuse an append that touches a parked key.
 --
 -- Of a synchronous projection: its events could not be folded in their order, so they
@@ -11016,8 +11017,8 @@ comment on function evident._refuse_parked(text, text[]) is
 'Raises PT423, with projection, key and position, where one of these keys is parked.';
 
 revoke all on function evident._refuse_parked(text, text[]) from public;
--- [end sql/functions/_refuse_parked.sql]
--- [begin sql/functions/_make_hold.sql]
+-- [end sql/functions/projections/_refuse_parked.sql]
+-- [begin sql/functions/projections/generated/_make_hold.sql]
 -- evident._make_hold: write the trigger that refuses appends to parked keys.
 --
 -- While appends keep a read model, a key that is parked must get no further events: its
@@ -11148,8 +11149,8 @@ comment on function evident._make_hold(evident.projection) is
 'Creates or replaces the trigger that refuses appends to parked keys, and enables it.';
 
 revoke all on function evident._make_hold(evident.projection) from public;
--- [end sql/functions/_make_hold.sql]
--- [begin sql/functions/_drop_hold.sql]
+-- [end sql/functions/projections/generated/_make_hold.sql]
+-- [begin sql/functions/projections/generated/_drop_hold.sql]
 -- evident._drop_hold: let appends no longer look for parked keys, where none is left.
 --
 -- The trigger stays, disabled. Whoever frees the last key cannot do it: an operator may
@@ -11197,8 +11198,8 @@ comment on function evident._drop_hold(evident.projection) is
 'Disables the trigger that refuses appends to parked keys when no key is parked.';
 
 revoke all on function evident._drop_hold(evident.projection) from public;
--- [end sql/functions/_drop_hold.sql]
--- [begin sql/functions/_switch_triggers.sql]
+-- [end sql/functions/projections/generated/_drop_hold.sql]
+-- [begin sql/functions/projections/generated/_switch_triggers.sql]
 -- evident._switch_triggers: let appends keep a synchronous projection, or no longer.
 --
 -- The triggers name the read model's columns, so they are made anew each time they are
@@ -11268,8 +11269,8 @@ comment on function evident._switch_triggers(evident.projection, boolean) is
 
 revoke all on function evident._switch_triggers(evident.projection, boolean)
 from public;
--- [end sql/functions/_switch_triggers.sql]
--- [begin sql/functions/_fold_slice.sql]
+-- [end sql/functions/projections/generated/_switch_triggers.sql]
+-- [begin sql/functions/projections/_fold_slice.sql]
 -- evident._fold_slice: fold a slice of the log into the read model, by key.
 --
 -- Events above p_after, up to p_until, in the order of their ids: one fold and one
@@ -11328,8 +11329,8 @@ that are not parked.';
 
 revoke all on function
 evident._fold_slice(evident.projection, bigint, bigint, text) from public;
--- [end sql/functions/_fold_slice.sql]
--- [begin sql/functions/_note_failure.sql]
+-- [end sql/functions/projections/_fold_slice.sql]
+-- [begin sql/functions/projections/_note_failure.sql]
 -- evident._note_failure: park a key behind the event that could not be folded.
 --
 -- Only for what is the event's and the fold's doing. An error of the server, of
@@ -11377,8 +11378,8 @@ evident._note_failure(evident.projection, text, bigint, text, text) is
 
 revoke all on function
 evident._note_failure(evident.projection, text, bigint, text, text) from public;
--- [end sql/functions/_note_failure.sql]
--- [begin sql/functions/_park_event.sql]
+-- [end sql/functions/projections/_note_failure.sql]
+-- [begin sql/functions/projections/_park_event.sql]
 -- evident._park_event: fold one event key by key, and park the keys that fail.
 --
 -- A parked key keeps its row as it is before the event; its later events wait. When
@@ -11448,8 +11449,8 @@ comment on function evident._park_event(evident.projection, bigint) is
 be told.';
 
 revoke all on function evident._park_event(evident.projection, bigint) from public;
--- [end sql/functions/_park_event.sql]
--- [begin sql/functions/_fold_around.sql]
+-- [end sql/functions/projections/_park_event.sql]
+-- [begin sql/functions/projections/_fold_around.sql]
 -- evident._fold_around: fold a slice, also when some of its events fail.
 --
 -- All of it at once, mostly. When that fails, halves the stretch until it folds or is
@@ -11504,8 +11505,8 @@ reached.';
 
 revoke all on function evident._fold_around(evident.projection, bigint, bigint)
 from public;
--- [end sql/functions/_fold_around.sql]
--- [begin sql/functions/_fold_key.sql]
+-- [end sql/functions/projections/_fold_around.sql]
+-- [begin sql/functions/projections/_fold_key.sql]
 -- evident._fold_key: fold what waits for one parked key.
 --
 -- All of it at once; when that fails, event by event up to the one that fails,
@@ -11593,8 +11594,8 @@ appends keep the read model; gives how many.';
 
 revoke all on function evident._fold_key(evident.projection, text, bigint)
 from public;
--- [end sql/functions/_fold_key.sql]
--- [begin sql/functions/_go_live.sql]
+-- [end sql/functions/projections/_fold_key.sql]
+-- [begin sql/functions/projections/_go_live.sql]
 -- evident._go_live: let the appends keep a synchronous projection from now on.
 --
 -- The lock on the event store waits until no transaction has events that are not
@@ -11665,8 +11666,8 @@ comment on function evident._go_live(evident.projection) is
 way or an event failed.';
 
 revoke all on function evident._go_live(evident.projection) from public;
--- [end sql/functions/_go_live.sql]
--- [begin sql/functions/_append_own_event.sql]
+-- [end sql/functions/projections/_go_live.sql]
+-- [begin sql/functions/projections/_append_own_event.sql]
 -- evident._append_own_event: append an event of the store's own.
 --
 -- Its stream is the aggregate of the nil UUID, a constant. Every append function
@@ -11749,8 +11750,8 @@ comment on function evident._append_own_event(text, jsonb) is
 everybody else, and gives its version.';
 
 revoke all on function evident._append_own_event(text, jsonb) from public;
--- [end sql/functions/_append_own_event.sql]
--- [begin sql/functions/_require_force.sql]
+-- [end sql/functions/projections/_append_own_event.sql]
+-- [begin sql/functions/projections/_require_force.sql]
 -- evident._require_force: refuse to leave a rule off by the way.
 --
 -- An invariant refuses appends that break its rule. Whoever stops it has to mean it,
@@ -11793,8 +11794,8 @@ evident._require_force(evident.projection, text, text, boolean) is
 
 revoke all on function
 evident._require_force(evident.projection, text, text, boolean) from public;
--- [end sql/functions/_require_force.sql]
--- [begin sql/functions/_record_force.sql]
+-- [end sql/functions/projections/_require_force.sql]
+-- [begin sql/functions/projections/_record_force.sql]
 -- evident._record_force: make it history that a rule is no longer enforced.
 --
 -- In the store's own stream, where nobody can change it: who decided it and why, as
@@ -11835,8 +11836,8 @@ the projection is an invariant.';
 
 revoke all on function
 evident._record_force(evident.projection, text, text, text) from public;
--- [end sql/functions/_record_force.sql]
--- [begin sql/functions/create_projection.sql]
+-- [end sql/functions/projections/_record_force.sql]
+-- [begin sql/functions/projections/create_projection.sql]
 -- evident.create_projection: register a fold, and make what keeps its read model.
 --
 -- The projection has the name of its read model. A synchronous one over events that
@@ -12057,8 +12058,8 @@ grant execute on function
 evident.create_projection(
     regclass, regprocedure, text[], text, regprocedure, boolean
 ) to evident_projector, evident_operator;
--- [end sql/functions/create_projection.sql]
--- [begin sql/functions/drop_projection.sql]
+-- [end sql/functions/projections/create_projection.sql]
+-- [begin sql/functions/projections/drop_projection.sql]
 -- evident.drop_projection: forget a projection and what was made for it.
 --
 -- The read model stays as it is, and so do the fold and the events. Works also when
@@ -12138,8 +12139,8 @@ were in the way: call again.';
 revoke all on function evident.drop_projection(text, text, text, boolean) from public;
 grant execute on function evident.drop_projection(text, text, text, boolean) to
 evident_projector, evident_operator;
--- [end sql/functions/drop_projection.sql]
--- [begin sql/functions/_pause.sql]
+-- [end sql/functions/projections/drop_projection.sql]
+-- [begin sql/functions/projections/_pause.sql]
 -- evident._pause: leave a read model as it is, and note why.
 --
 -- A synchronous one stops being kept by appends: the lock waits until none is under
@@ -12182,8 +12183,8 @@ comment on function evident._pause(evident.projection, text) is
 'Stops folding into a read model; p_reason is shown in projection_status.';
 
 revoke all on function evident._pause(evident.projection, text) from public;
--- [end sql/functions/_pause.sql]
--- [begin sql/functions/pause_projection.sql]
+-- [end sql/functions/projections/_pause.sql]
+-- [begin sql/functions/projections/pause_projection.sql]
 -- evident.pause_projection: leave a read model as it is for a while.
 --
 -- An invariant is paused by force only, with a reason: see _record_force.
@@ -12234,8 +12235,8 @@ again.';
 revoke all on function evident.pause_projection(text, text, text, boolean) from public;
 grant execute on function evident.pause_projection(text, text, text, boolean)
 to evident_operator;
--- [end sql/functions/pause_projection.sql]
--- [begin sql/functions/resume_projection.sql]
+-- [end sql/functions/projections/pause_projection.sql]
+-- [begin sql/functions/projections/resume_projection.sql]
 -- evident.resume_projection: go on with a paused projection.
 --
 -- What was appended meanwhile is folded by run_projection; a synchronous projection
@@ -12271,8 +12272,8 @@ not safe any more, PT404 no such projection.';
 
 revoke all on function evident.resume_projection(text) from public;
 grant execute on function evident.resume_projection(text) to evident_operator;
--- [end sql/functions/resume_projection.sql]
--- [begin sql/functions/_pause_unsafe.sql]
+-- [end sql/functions/projections/resume_projection.sql]
+-- [begin sql/functions/projections/_pause_unsafe.sql]
 -- evident._pause_unsafe: pause the projections whose key could have several texts.
 --
 -- For migrations: such a key could be registered once, and its read model may have
@@ -12322,8 +12323,8 @@ comment on function evident._pause_unsafe() is
 texts, with a warning and the reason.';
 
 revoke all on function evident._pause_unsafe() from public;
--- [end sql/functions/_pause_unsafe.sql]
--- [begin sql/functions/run_projection.sql]
+-- [end sql/functions/projections/_pause_unsafe.sql]
+-- [begin sql/functions/projections/run_projection.sql]
 -- evident.run_projection: fold the next slice of the feed into a read model.
 --
 -- Rows and checkpoint change in one transaction, so a crash leaves both or neither.
@@ -12458,8 +12459,8 @@ REPEATABLE READ or SERIALIZABLE; PT404 no such projection.';
 revoke all on function evident.run_projection(text, bigint) from public;
 grant execute on function evident.run_projection(text, bigint)
 to evident_projector, evident_operator;
--- [end sql/functions/run_projection.sql]
--- [begin sql/functions/_projection_failure.sql]
+-- [end sql/functions/projections/run_projection.sql]
+-- [begin sql/functions/projections/_projection_failure.sql]
 -- evident._projection_failure: the failure of a parked key.
 --
 -- Errors: PT400, PT404
@@ -12508,8 +12509,8 @@ can be, PT404 it is not parked.';
 
 revoke all on function evident._projection_failure(evident.projection, text)
 from public;
--- [end sql/functions/_projection_failure.sql]
--- [begin sql/functions/retry_failure.sql]
+-- [end sql/functions/projections/_projection_failure.sql]
+-- [begin sql/functions/projections/retry_failure.sql]
 -- evident.retry_failure: fold a parked key again, after the fold was repaired.
 --
 -- The key '' stands for an event whose keys could not be told; the next run tries
@@ -12557,8 +12558,8 @@ in the way, whom the hint names: call again.';
 
 revoke all on function evident.retry_failure(text, text) from public;
 grant execute on function evident.retry_failure(text, text) to evident_operator;
--- [end sql/functions/retry_failure.sql]
--- [begin sql/functions/skip_failure.sql]
+-- [end sql/functions/projections/retry_failure.sql]
+-- [begin sql/functions/projections/skip_failure.sql]
 -- evident.skip_failure: leave the event out at which a key is parked, on the record.
 --
 -- History is not edited: the event stays, and projection_skip says who left it out of
@@ -12622,8 +12623,8 @@ in the way, whom the hint names: call again.';
 revoke all on function evident.skip_failure(text, text, text, text) from public;
 grant execute on function evident.skip_failure(text, text, text, text)
 to evident_operator;
--- [end sql/functions/skip_failure.sql]
--- [begin sql/functions/_refuse_lock.sql]
+-- [end sql/functions/projections/skip_failure.sql]
+-- [begin sql/functions/projections/_refuse_lock.sql]
 -- evident._refuse_lock: raise 55P03, and name who has the lock.
 --
 -- PostgreSQL tells whom a session waits for only while it waits, and not which row of a
@@ -12710,8 +12711,8 @@ comment on function evident._refuse_lock(text, text, oid[], text) is
 them.';
 
 revoke all on function evident._refuse_lock(text, text, oid[], text) from public;
--- [end sql/functions/_refuse_lock.sql]
--- [begin sql/functions/_fold_round.sql]
+-- [end sql/functions/projections/_refuse_lock.sql]
+-- [begin sql/functions/projections/_fold_round.sql]
 -- evident._fold_round: bring a rebuild's own rows up to a position, and what differs.
 --
 -- pg_temp.rebuilt has the rows as folded up to p_after; pg_temp.differing the keys
@@ -12791,8 +12792,8 @@ evident._fold_round(evident.projection, text, bigint, bigint, bigint) is
 
 revoke all on function
 evident._fold_round(evident.projection, text, bigint, bigint, bigint) from public;
--- [end sql/functions/_fold_round.sql]
--- [begin sql/functions/_note_rebuild.sql]
+-- [end sql/functions/projections/_fold_round.sql]
+-- [begin sql/functions/projections/_note_rebuild.sql]
 -- evident._note_rebuild: record that a slice was rebuilt.
 --
 -- Once slices that make up the whole were folded with the present definition, the rows
@@ -12873,8 +12874,8 @@ revoke all on function
 evident._note_rebuild(
     evident.projection, integer, integer, text, bigint, bigint, timestamptz
 ) from public;
--- [end sql/functions/_note_rebuild.sql]
--- [begin sql/functions/_finish_rebuild.sql]
+-- [end sql/functions/projections/_note_rebuild.sql]
+-- [begin sql/functions/projections/_finish_rebuild.sql]
 -- evident._finish_rebuild: the last step of a rebuild: stop writers, fold, write.
 --
 -- One attempt of several, in a block of the caller's: a lock that is not to be had
@@ -13043,8 +13044,8 @@ revoke all on function evident._finish_rebuild(
     evident.projection, evident.projection, integer, integer, text, text, bigint,
     bigint, boolean
 ) from public;
--- [end sql/functions/_finish_rebuild.sql]
--- [begin sql/functions/rebuild_projection.sql]
+-- [end sql/functions/projections/_finish_rebuild.sql]
+-- [begin sql/functions/projections/rebuild_projection.sql]
 -- evident.rebuild_projection: fold the log anew and repair the read model, in service.
 --
 -- 1. Fold the log up to a position into a temporary table, without locks.
@@ -13284,8 +13285,8 @@ the hint names, was in the way: call again.';
 revoke all on function evident.rebuild_projection(text, bigint, bigint) from public;
 grant execute on function evident.rebuild_projection(text, bigint, bigint)
 to evident_operator;
--- [end sql/functions/rebuild_projection.sql]
--- [begin sql/functions/verify_projection.sql]
+-- [end sql/functions/projections/rebuild_projection.sql]
+-- [begin sql/functions/projections/verify_projection.sql]
 -- evident.verify_projection: the rows where read model and log disagree.
 --
 -- One snapshot, the caller's, for the checkpoint, the rows and the events: stable
@@ -13400,8 +13401,8 @@ such projection, or the fold''s own.';
 revoke all on function evident.verify_projection(text, text) from public;
 grant execute on function evident.verify_projection(text, text) to
 evident_operator, evident_auditor;
--- [end sql/functions/verify_projection.sql]
--- [begin sql/functions/project.sql]
+-- [end sql/functions/projections/verify_projection.sql]
+-- [begin sql/functions/projections/project.sql]
 -- evident.project: a row of a read model as of then, from the events alone.
 --
 -- Nothing stored is looked at, so it also tells what a table did not keep. A key that
@@ -13513,8 +13514,8 @@ revoke all on function evident.project(text, text, bigint, bigint, timestamptz)
 from public;
 grant execute on function evident.project(text, text, bigint, bigint, timestamptz) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/project.sql]
--- [begin sql/functions/aggregate_at.sql]
+-- [end sql/functions/projections/project.sql]
+-- [begin sql/functions/projections/aggregate_at.sql]
 -- evident.aggregate_at: everything that was known about an aggregate at a moment.
 --
 -- One row for each projection whose key is the aggregate, folded from its events up
@@ -13579,8 +13580,8 @@ was known yet. Errors: PT404 no such aggregate.';
 revoke all on function evident.aggregate_at(uuid, timestamptz) from public;
 grant execute on function evident.aggregate_at(uuid, timestamptz) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/aggregate_at.sql]
--- [begin sql/functions/wait_for_projection.sql]
+-- [end sql/functions/projections/aggregate_at.sql]
+-- [begin sql/functions/projections/wait_for_projection.sql]
 -- evident.wait_for_projection: wait until a read model holds what was written.
 --
 -- Without a position it is the last id drawn when the call begins, so whatever the
@@ -13711,8 +13712,8 @@ transaction has appended itself; PT404 no such projection.';
 revoke all on function evident.wait_for_projection(text, bigint, interval) from public;
 grant execute on function evident.wait_for_projection(text, bigint, interval) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/wait_for_projection.sql]
--- [begin sql/functions/projection_definition.sql]
+-- [end sql/functions/projections/wait_for_projection.sql]
+-- [begin sql/functions/projections/projection_definition.sql]
 -- evident.projection_definition: a fingerprint of what a projection is made of.
 --
 -- The fold, the function that tells the keys, the event types and the columns of the
@@ -13791,8 +13792,8 @@ folded with, the projection is stale. Errors: PT404 no such projection.';
 revoke all on function evident.projection_definition(text) from public;
 grant execute on function evident.projection_definition(text) to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_definition.sql]
--- [begin sql/functions/projection_status.sql]
+-- [end sql/functions/projections/projection_definition.sql]
+-- [begin sql/functions/projections/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
 -- How far behind is counted in ids, which have gaps: it is the most that can be
@@ -13892,8 +13893,8 @@ newest rebuild are done, and when. Readable at READ COMMITTED.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_status.sql]
--- [begin sql/functions/version.sql]
+-- [end sql/functions/projections/projection_status.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -13915,7 +13916,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin
@@ -14098,7 +14099,7 @@ evident.ledger_tile, evident.tree_head, evident.log_identity, evident.ledger_sta
 evident.ledger_publication
 to evident_operator, evident_auditor;
 
--- [begin sql/functions/blocker.sql]
+-- [begin sql/functions/core/blocker.sql]
 -- evident.blocker: who stands in the way of appends, feed, projections, seal.
 --
 -- PostgreSQL lets any login take any advisory lock, also those of this store (keys
@@ -14485,8 +14486,8 @@ waiting for it, and their waiting_pids. pg_terminate_backend(pid) ends it.';
 revoke all on table evident.blocker from public;
 grant select on table evident.blocker to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/blocker.sql]
--- [begin sql/functions/_newest.sql]
+-- [end sql/functions/core/blocker.sql]
+-- [begin sql/functions/feed/_newest.sql]
 -- evident._newest: the newest 10,000 events' ids, to count what is behind with.
 --
 -- One row. How many events follow a position is then a search in an array
@@ -14524,8 +14525,8 @@ cross join (
 comment on view evident._newest is
 'One row: the id of the newest event, those of the newest 10,000, and whether the
 statement shares its snapshot with earlier ones.';
--- [end sql/functions/_newest.sql]
--- [begin sql/functions/_events_after.sql]
+-- [end sql/functions/feed/_newest.sql]
+-- [begin sql/functions/feed/_events_after.sql]
 -- evident._events_after: how many events follow a position, from the newest ids.
 --
 -- Exact while the position is among p_ids, the newest ids in ascending order
@@ -14556,8 +14557,8 @@ comment on function evident._events_after(bigint[], bigint) is
 revoke all on function evident._events_after(bigint[], bigint) from public;
 grant execute on function evident._events_after(bigint[], bigint) to
 evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/_events_after.sql]
--- [begin sql/functions/feed_status.sql]
+-- [end sql/functions/feed/_events_after.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row, whatever the isolation level and the state of the store: a view for people
@@ -14674,8 +14675,8 @@ of the snapshot, and safe_position is the stamp that it sees.';
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/feed_status.sql]
--- [begin sql/functions/consumer_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
+-- [begin sql/functions/consumers/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
 -- One row for each partition. Lag counts the events that were committed before the
@@ -14738,8 +14739,8 @@ Where is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows i
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to
 evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
--- [end sql/functions/consumer_status.sql]
--- [begin sql/functions/projection_status.sql]
+-- [end sql/functions/consumers/consumer_status.sql]
+-- [begin sql/functions/projections/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
 -- How far behind is told against the newest event that was committed before the
@@ -14852,8 +14853,8 @@ is_snapshot (REPEATABLE READ, SERIALIZABLE) all is as the snapshot knows it.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_status.sql]
--- [begin sql/functions/_refuse_change.sql]
+-- [end sql/functions/projections/projection_status.sql]
+-- [begin sql/functions/guards/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
 --
 -- Raises for UPDATE, DELETE and TRUNCATE. The statement trigger refuses the
@@ -14969,8 +14970,8 @@ for each row execute function evident._refuse_change();
 
 alter table evident.ledger_publication
 enable always trigger ledger_publication_history_rows;
--- [end sql/functions/_refuse_change.sql]
--- [begin sql/functions/leaf_entry.sql]
+-- [end sql/functions/guards/_refuse_change.sql]
+-- [begin sql/functions/ledger/leaf_entry.sql]
 -- evident.leaf_entry: the bytes of one event that its leaf in the ledger is made of.
 --
 -- Leaf format, version 1; docs/ledger-spec.md lists the fields. Only functions whose
@@ -15016,8 +15017,8 @@ not UTF8.';
 revoke all on function evident.leaf_entry(evident.event_store) from public;
 grant execute on function evident.leaf_entry(evident.event_store) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/leaf_entry.sql]
--- [begin sql/functions/leaf_hash.sql]
+-- [end sql/functions/ledger/leaf_entry.sql]
+-- [begin sql/functions/ledger/leaf_hash.sql]
 -- evident.leaf_hash: the hash of one event in the ledger.
 --
 -- RFC 6962, 2.1: sha256(0x00 || entry). Inlined into the query that calls it.
@@ -15041,8 +15042,8 @@ client that keeps it has a receipt: what the ledger must hold for this event. Er
 revoke all on function evident.leaf_hash(evident.event_store) from public;
 grant execute on function evident.leaf_hash(evident.event_store) to
 evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/leaf_hash.sql]
--- [begin sql/functions/_pair_hashes.sql]
+-- [end sql/functions/ledger/leaf_hash.sql]
+-- [begin sql/functions/ledger/_pair_hashes.sql]
 -- evident._pair_hashes: one level of a Merkle tree from the level below.
 --
 -- RFC 6962, 2.1: a node is sha256(0x01 || left || right). Two neighbours lie side by
@@ -15072,8 +15073,8 @@ comment on function evident._pair_hashes(bytea) is
 'The hashes of one tree level, from those of the level below, 32 bytes each.';
 
 revoke all on function evident._pair_hashes(bytea) from public;
--- [end sql/functions/_pair_hashes.sql]
--- [begin sql/functions/_tree_root.sql]
+-- [end sql/functions/ledger/_pair_hashes.sql]
+-- [begin sql/functions/ledger/_tree_root.sql]
 -- evident._tree_root: the root of the tree over some hashes of one level.
 
 create or replace function evident._tree_root(p_hashes bytea)
@@ -15102,8 +15103,8 @@ comment on function evident._tree_root(bytea) is
 'The root over hashes of one level, 32 bytes each, left to right; nothing for nothing.';
 
 revoke all on function evident._tree_root(bytea) from public;
--- [end sql/functions/_tree_root.sql]
--- [begin sql/functions/_tree_head.sql]
+-- [end sql/functions/ledger/_tree_root.sql]
+-- [begin sql/functions/ledger/_tree_head.sql]
 -- evident._tree_head: the newest tree head.
 
 create or replace function evident._tree_head()
@@ -15122,8 +15123,8 @@ comment on function evident._tree_head() is
 'The newest tree head: how far the ledger is sealed.';
 
 revoke all on function evident._tree_head() from public;
--- [end sql/functions/_tree_head.sql]
--- [begin sql/functions/_log_identity.sql]
+-- [end sql/functions/ledger/_tree_head.sql]
+-- [begin sql/functions/ledger/_log_identity.sql]
 -- evident._log_identity: which log this is, and in which incarnation.
 
 create or replace function evident._log_identity()
@@ -15142,8 +15143,8 @@ comment on function evident._log_identity() is
 'The newest incarnation of the log.';
 
 revoke all on function evident._log_identity() from public;
--- [end sql/functions/_log_identity.sql]
--- [begin sql/functions/_log_origin.sql]
+-- [end sql/functions/ledger/_log_identity.sql]
+-- [begin sql/functions/ledger/_log_origin.sql]
 -- evident._log_origin: the first line of this log's checkpoints.
 
 create or replace function evident._log_origin()
@@ -15162,8 +15163,8 @@ comment on function evident._log_origin() is
 'The origin of checkpoints: name, log uuid and incarnation, with slashes between.';
 
 revoke all on function evident._log_origin() from public;
--- [end sql/functions/_log_origin.sql]
--- [begin sql/functions/_tile_end.sql]
+-- [end sql/functions/ledger/_log_origin.sql]
+-- [begin sql/functions/ledger/_tile_end.sql]
 -- evident._tile_end: the id of the last event in a full tile of leaves.
 --
 -- Before the first tile it is the smallest number there is, and not 0: an owner can
@@ -15190,8 +15191,8 @@ comment on function evident._tile_end(bigint) is
 the tile before the first.';
 
 revoke all on function evident._tile_end(bigint) from public;
--- [end sql/functions/_tile_end.sql]
--- [begin sql/functions/_tile_hashes.sql]
+-- [end sql/functions/ledger/_tile_end.sql]
+-- [begin sql/functions/ledger/_tile_hashes.sql]
 -- evident._tile_hashes: the first hashes of one tile, whether it is full or not.
 --
 -- Full tiles are stored. The last tile of each level is made from what is below it:
@@ -15255,8 +15256,8 @@ comment on function evident._tile_hashes(integer, bigint, integer) is
 are made of is missing.';
 
 revoke all on function evident._tile_hashes(integer, bigint, integer) from public;
--- [end sql/functions/_tile_hashes.sql]
--- [begin sql/functions/_check_tree_size.sql]
+-- [end sql/functions/ledger/_tile_hashes.sql]
+-- [begin sql/functions/ledger/_check_tree_size.sql]
 -- evident._check_tree_size: refuse a tree size that the ledger has not reached.
 --
 -- Errors: PT400
@@ -15294,8 +15295,8 @@ comment on function evident._check_tree_size(text, bigint, bigint) is
 'Raises PT400 unless the size is between p_least and the number of sealed leaves.';
 
 revoke all on function evident._check_tree_size(text, bigint, bigint) from public;
--- [end sql/functions/_check_tree_size.sql]
--- [begin sql/functions/_root_over.sql]
+-- [end sql/functions/ledger/_check_tree_size.sql]
+-- [begin sql/functions/ledger/_root_over.sql]
 -- evident._root_over: the root of a tree whose last leaves are given.
 --
 -- The last, partial tile of leaves is the caller's; everything to the left of it
@@ -15333,8 +15334,8 @@ comment on function evident._root_over(bigint, bytea) is
 and, from the ledger''s tiles, all before them.';
 
 revoke all on function evident._root_over(bigint, bytea) from public;
--- [end sql/functions/_root_over.sql]
--- [begin sql/functions/root_hash.sql]
+-- [end sql/functions/ledger/_root_over.sql]
+-- [begin sql/functions/ledger/root_hash.sql]
 -- evident.root_hash: the root of the tree over the first sealed events.
 --
 -- RFC 6962, 2.1, the Merkle tree hash. Made from tiles and, in the last tile, from the
@@ -15369,8 +15370,8 @@ the tree; 0A000 in a database that is not UTF8.';
 revoke all on function evident.root_hash(bigint) from public;
 grant execute on function evident.root_hash(bigint) to
 evident_operator, evident_auditor;
--- [end sql/functions/root_hash.sql]
--- [begin sql/functions/_audit_path.sql]
+-- [end sql/functions/ledger/root_hash.sql]
+-- [begin sql/functions/ledger/_audit_path.sql]
 -- evident._audit_path: one node of the tree, and its siblings up to the root.
 --
 -- The node is the one above the leaf at the given height, and must be the root of a
@@ -15440,8 +15441,8 @@ comment on function evident._audit_path(bigint, integer, bigint) is
 on the way to the root.';
 
 revoke all on function evident._audit_path(bigint, integer, bigint) from public;
--- [end sql/functions/_audit_path.sql]
--- [begin sql/functions/_leaf_index.sql]
+-- [end sql/functions/ledger/_audit_path.sql]
+-- [begin sql/functions/ledger/_leaf_index.sql]
 -- evident._leaf_index: the place in the ledger of the event with an id.
 --
 -- Ids have gaps, leaf indexes have none. Full tiles know their last id: halving finds
@@ -15481,8 +15482,8 @@ comment on function evident._leaf_index(bigint, bigint) is
 'The leaf index, from 0, of the sealed event with id p_id, in a tree of p_size leaves.';
 
 revoke all on function evident._leaf_index(bigint, bigint) from public;
--- [end sql/functions/_leaf_index.sql]
--- [begin sql/functions/inclusion_proof.sql]
+-- [end sql/functions/ledger/_leaf_index.sql]
+-- [begin sql/functions/ledger/inclusion_proof.sql]
 -- evident.inclusion_proof: what proves that an event is in the tree.
 --
 -- RFC 6962, 2.1.1, the audit path. Whoever has the event, the proof and a signed
@@ -15557,8 +15558,8 @@ sealed yet, or not in a tree of that size; 0A000 in a database that is not UTF8.
 
 revoke all on function evident.inclusion_proof(uuid, bigint) from public;
 grant execute on function evident.inclusion_proof(uuid, bigint) to evident_auditor;
--- [end sql/functions/inclusion_proof.sql]
--- [begin sql/functions/consistency_proof.sql]
+-- [end sql/functions/ledger/inclusion_proof.sql]
+-- [begin sql/functions/ledger/consistency_proof.sql]
 -- evident.consistency_proof: what proves that a tree only grew.
 --
 -- RFC 6962, 2.1.2. The proof starts at the root of the last perfect subtree of the
@@ -15612,8 +15613,8 @@ not UTF8.';
 revoke all on function evident.consistency_proof(bigint, bigint) from public;
 grant execute on function evident.consistency_proof(bigint, bigint) to
 evident_auditor;
--- [end sql/functions/consistency_proof.sql]
--- [begin sql/functions/read_tile.sql]
+-- [end sql/functions/ledger/consistency_proof.sql]
+-- [begin sql/functions/ledger/read_tile.sql]
 -- evident.read_tile: one tile of the ledger, as a C2SP tlog-tiles log serves it.
 --
 -- https://c2sp.org/tlog-tiles: tile L/N of width W is the W hashes at height 8 L of
@@ -15678,8 +15679,8 @@ UTF8.';
 revoke all on function evident.read_tile(bigint, bigint, bigint) from public;
 grant execute on function evident.read_tile(bigint, bigint, bigint) to
 evident_auditor;
--- [end sql/functions/read_tile.sql]
--- [begin sql/functions/_refuse_ledger.sql]
+-- [end sql/functions/ledger/read_tile.sql]
+-- [begin sql/functions/ledger/_refuse_ledger.sql]
 -- evident._refuse_ledger: raise PT500, the events are not what was sealed.
 --
 -- Errors: PT500, always
@@ -15705,8 +15706,8 @@ comment on function evident._refuse_ledger(bigint, text) is
 'Raises PT500 with the detail {"tree_size", "reason"}.';
 
 revoke all on function evident._refuse_ledger(bigint, text) from public;
--- [end sql/functions/_refuse_ledger.sql]
--- [begin sql/functions/_require_log.sql]
+-- [end sql/functions/ledger/_refuse_ledger.sql]
+-- [begin sql/functions/ledger/_require_log.sql]
 -- evident._require_log: raise PT500 when a row is missing that the installation made.
 --
 -- A dump of the schema alone, or a copy of some tables, leaves them empty. Each
@@ -15753,8 +15754,8 @@ comment on function evident._require_log() is
 row.';
 
 revoke all on function evident._require_log() from public;
--- [end sql/functions/_require_log.sql]
--- [begin sql/functions/_lock_sealer.sql]
+-- [end sql/functions/ledger/_require_log.sql]
+-- [begin sql/functions/ledger/_lock_sealer.sql]
 -- evident._lock_sealer: be the only one that writes to the ledger.
 --
 -- A lock on one row, for any login may take any advisory lock, and only the owner may
@@ -15854,9 +15855,9 @@ comment on function evident._lock_sealer(boolean) is
 that tells who has it, when it is locked and p_must_wait is false.';
 
 revoke all on function evident._lock_sealer(boolean) from public;
--- [end sql/functions/_lock_sealer.sql]
+-- [end sql/functions/ledger/_lock_sealer.sql]
 
--- [begin sql/functions/_seal_tiles.sql]
+-- [begin sql/functions/ledger/_seal_tiles.sql]
 -- evident._seal_tiles: store the tiles that new leaves have filled.
 --
 -- p_hashes and p_ids begin at the last tile of leaves that was not full. A tile's root
@@ -15935,8 +15936,8 @@ comment on function evident._seal_tiles(bigint, bytea, bigint[]) is
 last multiple of 256 on, join a tree of p_size leaves.';
 
 revoke all on function evident._seal_tiles(bigint, bytea, bigint[]) from public;
--- [end sql/functions/_seal_tiles.sql]
--- [begin sql/functions/_seal_step.sql]
+-- [end sql/functions/ledger/_seal_tiles.sql]
+-- [begin sql/functions/ledger/_seal_step.sql]
 -- evident._seal_step: make the oldest new events leaves, with one tree head.
 --
 -- The leaves behind the last full tile are hashed again each time. When the tree that
@@ -16043,9 +16044,9 @@ comment on function evident._seal_step(bigint) is
 many; a tree head of the same tree when the newest one is a day old.';
 
 revoke all on function evident._seal_step(bigint) from public;
--- [end sql/functions/_seal_step.sql]
+-- [end sql/functions/ledger/_seal_step.sql]
 
--- [begin sql/functions/_attest_incarnations.sql]
+-- [begin sql/functions/ledger/_attest_incarnations.sql]
 -- evident._attest_incarnations: make incarnations history that are not yet.
 --
 -- begin_incarnation calls it, and each seal: an incarnation whose event could not be
@@ -16098,9 +16099,9 @@ comment on function evident._attest_incarnations() is
 own stream for each incarnation that has none.';
 
 revoke all on function evident._attest_incarnations() from public;
--- [end sql/functions/_attest_incarnations.sql]
+-- [end sql/functions/ledger/_attest_incarnations.sql]
 
--- [begin sql/functions/_attest_guards.sql]
+-- [begin sql/functions/ledger/_attest_guards.sql]
 -- evident._attest_guards: make it history when the guards have changed.
 --
 -- Each event GuardChanged in the store's own stream tells which rows of guard_status
@@ -16252,8 +16253,8 @@ the store''s own stream when guard_status differs from what the newest such even
 tells.';
 
 revoke all on function evident._attest_guards() from public;
--- [end sql/functions/_attest_guards.sql]
--- [begin sql/functions/_attest.sql]
+-- [end sql/functions/ledger/_attest_guards.sql]
+-- [begin sql/functions/ledger/_attest.sql]
 -- evident._attest: write the store's own events, whatever comes of it.
 --
 -- What was sealed, and an incarnation that was begun, stay so when an event about them
@@ -16329,9 +16330,9 @@ comment on function evident._attest() is
 in ledger_state, and undoes nothing else.';
 
 revoke all on function evident._attest() from public;
--- [end sql/functions/_attest.sql]
+-- [end sql/functions/ledger/_attest.sql]
 
--- [begin sql/functions/seal.sql]
+-- [begin sql/functions/ledger/seal.sql]
 -- evident.seal: take what is new in the event store into the ledger.
 --
 -- Off the append path: appends hash nothing and wait for nothing. One sealer works at
@@ -16443,8 +16444,8 @@ SERIALIZABLE; 0A000 in a database that is not UTF8.';
 
 revoke all on function evident.seal(bigint) from public;
 grant execute on function evident.seal(bigint) to evident_operator;
--- [end sql/functions/seal.sql]
--- [begin sql/functions/_changed_leaves.sql]
+-- [end sql/functions/ledger/seal.sql]
+-- [begin sql/functions/ledger/_changed_leaves.sql]
 -- evident._changed_leaves: what differs between a full tile of leaves and its events.
 --
 -- Compared by hash, so that a missing or an inserted event is one difference and not
@@ -16517,8 +16518,8 @@ comment on function evident._changed_leaves(bigint, bigint) is
 tile''s last, as verify_ledger gives them.';
 
 revoke all on function evident._changed_leaves(bigint, bigint) from public;
--- [end sql/functions/_changed_leaves.sql]
--- [begin sql/functions/_verify_leaves.sql]
+-- [end sql/functions/ledger/_changed_leaves.sql]
+-- [begin sql/functions/ledger/_verify_leaves.sql]
 -- evident._verify_leaves: full tiles of leaves, against the events below them.
 --
 -- A tile's events are those between the last id of the tile before and its own, also
@@ -16594,8 +16595,8 @@ comment on function evident._verify_leaves(bigint, bigint) is
 'What differs between the full tiles 0/p_first to 0/p_last and their events.';
 
 revoke all on function evident._verify_leaves(bigint, bigint) from public;
--- [end sql/functions/_verify_leaves.sql]
--- [begin sql/functions/_verify_tiles.sql]
+-- [end sql/functions/ledger/_verify_leaves.sql]
+-- [begin sql/functions/ledger/_verify_tiles.sql]
 -- evident._verify_tiles: full tiles above the leaves, against the tiles below them.
 
 create or replace function evident._verify_tiles(
@@ -16644,8 +16645,8 @@ comment on function evident._verify_tiles(integer, bigint, bigint) is
 the level below.';
 
 revoke all on function evident._verify_tiles(integer, bigint, bigint) from public;
--- [end sql/functions/_verify_tiles.sql]
--- [begin sql/functions/_verify_heads.sql]
+-- [end sql/functions/ledger/_verify_tiles.sql]
+-- [begin sql/functions/ledger/_verify_heads.sql]
 -- evident._verify_heads: tree heads, against the tiles and the last events.
 --
 -- The first one that does not fit is told: behind a change none does. Where the head
@@ -16708,8 +16709,8 @@ comment on function evident._verify_heads(bigint, bigint) is
 'The first tree head, of those with p_from to p_to leaves, that does not fit.';
 
 revoke all on function evident._verify_heads(bigint, bigint) from public;
--- [end sql/functions/_verify_heads.sql]
--- [begin sql/functions/_verify_head_numbers.sql]
+-- [end sql/functions/ledger/_verify_heads.sql]
+-- [begin sql/functions/ledger/_verify_head_numbers.sql]
 -- evident._verify_head_numbers: tree heads that are gone.
 --
 -- They are numbered from 1 without a gap, and ledger_state knows the newest number. A
@@ -16777,9 +16778,9 @@ comment on function evident._verify_head_numbers(bigint, bigint) is
 newest one, and at the end.';
 
 revoke all on function evident._verify_head_numbers(bigint, bigint) from public;
--- [end sql/functions/_verify_head_numbers.sql]
+-- [end sql/functions/ledger/_verify_head_numbers.sql]
 
--- [begin sql/functions/verify_ledger.sql]
+-- [begin sql/functions/ledger/verify_ledger.sql]
 -- evident.verify_ledger: compute the ledger anew from the events; what differs?
 --
 -- For the leaves from p_from to before p_to, and the tiles and tree heads that stand
@@ -16877,8 +16878,8 @@ one event can be named. For big ledgers check slices. Errors: PT400 beyond the t
 revoke all on function evident.verify_ledger(bigint, bigint) from public;
 grant execute on function evident.verify_ledger(bigint, bigint) to
 evident_operator, evident_auditor;
--- [end sql/functions/verify_ledger.sql]
--- [begin sql/functions/begin_incarnation.sql]
+-- [end sql/functions/ledger/verify_ledger.sql]
+-- [begin sql/functions/ledger/begin_incarnation.sql]
 -- evident.begin_incarnation: say that history goes on from an earlier state.
 --
 -- After a restore of an older backup, or a failover to a standby that had not received
@@ -16975,8 +16976,8 @@ not UTF8.';
 
 revoke all on function evident.begin_incarnation(text, text) from public;
 grant execute on function evident.begin_incarnation(text, text) to evident_operator;
--- [end sql/functions/begin_incarnation.sql]
--- [begin sql/functions/record_publication.sql]
+-- [end sql/functions/ledger/begin_incarnation.sql]
+-- [begin sql/functions/ledger/record_publication.sql]
 -- evident.record_publication: note that a checkpoint was published.
 --
 -- For the status, and for exports, which hand out the newest published checkpoint.
@@ -17041,8 +17042,8 @@ longer, or not one of this log''s tree heads; 0A000 in a database that is not UT
 
 revoke all on function evident.record_publication(text) from public;
 grant execute on function evident.record_publication(text) to evident_auditor;
--- [end sql/functions/record_publication.sql]
--- [begin sql/functions/ledger_status.sql]
+-- [end sql/functions/ledger/record_publication.sql]
+-- [begin sql/functions/ledger/ledger_status.sql]
 -- evident.ledger_status: how far the ledger is, and how far it was published.
 --
 -- One row, also when a partial restore left the tables empty that it reads.
@@ -17137,8 +17138,8 @@ in feed_status.';
 revoke all on table evident.ledger_status from public;
 grant select on table evident.ledger_status to
 evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/ledger_status.sql]
--- [begin sql/functions/initialize_log.sql]
+-- [end sql/functions/ledger/ledger_status.sql]
+-- [begin sql/functions/ledger/initialize_log.sql]
 -- evident.initialize_log: make the rows that the installation makes, where a copy of
 -- the schema lacks them.
 --
@@ -17273,8 +17274,8 @@ evident_owner, at READ COMMITTED. Errors: PT500 a part of another log is left, o
 sequence of the ids is behind its rows; 55P03 when others were in the way: call again.';
 
 revoke all on function evident.initialize_log() from public;
--- [end sql/functions/initialize_log.sql]
--- [begin sql/functions/repair_sequences.sql]
+-- [end sql/functions/ledger/initialize_log.sql]
+-- [begin sql/functions/ledger/repair_sequences.sql]
 -- evident.repair_sequences: set the sequences of the store right, where rows came
 -- without them.
 --
@@ -17463,8 +17464,8 @@ COMMITTED. Errors: PT500 the sequence does not count by 1; 55P03 when others wer
 way: call again.';
 
 revoke all on function evident.repair_sequences() from public;
--- [end sql/functions/repair_sequences.sql]
--- [begin sql/functions/version.sql]
+-- [end sql/functions/ledger/repair_sequences.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -17487,7 +17488,7 @@ revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 
 do $do$
 begin

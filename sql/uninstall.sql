@@ -137,7 +137,7 @@ drop view evident.blocker;
 revoke execute on function evident.version() from evident_writer, evident_reader, evident_consumer, evident_operator,
 evident_monitor, evident_auditor;
 
--- [begin sql/functions/_refuse_change.sql]
+-- [begin sql/functions/guards/_refuse_change.sql]
 -- evident._refuse_change: the guard of append-only tables.
 --
 -- Raises for UPDATE, DELETE and TRUNCATE. The statement trigger refuses the
@@ -198,9 +198,9 @@ before update or delete on evident.baseline
 for each row execute function evident._refuse_change();
 
 alter table evident.baseline enable always trigger baseline_history_rows;
--- [end sql/functions/_refuse_change.sql]
+-- [end sql/functions/guards/_refuse_change.sql]
 
--- [begin sql/functions/feed_status.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -268,9 +268,9 @@ event, the newest stamp, and no holder. Readable at READ COMMITTED.';
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/feed_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
 
--- [begin sql/functions/consumer_status.sql]
+-- [begin sql/functions/consumers/consumer_status.sql]
 -- evident.consumer_status: how far each consumer is, and who is at work.
 --
 -- One row for each partition. The lag counts ids up to the safe position, also those
@@ -299,9 +299,9 @@ COMMITTED.';
 revoke all on table evident.consumer_status from public;
 grant select on table evident.consumer_status to
 evident_reader, evident_operator, evident_auditor, evident_consumer, evident_monitor;
--- [end sql/functions/consumer_status.sql]
+-- [end sql/functions/consumers/consumer_status.sql]
 
--- [begin sql/functions/projection_status.sql]
+-- [begin sql/functions/projections/projection_status.sql]
 -- evident.projection_status: how each projection does.
 --
 -- How far behind is counted in ids, which have gaps: it is the most that can be
@@ -401,9 +401,9 @@ newest rebuild are done, and when. Readable at READ COMMITTED.';
 revoke all on table evident.projection_status from public;
 grant select on table evident.projection_status to
 evident_reader, evident_operator, evident_auditor, evident_monitor;
--- [end sql/functions/projection_status.sql]
+-- [end sql/functions/projections/projection_status.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -425,7 +425,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 do $do$
@@ -578,7 +578,7 @@ drop function evident._lock_number(text, bigint, boolean);
 drop function evident._notify_held(text, bigint);
 drop function evident._projection(text);
 
--- [begin sql/functions/_insert_stream.sql]
+-- [begin sql/functions/append/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
 --
 -- Element i of the document gets version p_base + i; elements p_first to p_last
@@ -645,9 +645,9 @@ p_base + i; gives how many went in.';
 
 revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
--- [end sql/functions/_insert_stream.sql]
+-- [end sql/functions/append/_insert_stream.sql]
 
--- [begin sql/functions/_append_together.sql]
+-- [begin sql/functions/append/_append_together.sql]
 -- evident._append_together: append entries that all name an exact version, with
 -- one statement.
 --
@@ -776,9 +776,9 @@ event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
 revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/_append_together.sql]
+-- [end sql/functions/append/_append_together.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -800,7 +800,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 drop table evident.projection_rebuild;
@@ -853,7 +853,7 @@ drop view evident._drawn;
 revoke execute on function evident.safe_position() from evident_reader, evident_consumer, evident_operator, evident_auditor, evident_monitor;
 revoke select on table evident.feed_status from evident_reader, evident_operator, evident_auditor, evident_monitor;
 
--- [begin sql/functions/_refuse_sequence.sql]
+-- [begin sql/functions/append/_refuse_sequence.sql]
 -- evident._refuse_sequence: raise PT500 unless the event ids come in order.
 --
 -- A sequence that was set back would have events stored below those that are sealed.
@@ -921,9 +921,9 @@ comment on function evident._refuse_sequence() is
 count by 1, or cycles.';
 
 revoke all on function evident._refuse_sequence() from public;
--- [end sql/functions/_refuse_sequence.sql]
+-- [end sql/functions/append/_refuse_sequence.sql]
 
--- [begin sql/functions/safe_position.sql]
+-- [begin sql/functions/feed/safe_position.sql]
 -- evident.safe_position: the id up to which the event store is complete.
 --
 -- Ids are drawn in one order and committed in another, so whoever reads
@@ -1013,9 +1013,9 @@ READ and SERIALIZABLE, and on a standby.';
 
 revoke all on function evident.safe_position() from public;
 grant execute on function evident.safe_position() to evident_reader;
--- [end sql/functions/safe_position.sql]
+-- [end sql/functions/feed/safe_position.sql]
 
--- [begin sql/functions/feed_status.sql]
+-- [begin sql/functions/feed/feed_status.sql]
 -- evident.feed_status: how far the feed is, and who holds it back.
 --
 -- One row. The holder is the session, or the prepared transaction, whose
@@ -1085,9 +1085,9 @@ between them), and who holds the feed back: holder_pid, holder_name
 
 revoke all on table evident.feed_status from public;
 grant select on table evident.feed_status to evident_reader;
--- [end sql/functions/feed_status.sql]
+-- [end sql/functions/feed/feed_status.sql]
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -1109,7 +1109,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 drop table evident.consumer_decision;
@@ -1144,14 +1144,14 @@ drop function evident._catalog_others();
 drop function evident._catalog_grants(oid[], oid[], oid[]);
 drop function evident._catalog_routines(oid[]);
 drop function evident._catalog_relations(oid[]);
-drop function evident._short(text);
 drop trigger baseline_history_rows on evident.baseline;
 drop trigger baseline_history on evident.baseline;
 drop trigger event_store_history_rows on evident.event_store;
 drop trigger event_store_history on evident.event_store;
 drop function evident._refuse_change();
+drop function evident._short(text);
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -1173,7 +1173,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 
 drop table evident.baseline;
@@ -1195,7 +1195,7 @@ drop view evident.announcement;
 drop function evident.read_aggregate(uuid, bigint, bigint);
 drop function evident.aggregate_version(uuid);
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -1217,7 +1217,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 $part$;
 
@@ -1270,7 +1270,7 @@ drop function evident._refuse_version(uuid, bigint, integer);
 drop function evident._refuse_versions(jsonb);
 drop function evident._refuse_argument(text, text, text);
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -1292,7 +1292,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 $part$;
 
@@ -1343,7 +1343,7 @@ drop function evident.require_utf8();
 drop function evident._uuid_v7();
 drop function evident._now();
 
--- [begin sql/functions/version.sql]
+-- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.
 --
 -- Migration tools keep their own marks, and a crash between a migration's
@@ -1365,7 +1365,7 @@ comment on function evident.version() is
 revoke all on function evident.version() from public;
 grant execute on function evident.version() to
 evident_writer, evident_reader, evident_operator, evident_auditor;
--- [end sql/functions/version.sql]
+-- [end sql/functions/core/version.sql]
 -- [end generated rollback]
 $part$;
 

@@ -105,19 +105,19 @@ def rollback(stem: str, after: str = "") -> str:
 
 def start_tree(root: Path) -> None:
     """Write one engine migration, not yet frozen, with version and helper."""
-    write(root, "sql/functions/MANIFEST", "# engine\nhelper.sql\n\nversion.sql\n")
+    write(root, "sql/functions/MANIFEST", "# engine\nhelper.sql\n\ncore/version.sql\n")
     write(
         root, "sql/functions/helper.sql", function("helper", "p_n integer", "integer")
     )
-    write(root, "sql/functions/version.sql", version("0001_base"))
-    write(root, "migrations/0001_base.sql", FIRST + include("helper", "version"))
+    write(root, "sql/functions/core/version.sql", version("0001_base"))
+    write(root, "migrations/0001_base.sql", FIRST + include("helper", "core/version"))
     write(root, "migrations/0001_base.rollback.sql", FIRST_ROLLBACK)
 
 
 def add_migration(root: Path, stem: str, before: str, body: str = "") -> None:
     """Write the next engine migration, which takes over the version."""
-    write(root, "sql/functions/version.sql", version(stem))
-    text = migration(before, body + include("version"))
+    write(root, "sql/functions/core/version.sql", version(stem))
+    text = migration(before, body + include("core/version"))
     write(root, f"migrations/{stem}.sql", text)
 
 

@@ -27,7 +27,7 @@ EXAMPLE = "migrations/examples/shop_0001_sales.sql"
 CHECKSUMS = "migrations/CHECKSUMS"
 MANIFEST = "sql/functions/MANIFEST"
 HELPER = "sql/functions/helper.sql"
-VERSION = "sql/functions/version.sql"
+VERSION = "sql/functions/core/version.sql"
 SALES = "sql/projections/sales.sql"
 FOLD = """\
 -- shop.sales: a row for each order.
@@ -129,10 +129,10 @@ def test_a_malformed_marker_is_found(tree: Path, line: str) -> None:
 
 
 def test_a_migration_that_does_not_record_the_baseline_is_found(tree: Path) -> None:
-    source = "sql/functions/_record_baseline.sql"
+    source = "sql/functions/guards/_record_baseline.sql"
     write(tree, source, function("_record_baseline"))
-    edit(tree, MANIFEST, "helper.sql\n", "helper.sql\n_record_baseline.sql\n")
-    write(tree, MORE, read(tree, MORE) + include("_record_baseline"))
+    edit(tree, MANIFEST, "helper.sql\n", "helper.sql\nguards/_record_baseline.sql\n")
+    write(tree, MORE, read(tree, MORE) + include("guards/_record_baseline"))
     add_migration(tree, "0003_next", "0002_more", "")
     freeze(tree)
     paths = [MORE, "migrations/0003_next.rollback.sql", "migrations/0003_next.sql"]
@@ -159,6 +159,12 @@ def test_a_file_that_manifest_invents_is_found(tree: Path) -> None:
 def test_a_file_twice_in_manifest_is_found(tree: Path) -> None:
     edit(tree, MANIFEST, "helper.sql\n", "helper.sql\nhelper.sql\n")
     assert found(tree, "manifest") == [(MANIFEST, 3)]
+
+
+def test_two_files_of_one_name_in_two_folders_are_found(tree: Path) -> None:
+    write(tree, "sql/functions/other/helper.sql", function("helper"))
+    edit(tree, MANIFEST, "helper.sql\n", "helper.sql\nother/helper.sql\n")
+    assert found(tree, "source-name") == [("sql/functions/other/helper.sql", 1)]
 
 
 @pytest.mark.parametrize("line", ["helper", "sql/functions/helper.sql", "#group"])

@@ -18,7 +18,7 @@ _TABLE = re.compile(r"^create table (?:if not exists )?evident\.(\w+)", re.M)
 
 
 def names(pattern: re.Pattern[str], folder: str) -> set[str]:
-    files = sorted((ROOT / folder).glob("*.sql"))
+    files = sorted((ROOT / folder).rglob("*.sql"))
     assert files, f"{folder} is empty"
     return {name for file in files for name in pattern.findall(file.read_text())}
 
@@ -32,7 +32,7 @@ def read_models() -> set[str]:
 
 
 def pgtap_files() -> dict[str, str]:
-    return {file.stem: file.read_text() for file in PGTAP.glob("*.sql")}
+    return {file.stem: file.read_text() for file in PGTAP.rglob("*.sql")}
 
 
 def public() -> list[str]:

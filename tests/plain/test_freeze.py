@@ -208,7 +208,7 @@ def test_checksums_are_those_of_sha256sum_sorted_by_path(tmp_path: Path) -> None
 def test_a_missing_rollback_is_made_with_prologue_and_region(tmp_path: Path) -> None:
     frozen_tree(tmp_path)
     text = read(tmp_path, MORE_ROLLBACK)
-    version_block = block("sql/functions/version.sql", version("0001_base"))
+    version_block = block("sql/functions/core/version.sql", version("0001_base"))
     assert text == rollback("0002_more").replace(
         "-- [end generated", version_block + "-- [end generated"
     )
@@ -320,7 +320,10 @@ def test_a_later_copy_is_undone_by_the_earlier_one(tmp_path: Path) -> None:
     found = change_helper(tmp_path, function("helper", "p_n integer", "integer", "2"))
     old = function("helper", "p_n integer", "integer")
     assert found == "\n".join(
-        (block(HELPER, old), block("sql/functions/version.sql", version("0001_base")))
+        (
+            block(HELPER, old),
+            block("sql/functions/core/version.sql", version("0001_base")),
+        )
     )
 
 
@@ -471,7 +474,7 @@ def test_an_older_migration_gets_the_version_with_its_own_id(tmp_path: Path) -> 
     start_tree(tmp_path)
     add_migration(tmp_path, "0002_more", "0001_base")
     freeze(tmp_path)
-    path = "sql/functions/version.sql"
+    path = "sql/functions/core/version.sql"
     assert block(path, version("0001_base")) in read(tmp_path, BASE)
     assert block(path, version("0002_more")) in read(tmp_path, MORE)
 
@@ -480,7 +483,7 @@ def test_the_newest_migration_takes_no_version_but_its_own(tmp_path: Path) -> No
     start_tree(tmp_path)
     freeze(tmp_path)
     add_migration(tmp_path, "0002_more", "0001_base")
-    write(tmp_path, "sql/functions/version.sql", version("0001_base"))
+    write(tmp_path, "sql/functions/core/version.sql", version("0001_base"))
     with pytest.raises(FreezeError, match="the newest migration is 0002_more"):
         freeze(tmp_path)
 
@@ -546,7 +549,10 @@ def test_install_refuses_the_quotes_of_its_one_statement(
         ("-- [begin sql/functions/helper.sql]\n", "begin without end"),
         ("-- [end sql/functions/helper.sql]\n", "end without begin"),
         (include("helper", "helper"), "names sql/functions/helper.sql twice"),
-        ("-- [begin sql/functions/helper.sql]\n" + include("version"), "inside the"),
+        (
+            "-- [begin sql/functions/helper.sql]\n" + include("core/version"),
+            "inside the",
+        ),
         (" -- [include sql/functions/helper.sql]\n", "not a marker"),
         ("-- [include helper.sql]\n", "not a marker"),
         ("-- [Include sql/functions/helper.sql]\n", "not a marker"),
@@ -561,7 +567,7 @@ def test_a_malformed_marker_is_refused(tmp_path: Path, body: str, message: str) 
 
 def test_a_source_with_a_marker_is_refused(tmp_path: Path) -> None:
     start_tree(tmp_path)
-    write(tmp_path, HELPER, read(tmp_path, HELPER) + include("version"))
+    write(tmp_path, HELPER, read(tmp_path, HELPER) + include("core/version"))
     with pytest.raises(FreezeError, match="a source cannot hold"):
         freeze(tmp_path)
 

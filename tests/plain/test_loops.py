@@ -15,7 +15,7 @@ def loops(body: str) -> list[int]:
 
 @pytest.mark.promise(29)
 def test_every_loop_of_the_sources_has_an_end() -> None:
-    for path in sorted((ROOT / FUNCTIONS).glob("*.sql")):
+    for path in sorted((ROOT / FUNCTIONS).rglob("*.sql")):
         assert list(check_loops(path.name, path.read_text())) == [], path.name
 
 

@@ -5,10 +5,10 @@ EXAMPLES = "migrations/examples"
 FUNCTIONS = "sql/functions"
 PROJECTIONS = "sql/projections"
 MANIFEST = "sql/functions/MANIFEST"
-VERSION = "sql/functions/version.sql"
+VERSION = "sql/functions/core/version.sql"
 ROLLBACK_SUFFIX = ".rollback.sql"
 
-RECORD_BASELINE = "sql/functions/_record_baseline.sql"
+RECORD_BASELINE = "sql/functions/guards/_record_baseline.sql"
 # The last statement of a migration that makes the guards, and of each later one.
 RECORD = """\
 do $do$

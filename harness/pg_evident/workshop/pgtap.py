@@ -1,7 +1,7 @@
 """Run the pgTAP tests with pg_prove, on one fresh server per major version.
 
 `python -m pg_evident.workshop.pgtap 15 18`, or with
-`--test tests/pgtap/append_event.sql`.
+`--test tests/pgtap/append/append_event.sql`.
 """
 
 from __future__ import annotations

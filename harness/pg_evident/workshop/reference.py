@@ -141,7 +141,7 @@ def _groups() -> dict[str, list[str]]:
         if line.startswith("# "):
             groups[line[2:]] = []
         elif line:
-            groups[list(groups)[-1]].append(line.removesuffix(".sql"))
+            groups[list(groups)[-1]].append(Path(line).stem)
     return groups
 
 

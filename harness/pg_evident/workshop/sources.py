@@ -21,7 +21,8 @@ from pg_evident.workshop.layout import (
 )
 
 _MARKER = re.compile(
-    r"-- \[(include|begin|end|removed) (sql/(?:functions|projections)/\w+\.sql)\]"
+    r"-- \[(include|begin|end|removed) "
+    r"(sql/(?:functions|projections)/(?:\w+/)*\w+\.sql)\]"
 )
 _ALMOST_MARKER = re.compile(r"\s*-+\s*\[\s*(?:include|begin|end|removed)\b", re.I)
 
@@ -180,6 +181,12 @@ def sql_files(root: Path, folder: str) -> list[str]:
     return sorted(f"{folder}/{found.name}" for found in (root / folder).glob("*.sql"))
 
 
+def source_files(root: Path, folder: str) -> list[str]:
+    """List the SQL files in a folder and the folders in it, as sql_files does."""
+    found = (root / folder).rglob("*.sql")
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
 def read_tree(root: Path) -> Tree:
     """Read every migration and source below root, or raise FreezeError."""
     engine, examples = (
@@ -190,7 +197,7 @@ def read_tree(root: Path) -> Tree:
         )
         for folder in (MIGRATIONS, EXAMPLES)
     )
-    paths = sql_files(root, FUNCTIONS) + sql_files(root, PROJECTIONS)
+    paths = source_files(root, FUNCTIONS) + source_files(root, PROJECTIONS)
     sources = {path: read_text(root, path) for path in paths}
     for path, text in sources.items():
         for number, kind, _ in marker_lines(path, text):

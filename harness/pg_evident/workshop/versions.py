@@ -1,4 +1,4 @@
-"""Read which migration a copy of sql/functions/version.sql names."""
+"""Read which migration a copy of sql/functions/core/version.sql names."""
 
 import re
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pg_evident.workshop.check.findings import Finding, finding
 from pg_evident.workshop.checksums import CHECKSUMS, Checksums, digest, render_checksums
@@ -24,7 +24,7 @@ from pg_evident.workshop.regions import find_region, region_text
 from pg_evident.workshop.rollbacks import generated_rollback
 from pg_evident.workshop.sources import Tree, read_text
 
-_MANIFEST_LINE = re.compile(r"(\w+\.sql)|# \S.*|")
+_MANIFEST_LINE = re.compile(r"((?:\w+/)*\w+\.sql)|# \S.*|")
 
 
 def check_copies(tree: Tree) -> Iterator[Finding]:
@@ -51,7 +51,10 @@ def check_copies(tree: Tree) -> Iterator[Finding]:
 
 
 def check_manifest(root: Path, tree: Tree, checksums: Checksums) -> Iterator[Finding]:
-    """Find files that MANIFEST misses or invents, and blocks in another order."""
+    """Find files that MANIFEST misses or invents, and blocks in another order.
+
+    Names of functions are unique, whatever folder their files lie in.
+    """
     on_disk = {path for path in tree.sources if path.startswith(f"{FUNCTIONS}/")}
     exists = (root / MANIFEST).is_file()
     lines = read_text(root, MANIFEST).split("\n") if exists else []
@@ -60,7 +63,9 @@ def check_manifest(root: Path, tree: Tree, checksums: Checksums) -> Iterator[Fin
         found = _MANIFEST_LINE.fullmatch(line)
         path = f"{FUNCTIONS}/{found[1]}" if found and found[1] else ""
         if not found:
-            message = f"neither a file name nor a `# group`: {line}"
+            message = (
+                f"neither the path of a file in this folder nor a `# group`: {line}"
+            )
             yield finding(MANIFEST, number, "manifest", message)
         elif path in order:
             yield finding(MANIFEST, number, "manifest", f"{line} stands here twice")
@@ -68,6 +73,11 @@ def check_manifest(root: Path, tree: Tree, checksums: Checksums) -> Iterator[Fin
             order[path] = number
             if path not in on_disk:
                 yield finding(MANIFEST, number, "manifest", f"{line} does not exist")
+    places: dict[str, str] = {}
+    for path in sorted(on_disk):
+        first = places.setdefault(PurePosixPath(path).name, path)
+        if first != path:
+            yield finding(path, 1, "source-name", f"{first} has the same name")
     for path in sorted(on_disk - order.keys()):
         yield finding(path, 1, "manifest", f"not listed in {MANIFEST}")
     for migration in tree.engine:

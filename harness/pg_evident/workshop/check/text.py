@@ -7,7 +7,7 @@ from pathlib import Path
 from pg_evident.workshop.check.findings import Finding, finding
 from pg_evident.workshop.layout import EXAMPLES, FUNCTIONS, MIGRATIONS, PROJECTIONS
 from pg_evident.workshop.regions import find_region
-from pg_evident.workshop.sources import Migration, Tree, sql_files
+from pg_evident.workshop.sources import Migration, Tree, source_files, sql_files
 
 MAX_COLUMNS = 88
 
@@ -20,18 +20,19 @@ _BLANKS = (
 
 def check_bytes(root: Path) -> Iterator[Finding]:
     """Find bytes that are not ASCII, and blanks that do not belong."""
-    for folder in (MIGRATIONS, EXAMPLES, FUNCTIONS, PROJECTIONS):
-        for path in sql_files(root, folder):
-            data = (root / path).read_bytes()
-            for number, line in enumerate(data.split(b"\n"), start=1):
-                if not line.isascii():
-                    yield finding(path, number, "ascii", "has a byte beyond ASCII")
-                for rule, pattern, message in _BLANKS:
-                    if pattern.search(line):
-                        yield finding(path, number, rule, message)
-            if not data.endswith(b"\n"):
-                last = data.count(b"\n") + 1
-                yield finding(path, last, "final-newline", "no line end at the end")
+    paths = [*sql_files(root, MIGRATIONS), *sql_files(root, EXAMPLES)]
+    paths += source_files(root, FUNCTIONS) + source_files(root, PROJECTIONS)
+    for path in paths:
+        data = (root / path).read_bytes()
+        for number, line in enumerate(data.split(b"\n"), start=1):
+            if not line.isascii():
+                yield finding(path, number, "ascii", "has a byte beyond ASCII")
+            for rule, pattern, message in _BLANKS:
+                if pattern.search(line):
+                    yield finding(path, number, rule, message)
+        if not data.endswith(b"\n"):
+            last = data.count(b"\n") + 1
+            yield finding(path, last, "final-newline", "no line end at the end")
 
 
 def check_backslashes(tree: Tree) -> Iterator[Finding]:
