@@ -47,7 +47,7 @@ cross join generate_series(1, 20) as n (number);
 insert into evident.consumer (name, partitions)
 values ('relay', 1);
 insert into evident.consumer_partition (consumer, partition, number, epoch)
-values ('relay', 0, 1000040, 41);
+values ('relay', 0, 1000040, 2000041);
 set local session_replication_role = origin;
 
 select is(
@@ -92,7 +92,7 @@ select results_eq(
     format(
         $$ values
         ('evident.event_store_id_seq', %1$s::bigint, %1$s::bigint + 20),
-        ('evident.consumer_epoch_seq', %2$s, 1000041),
+        ('evident.consumer_epoch_seq', %2$s, 3000041),
         ('evident.consumer_number_seq', %3$s, 1000040) $$,
         b.newest,
         coalesce(pg_sequence_last_value('evident.consumer_epoch_seq'::regclass), 0),
