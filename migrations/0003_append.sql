@@ -1644,12 +1644,12 @@ leaves no room.';
 
 revoke all on function evident._append_stream(uuid, jsonb, bigint) from public;
 -- [end sql/functions/append/_append_stream.sql]
--- [begin sql/functions/append/_append_checked.sql]
--- evident._append_checked: append checked events to one aggregate, or refuse.
+-- [begin sql/functions/append/_append_stream_or_refuse.sql]
+-- evident._append_stream_or_refuse: append checked events to one aggregate, or refuse.
 --
 -- Errors: PT404, PT409, PT422
 
-create or replace function evident._append_checked(
+create or replace function evident._append_stream_or_refuse(
     p_aggregate_id uuid,
     p_events jsonb,
     p_expected_version bigint
@@ -1678,14 +1678,15 @@ begin
 end;
 $function$;
 
-comment on function evident._append_checked(uuid, jsonb, bigint) is
+comment on function evident._append_stream_or_refuse(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate; the version of the last one, or PT404,
 PT409 or PT422.';
 
-revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
--- [end sql/functions/append/_append_checked.sql]
--- [begin sql/functions/append/_append_event_fully.sql]
--- evident._append_event_fully: the long path of append_event.
+revoke all on function evident._append_stream_or_refuse(uuid, jsonb, bigint)
+from public;
+-- [end sql/functions/append/_append_stream_or_refuse.sql]
+-- [begin sql/functions/append/_append_event_explained.sql]
+-- evident._append_event_explained: the long path of append_event.
 --
 -- Called when the short path inserted nothing: the argument is invalid, the
 -- version is not as expected, a rival took it, the event_id is stored, or the id that
@@ -1699,7 +1700,7 @@ revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
 --
 -- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
-create or replace function evident._append_event_fully(
+create or replace function evident._append_event_explained(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
@@ -1761,22 +1762,22 @@ begin
 
     perform evident._refuse_sequence();
     perform evident._announce_append();
-    return evident._append_checked(
+    return evident._append_stream_or_refuse(
         p_aggregate_id, jsonb_build_array(v_event), p_expected_version
     );
 end;
 $function$;
 
 comment on function
-evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
+evident._append_event_explained(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event by the general engine, or raises what is wrong.';
 
 revoke all on function
-evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
+evident._append_event_explained(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
--- [end sql/functions/append/_append_event_fully.sql]
--- [begin sql/functions/append/_append_together.sql]
--- evident._append_together: append entries that all name an exact version, with
+-- [end sql/functions/append/_append_event_explained.sql]
+-- [begin sql/functions/append/_append_at_versions.sql]
+-- evident._append_at_versions: append entries that all name an exact version, with
 -- one statement.
 --
 -- An event stays out when the version it follows does not exist, or when its
@@ -1794,7 +1795,7 @@ from public;
 -- The caller has checked the document, and announced the append.
 -- Errors: PT422
 
-create or replace function evident._append_together(p_appends jsonb)
+create or replace function evident._append_at_versions(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -1898,15 +1899,15 @@ begin
 end;
 $function$;
 
-comment on function evident._append_together(jsonb) is
+comment on function evident._append_at_versions(jsonb) is
 'Appends entries that name exact versions. One row for each: version of the last
 event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/append/_append_together.sql]
--- [begin sql/functions/append/_append_in_turn.sql]
--- evident._append_in_turn: append entries one after the other.
+revoke all on function evident._append_at_versions(jsonb) from public;
+-- [end sql/functions/append/_append_at_versions.sql]
+-- [begin sql/functions/append/_append_one_by_one.sql]
+-- evident._append_one_by_one: append entries one after the other.
 --
 -- For batches in which some entry accepts any version or only checks. Entries
 -- are taken in the order of their aggregates, each to its end before the
@@ -1922,7 +1923,7 @@ revoke all on function evident._append_together(jsonb) from public;
 -- The caller has checked the document, and announced the append.
 -- Errors: PT400, PT422
 
-create or replace function evident._append_in_turn(p_appends jsonb)
+create or replace function evident._append_one_by_one(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -1998,12 +1999,12 @@ begin
 end;
 $function$;
 
-comment on function evident._append_in_turn(jsonb) is
+comment on function evident._append_one_by_one(jsonb) is
 'Appends or checks entries one after the other. One row for each: version after
 it; null when actual, the aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_in_turn(jsonb) from public;
--- [end sql/functions/append/_append_in_turn.sql]
+revoke all on function evident._append_one_by_one(jsonb) from public;
+-- [end sql/functions/append/_append_one_by_one.sql]
 -- [begin sql/functions/append/append_event.sql]
 -- evident.append_event: append one event to one aggregate.
 --
@@ -2017,7 +2018,7 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
 -- general statement watches all keys, which costs more. Whatever is unusual ends
--- in _append_event_fully, which finds out what it was.
+-- in _append_event_explained, which finds out what it was.
 --
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -2115,7 +2116,7 @@ begin
         end if;
     end if;
 
-    return evident._append_event_fully(
+    return evident._append_event_explained(
         p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
         p_event_id
     );
@@ -2167,7 +2168,9 @@ begin
     perform evident._check_event_ids('p_events', p_events, '$[*].event_id');
     perform evident._refuse_sequence();
     perform evident._announce_append();
-    return evident._append_checked(p_aggregate_id, p_events, p_expected_version);
+    return evident._append_stream_or_refuse(
+        p_aggregate_id, p_events, p_expected_version
+    );
 end;
 $function$;
 
@@ -2225,9 +2228,9 @@ begin
     from evident._append_entries(p_appends) as n;
 
     with outcome as (
-        select t.* from evident._append_together(p_appends) as t where v_is_exact
+        select t.* from evident._append_at_versions(p_appends) as t where v_is_exact
         union all
-        select t.* from evident._append_in_turn(p_appends) as t where not v_is_exact
+        select t.* from evident._append_one_by_one(p_appends) as t where not v_is_exact
     )
 
     select

@@ -39,7 +39,7 @@ drop function evident._fold_round(evident.projection, text, bigint, bigint, bigi
 drop function evident._refuse_lock(text, text, oid[], text);
 drop function evident.skip_failure(text, text, text, text);
 drop function evident.retry_failure(text, text);
-drop function evident._projection_failure(evident.projection, text);
+drop function evident._require_failure(evident.projection, text);
 drop function evident.run_projection(text, bigint);
 drop function evident._pause_unsafe();
 drop function evident.resume_projection(text);
@@ -50,9 +50,9 @@ drop function evident.create_projection(regclass, regprocedure, text[], text, re
 drop function evident._record_force(evident.projection, text, text, text);
 drop function evident._require_force(evident.projection, text, text, boolean);
 drop function evident._append_own_event(text, jsonb);
-drop function evident._go_live(evident.projection);
+drop function evident._hand_over_to_triggers(evident.projection);
 drop function evident._fold_key(evident.projection, text, bigint);
-drop function evident._fold_around(evident.projection, bigint, bigint);
+drop function evident._fold_and_park(evident.projection, bigint, bigint);
 drop function evident._park_event(evident.projection, bigint);
 drop function evident._note_failure(evident.projection, text, bigint, text, text);
 drop function evident._fold_slice(evident.projection, bigint, bigint, text);
@@ -65,23 +65,23 @@ drop function evident._make_keep(evident.projection);
 drop function evident._make_fold(evident.projection, regprocedure, regprocedure);
 drop function evident._is_batch();
 drop function evident._check_projection(evident.projection, regclass, regprocedure, regprocedure);
-drop function evident._projection_return();
-drop function evident._projection_pinned();
-drop function evident._projection_snapshot(evident.projection);
-drop function evident._projection_refusal(evident.projection);
-drop function evident._projection_differs(evident.projection, text);
-drop function evident._projection_write(evident.projection, text);
+drop function evident._sql_return();
+drop function evident._sql_is_pinned();
+drop function evident._sql_refuse_old_snapshot(evident.projection);
+drop function evident._sql_end_of_fold_block(evident.projection);
+drop function evident._sql_differs(evident.projection, text);
+drop function evident._sql_write_rows(evident.projection, text);
 drop function evident._projection_replaces(evident.projection);
-drop function evident._projection_next(evident.projection, text, text);
-drop function evident._projection_upsert(evident.projection);
-drop function evident._projection_stored(evident.projection, text);
+drop function evident._sql_fold_by_key(evident.projection, text, text);
+drop function evident._sql_on_conflict(evident.projection);
+drop function evident._sql_stored_row(evident.projection, text);
 drop function evident._canonical_key(evident.projection, text);
-drop function evident._projection_keys(evident.projection, text);
+drop function evident._sql_keys_of(evident.projection, text);
 drop function evident._refuse_key(text, text);
-drop function evident._projection_types(evident.projection, text);
-drop function evident._projection_blank(evident.projection, text);
-drop function evident._projection_columns(evident.projection, text, text);
-drop function evident._projection_trigger(evident.projection, text);
+drop function evident._sql_is_folded(evident.projection, text);
+drop function evident._sql_blank_row(evident.projection, text);
+drop function evident._sql_columns(evident.projection, text, text);
+drop function evident._name_of_trigger(evident.projection, text);
 drop function evident._require_projector(evident.projection);
 drop function evident._key_problem(oid, text);
 drop function evident._projection_intruder(oid[], oid[]);
@@ -89,7 +89,7 @@ drop function evident._routine_attributes(oid);
 drop function evident._read_model(evident.projection);
 drop function evident._projection_bound(evident.projection, text);
 drop function evident._projection_made(text);
-drop function evident._projection_object(evident.projection, text);
+drop function evident._name_of_object(evident.projection, text);
 drop function evident._require_event_error(evident.projection, text, text);
 drop function evident._refuse_fold(text, text, text, text);
 drop function evident._run_ddl(text, boolean);
@@ -100,7 +100,7 @@ drop function evident._lock_making(boolean);
 drop function evident._ask_projector(text);
 drop function evident._as_projector(text);
 drop function evident._close_made();
-drop function evident._fold_clauses(jsonb);
+drop function evident._sql_set_clauses(jsonb);
 drop function evident._fold_settings();
 drop function evident._refuse_settings();
 drop function evident._lock_keys(integer, text[]);
@@ -108,7 +108,7 @@ drop function evident._lock_projection(text);
 drop function evident._lock_registration(text, boolean);
 drop function evident._lock_number(text, bigint, boolean);
 drop function evident._notify_held(text, bigint);
-drop function evident._projection(text);
+drop function evident._require_projection(text);
 
 -- [begin sql/functions/append/_insert_stream.sql]
 -- evident._insert_stream: insert a slice of an events document behind p_base.
@@ -179,8 +179,8 @@ revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 -- [end sql/functions/append/_insert_stream.sql]
 
--- [begin sql/functions/append/_append_together.sql]
--- evident._append_together: append entries that all name an exact version, with
+-- [begin sql/functions/append/_append_at_versions.sql]
+-- evident._append_at_versions: append entries that all name an exact version, with
 -- one statement.
 --
 -- An event stays out when the version it follows does not exist, or when its
@@ -198,7 +198,7 @@ evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 -- The caller has checked the document, and announced the append.
 -- Errors: PT422
 
-create or replace function evident._append_together(p_appends jsonb)
+create or replace function evident._append_at_versions(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -302,13 +302,13 @@ begin
 end;
 $function$;
 
-comment on function evident._append_together(jsonb) is
+comment on function evident._append_at_versions(jsonb) is
 'Appends entries that name exact versions. One row for each: version of the last
 event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/append/_append_together.sql]
+revoke all on function evident._append_at_versions(jsonb) from public;
+-- [end sql/functions/append/_append_at_versions.sql]
 
 -- [begin sql/functions/core/version.sql]
 -- evident.version: the newest engine migration whose objects are in place.

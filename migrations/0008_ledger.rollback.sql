@@ -40,7 +40,7 @@ drop function evident._verify_leaves(bigint, bigint);
 drop function evident._changed_leaves(bigint, bigint);
 drop function evident.seal(bigint);
 drop function evident._attest();
-drop function evident._attest_guards();
+drop function evident._record_guard_changes();
 drop function evident._attest_incarnations();
 drop function evident._seal_step(bigint);
 drop function evident._seal_tiles(bigint, bytea, bigint[]);

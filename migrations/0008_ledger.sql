@@ -2165,8 +2165,8 @@ own stream for each incarnation that has none.';
 revoke all on function evident._attest_incarnations() from public;
 -- [end sql/functions/ledger/_attest_incarnations.sql]
 
--- [begin sql/functions/ledger/_attest_guards.sql]
--- evident._attest_guards: make it history when the guards have changed.
+-- [begin sql/functions/ledger/_record_guard_changes.sql]
+-- evident._record_guard_changes: make it history when the guards have changed.
 --
 -- Each event GuardChanged in the store's own stream tells which rows of guard_status
 -- came and went, so the events up to any moment, folded, give all rows as they were
@@ -2182,7 +2182,7 @@ revoke all on function evident._attest_incarnations() from public;
 -- Texts are sorted and compared by their bytes: a restore into a database of another
 -- collation changes no guard.
 
-create or replace function evident._attest_guards()
+create or replace function evident._record_guard_changes()
 returns void
 language plpgsql
 volatile
@@ -2311,13 +2311,13 @@ begin
 end;
 $function$;
 
-comment on function evident._attest_guards() is
+comment on function evident._record_guard_changes() is
 'Appends events GuardChanged, {"fingerprint", "added", "removed", "part", "parts"}, to
 the store''s own stream when guard_status differs from what the newest such event
 tells.';
 
-revoke all on function evident._attest_guards() from public;
--- [end sql/functions/ledger/_attest_guards.sql]
+revoke all on function evident._record_guard_changes() from public;
+-- [end sql/functions/ledger/_record_guard_changes.sql]
 -- [begin sql/functions/ledger/_attest.sql]
 -- evident._attest: write the store's own events, whatever comes of it.
 --
@@ -2348,7 +2348,7 @@ begin
             v_message = message_text;
     end;
     begin
-        perform evident._attest_guards();
+        perform evident._record_guard_changes();
     exception when others or assert_failure then
         get stacked diagnostics
             v_code = returned_sqlstate,

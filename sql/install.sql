@@ -2410,12 +2410,12 @@ leaves no room.';
 
 revoke all on function evident._append_stream(uuid, jsonb, bigint) from public;
 -- [end sql/functions/append/_append_stream.sql]
--- [begin sql/functions/append/_append_checked.sql]
--- evident._append_checked: append checked events to one aggregate, or refuse.
+-- [begin sql/functions/append/_append_stream_or_refuse.sql]
+-- evident._append_stream_or_refuse: append checked events to one aggregate, or refuse.
 --
 -- Errors: PT404, PT409, PT422
 
-create or replace function evident._append_checked(
+create or replace function evident._append_stream_or_refuse(
     p_aggregate_id uuid,
     p_events jsonb,
     p_expected_version bigint
@@ -2444,14 +2444,15 @@ begin
 end;
 $function$;
 
-comment on function evident._append_checked(uuid, jsonb, bigint) is
+comment on function evident._append_stream_or_refuse(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate; the version of the last one, or PT404,
 PT409 or PT422.';
 
-revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
--- [end sql/functions/append/_append_checked.sql]
--- [begin sql/functions/append/_append_event_fully.sql]
--- evident._append_event_fully: the long path of append_event.
+revoke all on function evident._append_stream_or_refuse(uuid, jsonb, bigint)
+from public;
+-- [end sql/functions/append/_append_stream_or_refuse.sql]
+-- [begin sql/functions/append/_append_event_explained.sql]
+-- evident._append_event_explained: the long path of append_event.
 --
 -- Called when the short path inserted nothing: the argument is invalid, the
 -- version is not as expected, a rival took it, the event_id is stored, or the id that
@@ -2465,7 +2466,7 @@ revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
 --
 -- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
-create or replace function evident._append_event_fully(
+create or replace function evident._append_event_explained(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
@@ -2527,22 +2528,22 @@ begin
 
     perform evident._refuse_sequence();
     perform evident._announce_append();
-    return evident._append_checked(
+    return evident._append_stream_or_refuse(
         p_aggregate_id, jsonb_build_array(v_event), p_expected_version
     );
 end;
 $function$;
 
 comment on function
-evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
+evident._append_event_explained(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event by the general engine, or raises what is wrong.';
 
 revoke all on function
-evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
+evident._append_event_explained(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;
--- [end sql/functions/append/_append_event_fully.sql]
--- [begin sql/functions/append/_append_together.sql]
--- evident._append_together: append entries that all name an exact version, with
+-- [end sql/functions/append/_append_event_explained.sql]
+-- [begin sql/functions/append/_append_at_versions.sql]
+-- evident._append_at_versions: append entries that all name an exact version, with
 -- one statement.
 --
 -- An event stays out when the version it follows does not exist, or when its
@@ -2560,7 +2561,7 @@ from public;
 -- The caller has checked the document, and announced the append.
 -- Errors: PT422
 
-create or replace function evident._append_together(p_appends jsonb)
+create or replace function evident._append_at_versions(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -2664,15 +2665,15 @@ begin
 end;
 $function$;
 
-comment on function evident._append_together(jsonb) is
+comment on function evident._append_at_versions(jsonb) is
 'Appends entries that name exact versions. One row for each: version of the last
 event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/append/_append_together.sql]
--- [begin sql/functions/append/_append_in_turn.sql]
--- evident._append_in_turn: append entries one after the other.
+revoke all on function evident._append_at_versions(jsonb) from public;
+-- [end sql/functions/append/_append_at_versions.sql]
+-- [begin sql/functions/append/_append_one_by_one.sql]
+-- evident._append_one_by_one: append entries one after the other.
 --
 -- For batches in which some entry accepts any version or only checks. Entries
 -- are taken in the order of their aggregates, each to its end before the
@@ -2688,7 +2689,7 @@ revoke all on function evident._append_together(jsonb) from public;
 -- The caller has checked the document, and announced the append.
 -- Errors: PT400, PT422
 
-create or replace function evident._append_in_turn(p_appends jsonb)
+create or replace function evident._append_one_by_one(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -2764,12 +2765,12 @@ begin
 end;
 $function$;
 
-comment on function evident._append_in_turn(jsonb) is
+comment on function evident._append_one_by_one(jsonb) is
 'Appends or checks entries one after the other. One row for each: version after
 it; null when actual, the aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_in_turn(jsonb) from public;
--- [end sql/functions/append/_append_in_turn.sql]
+revoke all on function evident._append_one_by_one(jsonb) from public;
+-- [end sql/functions/append/_append_one_by_one.sql]
 -- [begin sql/functions/append/append_event.sql]
 -- evident.append_event: append one event to one aggregate.
 --
@@ -2783,7 +2784,7 @@ revoke all on function evident._append_in_turn(jsonb) from public;
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
 -- general statement watches all keys, which costs more. Whatever is unusual ends
--- in _append_event_fully, which finds out what it was.
+-- in _append_event_explained, which finds out what it was.
 --
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -2881,7 +2882,7 @@ begin
         end if;
     end if;
 
-    return evident._append_event_fully(
+    return evident._append_event_explained(
         p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
         p_event_id
     );
@@ -2933,7 +2934,9 @@ begin
     perform evident._check_event_ids('p_events', p_events, '$[*].event_id');
     perform evident._refuse_sequence();
     perform evident._announce_append();
-    return evident._append_checked(p_aggregate_id, p_events, p_expected_version);
+    return evident._append_stream_or_refuse(
+        p_aggregate_id, p_events, p_expected_version
+    );
 end;
 $function$;
 
@@ -2991,9 +2994,9 @@ begin
     from evident._append_entries(p_appends) as n;
 
     with outcome as (
-        select t.* from evident._append_together(p_appends) as t where v_is_exact
+        select t.* from evident._append_at_versions(p_appends) as t where v_is_exact
         union all
-        select t.* from evident._append_in_turn(p_appends) as t where not v_is_exact
+        select t.* from evident._append_one_by_one(p_appends) as t where not v_is_exact
     )
 
     select
@@ -7712,8 +7715,8 @@ p_base + i; gives how many went in.';
 revoke all on function
 evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 -- [end sql/functions/append/_insert_stream.sql]
--- [begin sql/functions/append/_append_together.sql]
--- evident._append_together: append entries that all name an exact version, with
+-- [begin sql/functions/append/_append_at_versions.sql]
+-- evident._append_at_versions: append entries that all name an exact version, with
 -- one statement.
 --
 -- An event stays out when the version it follows does not exist, or when its
@@ -7734,7 +7737,7 @@ evident._insert_stream(uuid, integer, jsonb, integer, integer) from public;
 -- The caller has checked the document, and announced the append.
 -- Errors: PT422
 
-create or replace function evident._append_together(p_appends jsonb)
+create or replace function evident._append_at_versions(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -7843,19 +7846,19 @@ begin
 end;
 $function$;
 
-comment on function evident._append_together(jsonb) is
+comment on function evident._append_at_versions(jsonb) is
 'Appends entries that name exact versions. One row for each: version of the last
 event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_together(jsonb) from public;
--- [end sql/functions/append/_append_together.sql]
--- [begin sql/functions/projections/_projection.sql]
--- evident._projection: the registered projection of a name.
+revoke all on function evident._append_at_versions(jsonb) from public;
+-- [end sql/functions/append/_append_at_versions.sql]
+-- [begin sql/functions/projections/_require_projection.sql]
+-- evident._require_projection: the registered projection of a name.
 --
 -- Errors: PT404
 
-create or replace function evident._projection(p_name text)
+create or replace function evident._require_projection(p_name text)
 returns evident.projection
 language plpgsql
 stable
@@ -7884,11 +7887,11 @@ begin
 end;
 $function$;
 
-comment on function evident._projection(text) is
+comment on function evident._require_projection(text) is
 'The registered projection of a name. Errors: PT404 no such projection.';
 
-revoke all on function evident._projection(text) from public;
--- [end sql/functions/projections/_projection.sql]
+revoke all on function evident._require_projection(text) from public;
+-- [end sql/functions/projections/_require_projection.sql]
 -- [begin sql/functions/projections/_notify_held.sql]
 -- evident._notify_held: say who has the lock of a projection that is not waited for.
 --
@@ -7963,7 +7966,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._require_projection(p_name);
     v_number integer := 0;
 begin
     perform evident._refuse_one_snapshot();
@@ -7975,7 +7978,7 @@ begin
         else
             perform pg_advisory_xact_lock((p_space << 48) | v_number);
         end if;
-        v_projection := evident._projection(p_name);
+        v_projection := evident._require_projection(p_name);
     end loop;
     return v_projection;
 end;
@@ -8196,15 +8199,15 @@ comment on function evident._fold_settings() is
 revoke all on function evident._fold_settings() from public;
 -- [end sql/functions/projections/_fold_settings.sql]
 
--- [begin sql/functions/projections/generated/_fold_clauses.sql]
--- evident._fold_clauses: the settings of folds, as clauses of a function.
+-- [begin sql/functions/projections/generated/_sql_set_clauses.sql]
+-- evident._sql_set_clauses: the settings of folds, as clauses of a function.
 --
 -- Without p_values all of them; with p_values, which are the values that sessions begin
 -- with, those that folds do not run under. timezone_abbreviations is left out, see
 -- _fold_settings. quote_all_identifiers comes first, since it changes how the name of a
 -- text search configuration is kept.
 
-create or replace function evident._fold_clauses(p_values jsonb default null)
+create or replace function evident._sql_set_clauses(p_values jsonb default null)
 returns text
 language sql
 immutable
@@ -8224,12 +8227,12 @@ begin atomic
         and not array[p_values ->> s.name] <@ array[s.value, s.alike];
 end;
 
-comment on function evident._fold_clauses(jsonb) is
+comment on function evident._sql_set_clauses(jsonb) is
 'The settings of folds as clauses "set name = value"; p_values: only those for which
 this object, by name in lower case, has a value that differs.';
 
-revoke all on function evident._fold_clauses(jsonb) from public;
--- [end sql/functions/projections/generated/_fold_clauses.sql]
+revoke all on function evident._sql_set_clauses(jsonb) from public;
+-- [end sql/functions/projections/generated/_sql_set_clauses.sql]
 -- [begin sql/functions/projections/generated/_close_made.sql]
 -- evident._close_made: take away what default privileges gave on what folds need.
 --
@@ -8528,8 +8531,8 @@ revoke all on function evident._make_functions(text) from public;
 -- [begin sql/functions/projections/_share_projection.sql]
 -- evident._share_projection: be told when a projection was changed since the snapshot.
 --
--- For triggers at REPEATABLE READ and SERIALIZABLE, see _projection_snapshot. They run
--- as evident_projector, which has no rights on the registration.
+-- For triggers at REPEATABLE READ and SERIALIZABLE, see _sql_refuse_old_snapshot. They
+-- run as evident_projector, which has no rights on the registration.
 --
 -- Locks: the projection's row, shared
 -- Errors: 40001
@@ -8740,8 +8743,8 @@ comment on function evident._require_event_error(evident.projection, text, text)
 revoke all on function evident._require_event_error(evident.projection, text, text)
 from public;
 -- [end sql/functions/projections/_require_event_error.sql]
--- [begin sql/functions/projections/generated/_projection_object.sql]
--- evident._projection_object: the qualified name of an object made for a projection.
+-- [begin sql/functions/projections/generated/_name_of_object.sql]
+-- evident._name_of_object: the qualified name of an object made for a projection.
 --
 -- p_form is a format() string that gets the projection's name: fold_%s. All of them are
 -- in schema evident, where nobody can put another in their place, and belong to
@@ -8749,7 +8752,7 @@ from public;
 -- read models. Made from the name alone, so that it can be told also when the read
 -- model is gone.
 
-create or replace function evident._projection_object(
+create or replace function evident._name_of_object(
     p_projection evident.projection,
     p_form text
 )
@@ -8761,12 +8764,12 @@ begin atomic
     select format('evident.%I', format(p_form, (p_projection).name));
 end;
 
-comment on function evident._projection_object(evident.projection, text) is
+comment on function evident._name_of_object(evident.projection, text) is
 'The qualified name of an object made for the projection; p_form names it.';
 
-revoke all on function evident._projection_object(evident.projection, text)
+revoke all on function evident._name_of_object(evident.projection, text)
 from public;
--- [end sql/functions/projections/generated/_projection_object.sql]
+-- [end sql/functions/projections/generated/_name_of_object.sql]
 -- [begin sql/functions/projections/generated/_projection_made.sql]
 -- evident._projection_made: what was made for a projection, as it is in the catalog.
 --
@@ -9226,13 +9229,13 @@ evident_projector''s alone, or its key is none any more.';
 
 revoke all on function evident._require_projector(evident.projection) from public;
 -- [end sql/functions/projections/_require_projector.sql]
--- [begin sql/functions/projections/generated/_projection_trigger.sql]
--- evident._projection_trigger: the name of a projection's trigger on the event store.
+-- [begin sql/functions/projections/generated/_name_of_trigger.sql]
+-- evident._name_of_trigger: the name of a projection's trigger on the event store.
 --
--- p_form is that of the trigger's function, see _projection_object. With the schema,
+-- p_form is that of the trigger's function, see _name_of_object. With the schema,
 -- and its dot: a_b.c and a.b_c are two read models.
 
-create or replace function evident._projection_trigger(
+create or replace function evident._name_of_trigger(
     p_projection evident.projection,
     p_form text
 )
@@ -9244,19 +9247,19 @@ begin atomic
     select 'event_store_' || format(p_form, (p_projection).name);
 end;
 
-comment on function evident._projection_trigger(evident.projection, text) is
+comment on function evident._name_of_trigger(evident.projection, text) is
 'The name, not quoted, of a trigger that keeps a synchronous projection.';
 
-revoke all on function evident._projection_trigger(evident.projection, text)
+revoke all on function evident._name_of_trigger(evident.projection, text)
 from public;
--- [end sql/functions/projections/generated/_projection_trigger.sql]
--- [begin sql/functions/projections/generated/_projection_columns.sql]
--- evident._projection_columns: lists of a read model's columns, as SQL.
+-- [end sql/functions/projections/generated/_name_of_trigger.sql]
+-- [begin sql/functions/projections/generated/_sql_columns.sql]
+-- evident._sql_columns: lists of a read model's columns, as SQL.
 --
 -- p_form is a format() string that gets each column's quoted name, once or more:
 -- %1$s. p_key takes the place of the key column's; an empty one leaves it out.
 
-create or replace function evident._projection_columns(
+create or replace function evident._sql_columns(
     p_projection evident.projection,
     p_form text,
     p_key text default null
@@ -9283,18 +9286,18 @@ begin atomic
 end;
 
 comment on function
-evident._projection_columns(evident.projection, text, text) is
+evident._sql_columns(evident.projection, text, text) is
 'The read model''s columns in order, each put through format(p_form), comma between.';
 
 revoke all on function
-evident._projection_columns(evident.projection, text, text) from public;
--- [end sql/functions/projections/generated/_projection_columns.sql]
--- [begin sql/functions/projections/generated/_projection_blank.sql]
--- evident._projection_blank: SQL for a row of the read model with only its key set.
+evident._sql_columns(evident.projection, text, text) from public;
+-- [end sql/functions/projections/generated/_sql_columns.sql]
+-- [begin sql/functions/projections/generated/_sql_blank_row.sql]
+-- evident._sql_blank_row: SQL for a row of the read model with only its key set.
 --
 -- p_key is the SQL of the key. It is what the first event of a key meets.
 
-create or replace function evident._projection_blank(
+create or replace function evident._sql_blank_row(
     p_projection evident.projection,
     p_key text
 )
@@ -9305,18 +9308,18 @@ parallel safe
 begin atomic
     select format(
         'row(%s)::%s',
-        evident._projection_columns(p_projection, 'null', p_key),
+        evident._sql_columns(p_projection, 'null', p_key),
         (p_projection).name
     );
 end;
 
-comment on function evident._projection_blank(evident.projection, text) is
+comment on function evident._sql_blank_row(evident.projection, text) is
 'SQL for a row of the read model with only its key set; p_key is the key''s SQL.';
 
-revoke all on function evident._projection_blank(evident.projection, text) from public;
--- [end sql/functions/projections/generated/_projection_blank.sql]
--- [begin sql/functions/projections/generated/_projection_types.sql]
--- evident._projection_types: SQL that tells whether a projection folds an event.
+revoke all on function evident._sql_blank_row(evident.projection, text) from public;
+-- [end sql/functions/projections/generated/_sql_blank_row.sql]
+-- [begin sql/functions/projections/generated/_sql_is_folded.sql]
+-- evident._sql_is_folded: SQL that tells whether a projection folds an event.
 --
 -- p_event is the SQL of a row of the event store. What the store itself writes, under
 -- the aggregate nil, is nobody's business but of a projection that names its types; in
@@ -9324,7 +9327,7 @@ revoke all on function evident._projection_blank(evident.projection, text) from 
 --
 -- Names are qualified: a trigger looks here before it knows its path.
 
-create or replace function evident._projection_types(
+create or replace function evident._sql_is_folded(
     p_projection evident.projection,
     p_event text
 )
@@ -9351,11 +9354,11 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_types(evident.projection, text) is
+comment on function evident._sql_is_folded(evident.projection, text) is
 'SQL that is true for events that the projection folds; p_event is the row''s SQL.';
 
-revoke all on function evident._projection_types(evident.projection, text) from public;
--- [end sql/functions/projections/generated/_projection_types.sql]
+revoke all on function evident._sql_is_folded(evident.projection, text) from public;
+-- [end sql/functions/projections/generated/_sql_is_folded.sql]
 -- [begin sql/functions/projections/_refuse_key.sql]
 -- evident._refuse_key: stop a text that cannot be a key.
 --
@@ -9390,8 +9393,8 @@ comment on function evident._refuse_key(text, text) is
 revoke all on function evident._refuse_key(text, text) from public;
 grant execute on function evident._refuse_key(text, text) to evident_projector;
 -- [end sql/functions/projections/_refuse_key.sql]
--- [begin sql/functions/projections/generated/_projection_keys.sql]
--- evident._projection_keys: SQL for the keys that an event touches.
+-- [begin sql/functions/projections/generated/_sql_keys_of.sql]
+-- evident._sql_keys_of: SQL for the keys that an event touches.
 --
 -- A query of one column. p_event is the SQL of the event. Null and '' are no keys:
 -- '' stands for the keys of an event that cannot be told.
@@ -9401,7 +9404,7 @@ grant execute on function evident._refuse_key(text, text) to evident_projector;
 -- fit in the indexes of keys. A day named today would be another one in a rebuild,
 -- and a number such as 0x10 or 1_000 is none before PostgreSQL 16.
 
-create or replace function evident._projection_keys(
+create or replace function evident._sql_keys_of(
     p_projection evident.projection,
     p_event text
 )
@@ -9437,18 +9440,18 @@ begin atomic
                 end,
                 (p_projection).key_type
             ),
-            evident._projection_object(p_projection, 'keys_%s'),
+            evident._name_of_object(p_projection, 'keys_%s'),
             p_event,
             ''
         )
     end;
 end;
 
-comment on function evident._projection_keys(evident.projection, text) is
+comment on function evident._sql_keys_of(evident.projection, text) is
 'SQL for a query that gives the keys of an event, once each; p_event is its SQL.';
 
-revoke all on function evident._projection_keys(evident.projection, text) from public;
--- [end sql/functions/projections/generated/_projection_keys.sql]
+revoke all on function evident._sql_keys_of(evident.projection, text) from public;
+-- [end sql/functions/projections/generated/_sql_keys_of.sql]
 -- [begin sql/functions/projections/_canonical_key.sql]
 -- evident._canonical_key: the one text of a key that somebody wrote.
 --
@@ -9486,13 +9489,13 @@ comment on function evident._canonical_key(evident.projection, text) is
 
 revoke all on function evident._canonical_key(evident.projection, text) from public;
 -- [end sql/functions/projections/_canonical_key.sql]
--- [begin sql/functions/projections/generated/_projection_stored.sql]
--- evident._projection_stored: SQL for the stored row of a key, null when there is none.
+-- [begin sql/functions/projections/generated/_sql_stored_row.sql]
+-- evident._sql_stored_row: SQL for the stored row of a key, null when there is none.
 --
 -- p_key is the SQL of the key. A subselect stays a look-up by key whatever the table's
 -- size was when the plan was made. row(s.*) and not s, which a column may be called.
 
-create or replace function evident._projection_stored(
+create or replace function evident._sql_stored_row(
     p_projection evident.projection,
     p_key text
 )
@@ -9507,19 +9510,19 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_stored(evident.projection, text) is
+comment on function evident._sql_stored_row(evident.projection, text) is
 'SQL for the read model''s row of a key; p_key is the key''s SQL.';
 
-revoke all on function evident._projection_stored(evident.projection, text)
+revoke all on function evident._sql_stored_row(evident.projection, text)
 from public;
--- [end sql/functions/projections/generated/_projection_stored.sql]
--- [begin sql/functions/projections/generated/_projection_upsert.sql]
--- evident._projection_upsert: SQL that makes an insert into the read model an upsert.
+-- [end sql/functions/projections/generated/_sql_stored_row.sql]
+-- [begin sql/functions/projections/generated/_sql_on_conflict.sql]
+-- evident._sql_on_conflict: SQL that makes an insert into the read model an upsert.
 --
 -- A row is updated also where the key is its only column, so that the number of rows
 -- written tells whether there was one to write.
 
-create or replace function evident._projection_upsert(
+create or replace function evident._sql_on_conflict(
     p_projection evident.projection
 )
 returns text
@@ -9531,19 +9534,19 @@ begin atomic
         'on conflict (%1$I) do update set %2$s',
         (p_projection).key_column,
         coalesce(
-            evident._projection_columns(p_projection, '%1$s = excluded.%1$s', ''),
+            evident._sql_columns(p_projection, '%1$s = excluded.%1$s', ''),
             format('%1$I = excluded.%1$I', (p_projection).key_column)
         )
     );
 end;
 
-comment on function evident._projection_upsert(evident.projection) is
+comment on function evident._sql_on_conflict(evident.projection) is
 'SQL for the "on conflict" of an insert into the read model.';
 
-revoke all on function evident._projection_upsert(evident.projection) from public;
--- [end sql/functions/projections/generated/_projection_upsert.sql]
--- [begin sql/functions/projections/generated/_projection_next.sql]
--- evident._projection_next: SQL for the rows that some events lead to, by key.
+revoke all on function evident._sql_on_conflict(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_on_conflict.sql]
+-- [begin sql/functions/projections/generated/_sql_fold_by_key.sql]
+-- evident._sql_fold_by_key: SQL for the rows that some events lead to, by key.
 --
 -- Columns: key, next_row. p_events is SQL that gives key, event and position;
 -- p_stored is SQL for the row that k.key has before the first of them, null when it
@@ -9551,7 +9554,7 @@ revoke all on function evident._projection_upsert(evident.projection) from publi
 -- looks at it only when there is no row, and one that an event removed
 -- must not come back as it was stored.
 
-create or replace function evident._projection_next(
+create or replace function evident._sql_fold_by_key(
     p_projection evident.projection,
     p_events text,
     p_stored text
@@ -9581,24 +9584,24 @@ begin atomic
         ) as k
         group by k.key
         $sql$,
-        evident._projection_object(p_projection, 'refold_%s'),
+        evident._name_of_object(p_projection, 'refold_%s'),
         p_stored,
-        evident._projection_blank(p_projection, 'k.key'),
+        evident._sql_blank_row(p_projection, 'k.key'),
         p_events
     );
 end;
 
-comment on function evident._projection_next(evident.projection, text, text) is
+comment on function evident._sql_fold_by_key(evident.projection, text, text) is
 'SQL that folds the events of p_events (key, event, position) onto the rows of
 p_stored, and gives key and next_row.';
 
-revoke all on function evident._projection_next(evident.projection, text, text)
+revoke all on function evident._sql_fold_by_key(evident.projection, text, text)
 from public;
--- [end sql/functions/projections/generated/_projection_next.sql]
+-- [end sql/functions/projections/generated/_sql_fold_by_key.sql]
 -- [begin sql/functions/projections/generated/_projection_replaces.sql]
 -- evident._projection_replaces: whether rows are removed before others are written.
 --
--- See _projection_write. Indexes of partitions count.
+-- See _sql_write_rows. Indexes of partitions count.
 
 create or replace function evident._projection_replaces(
     p_projection evident.projection
@@ -9627,8 +9630,8 @@ go from row to row.';
 
 revoke all on function evident._projection_replaces(evident.projection) from public;
 -- [end sql/functions/projections/generated/_projection_replaces.sql]
--- [begin sql/functions/projections/generated/_projection_write.sql]
--- evident._projection_write: SQL that writes rows into the read model.
+-- [begin sql/functions/projections/generated/_sql_write_rows.sql]
+-- evident._sql_write_rows: SQL that writes rows into the read model.
 --
 -- p_rows is SQL that gives key and next_row, one per key. A row without a key
 -- removes the key's stored row. It gives one row, with the number of rows given.
@@ -9638,7 +9641,7 @@ revoke all on function evident._projection_replaces(evident.projection) from pub
 -- stored rows are removed there before the first is written; other transactions see
 -- neither. Otherwise rows are updated, which costs less; who waits for one finds it.
 
-create or replace function evident._projection_write(
+create or replace function evident._sql_write_rows(
     p_projection evident.projection,
     p_rows text
 )
@@ -9672,9 +9675,9 @@ begin atomic
         p_rows,
         (p_projection).name,
         (p_projection).key_column,
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        evident._projection_upsert(p_projection),
+        evident._sql_columns(p_projection, '%1$s'),
+        evident._sql_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
+        evident._sql_on_conflict(p_projection),
         case
             when evident._projection_replaces(p_projection) then 'true'
             else format('(g.next_row).%I is null', (p_projection).key_column)
@@ -9682,19 +9685,19 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_write(evident.projection, text) is
+comment on function evident._sql_write_rows(evident.projection, text) is
 'SQL that upserts and deletes rows of the read model; p_rows gives key and next_row.';
 
-revoke all on function evident._projection_write(evident.projection, text) from public;
--- [end sql/functions/projections/generated/_projection_write.sql]
--- [begin sql/functions/projections/generated/_projection_differs.sql]
--- evident._projection_differs: SQL that tells whether stored and folded row differ.
+revoke all on function evident._sql_write_rows(evident.projection, text) from public;
+-- [end sql/functions/projections/generated/_sql_write_rows.sql]
+-- [begin sql/functions/projections/generated/_sql_differs.sql]
+-- evident._sql_differs: SQL that tells whether stored and folded row differ.
 --
 -- t is the read model, p_row the SQL of the folded row; either may have none for the
 -- key. Compared byte for byte (*<>), which works for all types; row(t.*), since t may
 -- be a column too.
 
-create or replace function evident._projection_differs(
+create or replace function evident._sql_differs(
     p_projection evident.projection,
     p_row text
 )
@@ -9708,7 +9711,7 @@ begin atomic
         ' or t.%1$I is not null and row(t.*)::%4$s *<> row(%3$s)::%4$s)',
         (p_projection).key_column,
         p_row,
-        evident._projection_columns(
+        evident._sql_columns(
             p_projection, '(' || p_row || ').%1$s',
             format('t.%I', (p_projection).key_column)
         ),
@@ -9716,21 +9719,21 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_differs(evident.projection, text) is
+comment on function evident._sql_differs(evident.projection, text) is
 'SQL that is true where row t of the read model and the folded row p_row differ.';
 
-revoke all on function evident._projection_differs(evident.projection, text)
+revoke all on function evident._sql_differs(evident.projection, text)
 from public;
--- [end sql/functions/projections/generated/_projection_differs.sql]
--- [begin sql/functions/projections/generated/_projection_refusal.sql]
--- evident._projection_refusal: SQL that ends a block around a fold, for its errors.
+-- [end sql/functions/projections/generated/_sql_differs.sql]
+-- [begin sql/functions/projections/generated/_sql_end_of_fold_block.sql]
+-- evident._sql_end_of_fold_block: SQL that ends a block around a fold, for its errors.
 --
 -- The block is around the fold alone, and writes nothing: such a block takes no
 -- transaction id, which on the append path would be dear. What is not the fold's
 -- doing passes as it is. All errors of an invariant do: they are its answer to whoever
 -- appends.
 
-create or replace function evident._projection_refusal(
+create or replace function evident._sql_end_of_fold_block(
     p_projection evident.projection
 )
 returns text
@@ -9754,14 +9757,14 @@ begin atomic
     ) end;
 end;
 
-comment on function evident._projection_refusal(evident.projection) is
+comment on function evident._sql_end_of_fold_block(evident.projection) is
 'SQL for the end of a block: raises a fold''s error with the projection''s name, but an
 invariant''s as it is. It uses the variables v_message and v_detail.';
 
-revoke all on function evident._projection_refusal(evident.projection) from public;
--- [end sql/functions/projections/generated/_projection_refusal.sql]
--- [begin sql/functions/projections/generated/_projection_snapshot.sql]
--- evident._projection_snapshot: SQL that refuses to fold with an old snapshot.
+revoke all on function evident._sql_end_of_fold_block(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_end_of_fold_block.sql]
+-- [begin sql/functions/projections/generated/_sql_refuse_old_snapshot.sql]
+-- evident._sql_refuse_old_snapshot: SQL that refuses to fold with an old snapshot.
 --
 -- At REPEATABLE READ and above an append sees the read model as it was at its
 -- snapshot. A row that a rebuild or a hand-over wrote since is a conflict, but
@@ -9774,7 +9777,7 @@ revoke all on function evident._projection_refusal(evident.projection) from publ
 --
 -- Locks: ROW EXCLUSIVE on the read model, then the projection's row (shared)
 
-create or replace function evident._projection_snapshot(
+create or replace function evident._sql_refuse_old_snapshot(
     p_projection evident.projection
 )
 returns text
@@ -9795,13 +9798,13 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_snapshot(evident.projection) is
+comment on function evident._sql_refuse_old_snapshot(evident.projection) is
 'SQL for a trigger: 40001 where rows were repaired since the transaction''s snapshot.';
 
-revoke all on function evident._projection_snapshot(evident.projection) from public;
--- [end sql/functions/projections/generated/_projection_snapshot.sql]
--- [begin sql/functions/projections/generated/_projection_pinned.sql]
--- evident._projection_pinned: SQL that tells whether a trigger may run a fold at once.
+revoke all on function evident._sql_refuse_old_snapshot(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_refuse_old_snapshot.sql]
+-- [begin sql/functions/projections/generated/_sql_is_pinned.sql]
+-- evident._sql_is_pinned: SQL that tells whether a trigger may run a fold at once.
 --
 -- It runs as evident_projector, and path and settings are those of all other paths
 -- (_fold_settings); most sessions have them so, and setting them costs more than
@@ -9809,7 +9812,7 @@ revoke all on function evident._projection_snapshot(evident.projection) from pub
 -- qualified. Two arrays, since a comparison for each setting takes longer, and a loop
 -- longer still; in the second no value of one setting is one of another's.
 
-create or replace function evident._projection_pinned()
+create or replace function evident._sql_is_pinned()
 returns text
 language sql
 immutable
@@ -9848,20 +9851,20 @@ begin atomic
     ) as s;
 end;
 
-comment on function evident._projection_pinned() is
+comment on function evident._sql_is_pinned() is
 'SQL that is true where role, path and settings are those that folds run under.';
 
-revoke all on function evident._projection_pinned() from public;
--- [end sql/functions/projections/generated/_projection_pinned.sql]
+revoke all on function evident._sql_is_pinned() from public;
+-- [end sql/functions/projections/generated/_sql_is_pinned.sql]
 
--- [begin sql/functions/projections/generated/_projection_return.sql]
--- evident._projection_return: SQL that ends a trigger that ran a fold.
+-- [begin sql/functions/projections/generated/_sql_return.sql]
+-- evident._sql_return: SQL that ends a trigger that ran a fold.
 --
 -- A fold may set a path that outlives it, and what follows the trigger runs as the
 -- store's owner. So a trigger returns to it only under the path it came with; in place
 -- of a bare null, since each expression more costs.
 
-create or replace function evident._projection_return()
+create or replace function evident._sql_return()
 returns text
 language sql
 immutable
@@ -9874,11 +9877,11 @@ begin atomic
             end;$sql$::text;
 end;
 
-comment on function evident._projection_return() is
+comment on function evident._sql_return() is
 'SQL that returns null from a trigger, or raises 42501 when the path was changed.';
 
-revoke all on function evident._projection_return() from public;
--- [end sql/functions/projections/generated/_projection_return.sql]
+revoke all on function evident._sql_return() from public;
+-- [end sql/functions/projections/generated/_sql_return.sql]
 -- [begin sql/functions/projections/_check_projection.sql]
 -- evident._check_projection: refuse a projection that cannot work, or is not safe.
 --
@@ -10170,7 +10173,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_step constant text := evident._projection_object(p_projection, 'step_%s');
+    v_step constant text := evident._name_of_object(p_projection, 'step_%s');
     v_attributes constant text := evident._routine_attributes(p_apply);
 begin
     perform evident._make_functions(
@@ -10212,7 +10215,7 @@ begin
 
                 revoke all on function %1$s(evident.event_store) from public;
                 $sql$,
-                evident._projection_object(p_projection, 'keys_%s'),
+                evident._name_of_object(p_projection, 'keys_%s'),
                 pg_get_function_result(p_keys),
                 evident._routine_attributes(p_keys),
                 format(
@@ -10258,7 +10261,7 @@ begin
             'Made by create_projection: the events of the projection, once for each
 key.';
             $sql$,
-            evident._projection_object(p_projection, 'events_of_%s'),
+            evident._name_of_object(p_projection, 'events_of_%s'),
             case
                 when p_projection.keys is not null then format(
                     $sql$
@@ -10278,9 +10281,9 @@ key.';
                     p_projection.name
                 )
             end,
-            evident._projection_types(p_projection, 'e'),
+            evident._sql_is_folded(p_projection, 'e'),
             p_projection.name,
-            evident._projection_keys(
+            evident._sql_keys_of(
                 p_projection,
                 case when p_projection.keys is null then 'e' else 'l.event' end
             )
@@ -10334,8 +10337,8 @@ onto an existing row.';
             revoke all on function %2$s(%4$s, evident.event_store) from public;
             revoke all on function %10$s(%3$s, evident.event_store) from public;
             $sql$,
-            evident._projection_object(p_projection, 'folding_%s'),
-            evident._projection_object(p_projection, 'fold_%s'),
+            evident._name_of_object(p_projection, 'folding_%s'),
+            evident._name_of_object(p_projection, 'fold_%s'),
             p_projection.name,
             p_projection.key_type,
             format(
@@ -10364,8 +10367,8 @@ onto an existing row.';
             ),
             v_attributes,
             substring(v_attributes from '[a-z]+$'),
-            evident._projection_object(p_projection, 'refolding_%s'),
-            evident._projection_object(p_projection, 'refold_%s')
+            evident._name_of_object(p_projection, 'refolding_%s'),
+            evident._name_of_object(p_projection, 'refold_%s')
         )
     );
 end;
@@ -10406,7 +10409,7 @@ evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
 -- all of them set, does the work. The function itself sets those that sessions begin
 -- with otherwise in this database, since each costs some of the append. It is the one
 -- definer function without a path, and looks at the path before anything else
--- (_projection_pinned).
+-- (_sql_is_pinned).
 --
 -- A fold could alter that function, which its role owns: make it run as whoever
 -- inserts, or move it to a schema of its own and give it another body there. As it
@@ -10435,16 +10438,16 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
-    v_keep constant text := evident._projection_object(
+    v_pinned constant text := evident._name_of_object(p_projection, 'pinned_%s');
+    v_keep constant text := evident._name_of_object(
         p_projection, 'keep_event_%s'
     );
-    v_kept constant text := evident._projection_object(
+    v_kept constant text := evident._name_of_object(
         p_projection, 'kept_event_%s'
     );
-    v_next constant text := evident._projection_object(p_projection, 'next_%s');
-    v_step constant text := evident._projection_object(p_projection, 'step_%s');
-    v_row constant text := evident._projection_object(p_projection, 'row_%s');
+    v_next constant text := evident._name_of_object(p_projection, 'next_%s');
+    v_step constant text := evident._name_of_object(p_projection, 'step_%s');
+    v_row constant text := evident._name_of_object(p_projection, 'row_%s');
     v_body constant text := format(
         $keep$
         #variable_conflict use_column
@@ -10513,29 +10516,29 @@ declare
             end if;
         $keep$,
         p_projection.name,
-        evident._projection_pinned(),
+        evident._sql_is_pinned(),
         p_projection.key_column,
         v_step,
-        evident._projection_refusal(p_projection),
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(
+        evident._sql_end_of_fold_block(p_projection),
+        evident._sql_columns(p_projection, '%1$s'),
+        evident._sql_columns(
             p_projection, 'v_row.%1$s', 'new.aggregate_id'
         ),
-        evident._projection_upsert(p_projection),
-        evident._projection_columns(
+        evident._sql_on_conflict(p_projection),
+        evident._sql_columns(
             p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
         ),
         v_next,
-        evident._projection_blank(p_projection, 'new.aggregate_id'),
-        evident._projection_snapshot(p_projection),
-        evident._projection_stored(p_projection, 'new.aggregate_id'),
+        evident._sql_blank_row(p_projection, 'new.aggregate_id'),
+        evident._sql_refuse_old_snapshot(p_projection),
+        evident._sql_stored_row(p_projection, 'new.aggregate_id'),
         null,
         coalesce(
-            evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
+            evident._sql_columns(p_projection, '%1$s = v_row.%1$s', ''),
             format('%1$I = t.%1$I', p_projection.key_column)
         ),
-        evident._projection_return(),
-        evident._projection_types(p_projection, 'new'),
+        evident._sql_return(),
+        evident._sql_is_folded(p_projection, 'new'),
         v_row
     );
 begin
@@ -10608,7 +10611,7 @@ use.';
             %s
             $next$,
                 v_step,
-                evident._projection_refusal(p_projection)
+                evident._sql_end_of_fold_block(p_projection)
             ),
             v_pinned,
             format(
@@ -10621,7 +10624,7 @@ use.';
         end;
         $pinned$,
                 v_body,
-                evident._projection_types(p_projection, 'new')
+                evident._sql_is_folded(p_projection, 'new')
             ),
             v_kept,
             format(
@@ -10653,11 +10656,11 @@ use.';
         end;
         $keep$,
                 v_body,
-                evident._projection_types(p_projection, 'new'),
+                evident._sql_is_folded(p_projection, 'new'),
                 v_pinned
             ),
-            evident._fold_clauses(),
-            evident._fold_clauses(
+            evident._sql_set_clauses(),
+            evident._sql_set_clauses(
                 (
                     select jsonb_object_agg(lower(s.name), s.reset_val)
                     from pg_settings as s
@@ -10686,7 +10689,7 @@ use.';
             when (not evident._is_batch())
             execute function %2$s();
             $sql$,
-            evident._projection_trigger(p_projection, 'keep_event_%s'),
+            evident._name_of_trigger(p_projection, 'keep_event_%s'),
             v_keep,
             format(
                 $call$
@@ -10735,10 +10738,10 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(
+    v_keep constant text := evident._name_of_object(
         p_projection, 'keep_batch_%s'
     );
-    v_kept constant text := evident._projection_object(
+    v_kept constant text := evident._name_of_object(
         p_projection, 'kept_batch_%s'
     );
     v_events constant text := format(
@@ -10757,10 +10760,10 @@ declare
             ) as e
             cross join lateral (%s) as k (key)
         $sql$,
-        evident._projection_types(p_projection, 'n'),
-        evident._projection_keys(p_projection, 'e.event')
+        evident._sql_is_folded(p_projection, 'n'),
+        evident._sql_keys_of(p_projection, 'e.event')
     );
-    v_queue text := evident._projection_snapshot(p_projection);
+    v_queue text := evident._sql_refuse_old_snapshot(p_projection);
 begin
     if p_projection.keys is not null then
         v_queue := format(
@@ -10821,11 +10824,11 @@ begin
             $sql$,
             p_projection.name,
             v_events,
-            evident._projection_refusal(p_projection),
+            evident._sql_end_of_fold_block(p_projection),
             p_projection.number,
-            evident._projection_types(p_projection, 'e'),
-            evident._projection_keys(p_projection, 'l.event'),
-            evident._projection_return()
+            evident._sql_is_folded(p_projection, 'e'),
+            evident._sql_keys_of(p_projection, 'l.event'),
+            evident._sql_return()
         );
     end if;
 
@@ -10893,21 +10896,21 @@ begin
             p_projection.key_type,
             p_projection.name,
             v_queue,
-            evident._projection_next(
+            evident._sql_fold_by_key(
                 p_projection,
                 v_events,
-                evident._projection_stored(p_projection, 'k.key')
+                evident._sql_stored_row(p_projection, 'k.key')
             ),
-            evident._projection_refusal(p_projection),
-            evident._projection_write(
+            evident._sql_end_of_fold_block(p_projection),
+            evident._sql_write_rows(
                 p_projection,
                 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             ),
-            evident._projection_pinned(),
-            evident._projection_return(),
+            evident._sql_is_pinned(),
+            evident._sql_return(),
             v_kept
         ),
-        evident._fold_clauses()
+        evident._sql_set_clauses()
     ));
     perform evident._run_ddl(
         format(
@@ -10930,7 +10933,7 @@ begin
             referencing new table as new_events
             for each statement %2$s execute function %3$s();
             $sql$,
-            evident._projection_trigger(p_projection, 'keep_batch_%s'),
+            evident._name_of_trigger(p_projection, 'keep_batch_%s'),
             case
                 when p_projection.keys is null
                     then 'when (evident._is_batch())'
@@ -11031,8 +11034,9 @@ revoke all on function evident._refuse_parked(text, text[]) from public;
 -- what freed it (retry_failure, skip_failure, a rebuild) in its row.
 --
 -- With one snapshot for the transaction the look may be old; the projection's row,
--- which was touched by whatever parked or freed a key, tells (_projection_snapshot).
--- Where keys cross aggregates the trigger that folds refuses those levels.
+-- which was touched by whatever parked or freed a key, tells
+-- (_sql_refuse_old_snapshot). Where keys cross aggregates the trigger that folds
+-- refuses those levels.
 --
 -- The keys are told as evident_projector, from the events themselves: the view of a
 -- projection's events may not be waited for by who holds the event store.
@@ -11064,7 +11068,7 @@ declare
             return null;
         end;
         $hold$,
-        evident._projection_types(p_projection, 'new'),
+        evident._sql_is_folded(p_projection, 'new'),
         format('lock table %s in row exclusive mode', p_projection.name),
         p_projection.name
     );
@@ -11093,7 +11097,7 @@ begin
             return null;
         end;
         $hold$,
-            evident._projection_types(p_projection, 'n'),
+            evident._sql_is_folded(p_projection, 'n'),
             format(
                 $sql$
                 select jsonb_build_array(k.key::text)
@@ -11105,9 +11109,9 @@ begin
                 ) as l
                 cross join lateral (%s) as k (key)
                 $sql$,
-                replace(evident._projection_keys(p_projection, 'l.event'), '%', '%%')
+                replace(evident._sql_keys_of(p_projection, 'l.event'), '%', '%%')
             ),
-            evident._projection_refusal(p_projection),
+            evident._sql_end_of_fold_block(p_projection),
             p_projection.name
         );
     end if;
@@ -11133,8 +11137,8 @@ begin
             after insert on evident.event_store
             %4$s execute function %2$s();
             $sql$,
-            evident._projection_trigger(p_projection, 'hold_event_%s'),
-            evident._projection_object(p_projection, 'hold_event_%s'),
+            evident._name_of_trigger(p_projection, 'hold_event_%s'),
+            evident._name_of_object(p_projection, 'hold_event_%s'),
             v_body,
             case
                 when p_projection.keys is null then 'for each row'
@@ -11174,7 +11178,7 @@ begin
         from pg_trigger as t
         where
             t.tgrelid = 'evident.event_store'::regclass
-            and t.tgname = evident._projection_trigger(p_projection, 'hold_event_%s')
+            and t.tgname = evident._name_of_trigger(p_projection, 'hold_event_%s')
             and t.tgenabled <> 'D'
             and not exists (
                 select
@@ -11185,7 +11189,7 @@ begin
         perform evident._run_ddl(
             format(
                 'alter table evident.event_store disable trigger %I',
-                evident._projection_trigger(p_projection, 'hold_event_%s')
+                evident._name_of_trigger(p_projection, 'hold_event_%s')
             )
         );
     end if;
@@ -11246,12 +11250,12 @@ begin
             t.tgrelid = 'evident.event_store'::regclass
             and t.tgenabled <> 'D'
             and (
-                t.tgname = evident._projection_trigger(p_projection, 'hold_event_%s')
+                t.tgname = evident._name_of_trigger(p_projection, 'hold_event_%s')
                 or (
                     not p_must_keep
                     and t.tgname in (
-                        evident._projection_trigger(p_projection, 'keep_event_%s'),
-                        evident._projection_trigger(p_projection, 'keep_batch_%s')
+                        evident._name_of_trigger(p_projection, 'keep_event_%s'),
+                        evident._name_of_trigger(p_projection, 'keep_batch_%s')
                     )
                 )
             )
@@ -11307,17 +11311,17 @@ begin
         having count(*) > 0;
     end if;
 
-    perform evident._as_projector(evident._projection_write(
+    perform evident._as_projector(evident._sql_write_rows(
         p_projection,
-        evident._projection_next(
+        evident._sql_fold_by_key(
             p_projection,
             format(
                 'select v.key, v.event, v.position from %s as v'
                 ' where v.position > %s and v.position <= %s %s',
-                evident._projection_object(p_projection, 'events_of_%s'),
+                evident._name_of_object(p_projection, 'events_of_%s'),
                 p_after, p_until, v_condition
             ),
-            evident._projection_stored(p_projection, 'k.key')
+            evident._sql_stored_row(p_projection, 'k.key')
         )
     ));
 end;
@@ -11410,7 +11414,7 @@ begin
                 format(
                     'select jsonb_build_array(v.key::text)'
                     ' from %s as v where v.position = %s',
-                    evident._projection_object(p_projection, 'events_of_%s'),
+                    evident._name_of_object(p_projection, 'events_of_%s'),
                     p_position
                 )
             ) as a (answer)
@@ -11450,8 +11454,8 @@ be told.';
 
 revoke all on function evident._park_event(evident.projection, bigint) from public;
 -- [end sql/functions/projections/_park_event.sql]
--- [begin sql/functions/projections/_fold_around.sql]
--- evident._fold_around: fold a slice, also when some of its events fail.
+-- [begin sql/functions/projections/_fold_and_park.sql]
+-- evident._fold_and_park: fold a slice, also when some of its events fail.
 --
 -- All of it at once, mostly. When that fails, halves the stretch until it folds or is
 -- a single event, which is then folded key by key; doubles it again with each success.
@@ -11460,7 +11464,7 @@ revoke all on function evident._park_event(evident.projection, bigint) from publ
 --
 -- Gives the position reached: p_until, unless an event's keys cannot be told.
 
-create or replace function evident._fold_around(
+create or replace function evident._fold_and_park(
     p_projection evident.projection,
     p_after bigint,
     p_until bigint
@@ -11499,13 +11503,13 @@ begin
 end;
 $function$;
 
-comment on function evident._fold_around(evident.projection, bigint, bigint) is
+comment on function evident._fold_and_park(evident.projection, bigint, bigint) is
 'Folds a slice of the log and parks the keys of events that fail; gives the position
 reached.';
 
-revoke all on function evident._fold_around(evident.projection, bigint, bigint)
+revoke all on function evident._fold_and_park(evident.projection, bigint, bigint)
 from public;
--- [end sql/functions/projections/_fold_around.sql]
+-- [end sql/functions/projections/_fold_and_park.sql]
 -- [begin sql/functions/projections/_fold_key.sql]
 -- evident._fold_key: fold what waits for one parked key.
 --
@@ -11514,8 +11518,8 @@ from public;
 --
 -- Where appends keep the read model they refuse the key's events while it is parked
 -- (_make_hold), so all of its events are there to be read. Those with an older snapshot
--- are told by the projection's row, see _projection_snapshot; it comes last, for they
--- may have it for long.
+-- are told by the projection's row, see _sql_refuse_old_snapshot; it comes last, for
+-- they may have it for long.
 
 create or replace function evident._fold_key(
     p_projection evident.projection,
@@ -11546,7 +11550,7 @@ begin
                 'select to_jsonb(v.position) from %s as v'
                 ' where v.key = %L::%s and v.position > %s and v.position <= %s'
                 ' order by v.position',
-                evident._projection_object(p_projection, 'events_of_%s'),
+                evident._name_of_object(p_projection, 'events_of_%s'),
                 p_key, p_projection.key_type, p_after, v_until
             )
         ) as a (answer)
@@ -11595,8 +11599,9 @@ appends keep the read model; gives how many.';
 revoke all on function evident._fold_key(evident.projection, text, bigint)
 from public;
 -- [end sql/functions/projections/_fold_key.sql]
--- [begin sql/functions/projections/_go_live.sql]
--- evident._go_live: let the appends keep a synchronous projection from now on.
+-- [begin sql/functions/projections/_hand_over_to_triggers.sql]
+-- evident._hand_over_to_triggers: let the appends keep a synchronous projection from
+-- now on.
 --
 -- The lock on the event store waits until no transaction has events that are not
 -- decided. So the rest of the log is complete, and whoever appends next meets the
@@ -11610,7 +11615,9 @@ from public;
 -- Locks: that of making, SHARE ROW EXCLUSIVE on evident.event_store, to the end of the
 -- transaction
 
-create or replace function evident._go_live(p_projection evident.projection)
+create or replace function evident._hand_over_to_triggers(
+    p_projection evident.projection
+)
 returns boolean
 language plpgsql
 volatile
@@ -11661,12 +11668,12 @@ begin
 end;
 $function$;
 
-comment on function evident._go_live(evident.projection) is
+comment on function evident._hand_over_to_triggers(evident.projection) is
 'Folds the rest of the log and enables the triggers; false when somebody was in the
 way or an event failed.';
 
-revoke all on function evident._go_live(evident.projection) from public;
--- [end sql/functions/projections/_go_live.sql]
+revoke all on function evident._hand_over_to_triggers(evident.projection) from public;
+-- [end sql/functions/projections/_hand_over_to_triggers.sql]
 -- [begin sql/functions/projections/_append_own_event.sql]
 -- evident._append_own_event: append an event of the store's own.
 --
@@ -11851,7 +11858,7 @@ evident._record_force(evident.projection, text, text, text) from public;
 -- another projection: drop the old one first.
 --
 -- An invariant is a fold that enforces a rule: what it raises is what appends are
--- refused with (_projection_refusal). Whoever makes it an ordinary one, which could
+-- refused with (_sql_end_of_fold_block). Whoever makes it an ordinary one, which could
 -- then be paused by the way, leaves an event in the store's own stream. A repeated
 -- registration that does not say (null) leaves it as it is.
 --
@@ -11980,8 +11987,8 @@ begin
             where
                 t.tgrelid = 'evident.event_store'::regclass
                 and t.tgname in (
-                    evident._projection_trigger(v_new, 'keep_event_%s'),
-                    evident._projection_trigger(v_new, 'keep_batch_%s')
+                    evident._name_of_trigger(v_new, 'keep_event_%s'),
+                    evident._name_of_trigger(v_new, 'keep_batch_%s')
                 )
         ) then
             perform evident._lock_making();
@@ -12023,7 +12030,7 @@ begin
     elsif v_new.state = 'catching_up'
         and not exists (select from evident.event_store)
     then
-        perform evident._go_live(v_new);
+        perform evident._hand_over_to_triggers(v_new);
     end if;
     perform evident._record_baseline(v_new.name);
     if not v_new.is_invariant then
@@ -12109,7 +12116,7 @@ begin
         perform evident._run_ddl(
             format(
                 'drop trigger if exists %I on evident.event_store',
-                evident._projection_trigger(v_projection, v_form)
+                evident._name_of_trigger(v_projection, v_form)
             )
         );
     end loop;
@@ -12333,7 +12340,7 @@ revoke all on function evident._pause_unsafe() from public;
 -- read (see safe_position).
 --
 -- The keys of events that fail are parked, with their later events behind them; all
--- others are folded (_fold_around).
+-- others are folded (_fold_and_park).
 --
 -- A synchronous projection that has come this close is handed over to the appends.
 --
@@ -12382,7 +12389,7 @@ begin
             'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
         );
     end if;
-    v_projection := evident._projection(p_name);
+    v_projection := evident._require_projection(p_name);
     if v_projection.definition is null and v_projection.state <> 'paused' then
         return evident.rebuild_projection(p_name);
     end if;
@@ -12391,7 +12398,7 @@ begin
         perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
     end if;
-    v_projection := evident._projection(p_name);
+    v_projection := evident._require_projection(p_name);
 
     if v_projection.mode = 'sync' and v_projection.state = 'running' then
         if v_projection.number = v_number then
@@ -12418,18 +12425,18 @@ begin
     perform evident._require_projector(v_projection);
 
     v_safe := evident.safe_position();
-    execute format(v_ours, evident._projection_types(v_projection, 'e'))
+    execute format(v_ours, evident._sql_is_folded(v_projection, 'e'))
     into v_count, v_until
     using v_projection.position, v_safe, p_limit;
     v_until := case when v_count < p_limit then v_safe else v_until end;
 
     if v_count > 0 then
-        v_reached := evident._fold_around(
+        v_reached := evident._fold_and_park(
             v_projection, v_projection.position, v_until
         );
         if v_reached < v_until then
             v_until := v_reached;
-            execute format(v_ours, evident._projection_types(v_projection, 'e'))
+            execute format(v_ours, evident._sql_is_folded(v_projection, 'e'))
             into v_count
             using v_projection.position, v_until, p_limit;
         end if;
@@ -12442,7 +12449,7 @@ begin
         v_projection.position := v_until;
     end if;
     if v_projection.mode = 'sync' and v_until = v_safe then
-        perform evident._go_live(v_projection);
+        perform evident._hand_over_to_triggers(v_projection);
     end if;
     return v_count;
 end;
@@ -12460,12 +12467,12 @@ revoke all on function evident.run_projection(text, bigint) from public;
 grant execute on function evident.run_projection(text, bigint)
 to evident_projector, evident_operator;
 -- [end sql/functions/projections/run_projection.sql]
--- [begin sql/functions/projections/_projection_failure.sql]
--- evident._projection_failure: the failure of a parked key.
+-- [begin sql/functions/projections/_require_failure.sql]
+-- evident._require_failure: the failure of a parked key.
 --
 -- Errors: PT400, PT404
 
-create or replace function evident._projection_failure(
+create or replace function evident._require_failure(
     p_projection evident.projection,
     p_key text
 )
@@ -12503,13 +12510,13 @@ begin
 end;
 $function$;
 
-comment on function evident._projection_failure(evident.projection, text) is
+comment on function evident._require_failure(evident.projection, text) is
 'The failure of a parked key, whatever text of it is given. Errors: PT400 no such key
 can be, PT404 it is not parked.';
 
-revoke all on function evident._projection_failure(evident.projection, text)
+revoke all on function evident._require_failure(evident.projection, text)
 from public;
--- [end sql/functions/projections/_projection_failure.sql]
+-- [end sql/functions/projections/_require_failure.sql]
 -- [begin sql/functions/projections/retry_failure.sql]
 -- evident.retry_failure: fold a parked key again, after the fold was repaired.
 --
@@ -12536,7 +12543,7 @@ declare
     v_failure evident.projection_failure;
 begin
     perform evident._require_projector(v_projection);
-    v_failure := evident._projection_failure(v_projection, p_key);
+    v_failure := evident._require_failure(v_projection, p_key);
 
     if p_key = '' then
         delete from evident.projection_failure as f
@@ -12594,7 +12601,7 @@ begin
 
     v_projection := evident._lock_projection(p_name);
     perform evident._require_projector(v_projection);
-    v_failure := evident._projection_failure(v_projection, p_key);
+    v_failure := evident._require_failure(v_projection, p_key);
 
     insert into evident.projection_skip as s (
         projection, key, position, actor, reason, code, message
@@ -12745,7 +12752,7 @@ declare
     v_events_above constant text := format(
         'select v.key, v.event, v.position from %s as v'
         ' where %s and v.position <= %s and v.position > ',
-        evident._projection_object(p_projection, 'events_of_%s'),
+        evident._name_of_object(p_projection, 'events_of_%s'),
         format(p_slice, 'v.key'),
         p_until
     );
@@ -12756,7 +12763,7 @@ begin
         %s
         on conflict (key) do update set next_row = excluded.next_row
         $sql$,
-        evident._projection_next(
+        evident._sql_fold_by_key(
             p_projection,
             v_events_above || p_after,
             '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
@@ -12781,7 +12788,7 @@ begin
         v_events_above || p_low,
         p_projection.name,
         p_projection.key_column,
-        evident._projection_differs(p_projection, 'r.next_row')
+        evident._sql_differs(p_projection, 'r.next_row')
     ));
 end;
 $function$;
@@ -12800,7 +12807,7 @@ evident._fold_round(evident.projection, text, bigint, bigint, bigint) from publi
 -- are what it says, and the projection is no longer stale. A slice may have been cut
 -- into smaller ones, of twice as many: what a later one covers in part is forgotten.
 -- The projection's row is also touched when rows were written: see
--- _projection_snapshot.
+-- _sql_refuse_old_snapshot.
 
 create or replace function evident._note_rebuild(
     p_projection evident.projection,
@@ -12893,7 +12900,7 @@ evident._note_rebuild(
 -- way that has begun with the old ones.
 --
 -- It holds nothing meanwhile that an append waits for. The projection's row comes
--- afterwards, as it does in appends with one snapshot (_projection_snapshot).
+-- afterwards, as it does in appends with one snapshot (_sql_refuse_old_snapshot).
 --
 -- p_projection is the projection as it was when the rebuild began, p_now as it is under
 -- its lock; pg_temp.rebuilt is folded up to p_position. p_filter: see _fold_round.
@@ -13004,8 +13011,8 @@ begin
         $sql$,
         p_projection.name,
         p_projection.key_column,
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, '(r.next_row).%1$s', 'd.key')
+        evident._sql_columns(p_projection, '%1$s'),
+        evident._sql_columns(p_projection, '(r.next_row).%1$s', 'd.key')
     ));
     perform evident._run_ddl(
         'drop table pg_temp.rebuilt, pg_temp.differing', p_is_projectors => true
@@ -13022,7 +13029,7 @@ begin
         where p.name = p_now.name
         returning p.* into p_now;
         if p_now.mode = 'sync' and p_now.state = 'catching_up' then
-            perform evident._go_live(p_now);
+            perform evident._hand_over_to_triggers(p_now);
         end if;
     end if;
     perform evident._note_rebuild(
@@ -13170,8 +13177,8 @@ begin
         select r.key from pg_temp.rebuilt as r
         with no data;
         $sql$,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s')
+        evident._name_of_object(v_projection, 'fold_%s'),
+        evident._name_of_object(v_projection, 'events_of_%s')
     ), p_is_projectors => true);
     v_sql := format(
         $sql$
@@ -13183,8 +13190,8 @@ begin
         where v.position <= %3$s and %4$s
         group by v.key
         $sql$,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s'),
+        evident._name_of_object(v_projection, 'fold_%s'),
+        evident._name_of_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
     );
@@ -13208,7 +13215,7 @@ begin
         v_projection.key_column,
         v_projection.name,
         format(v_slice, format('s.%I', v_projection.key_column)),
-        evident._projection_differs(v_projection, 'r.next_row')
+        evident._sql_differs(v_projection, 'r.next_row')
     ));
     begin
         perform evident._run_ddl(
@@ -13313,7 +13320,7 @@ set work_mem = '32MB'
 set jit = off
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._require_projection(p_name);
     v_stored text := v_projection.name;
     v_only text := 'true';
     v_failures text;
@@ -13374,8 +13381,8 @@ begin
             where %7$s
             order by coalesce(t.%4$I, r.key)::text collate "C"
             $sql$,
-            evident._projection_object(v_projection, 'fold_%s'),
-            evident._projection_object(v_projection, 'events_of_%s'),
+            evident._name_of_object(v_projection, 'fold_%s'),
+            evident._name_of_object(v_projection, 'events_of_%s'),
             case
                 when v_projection.mode = 'sync' and v_projection.state = 'running'
                     then 9223372036854775807
@@ -13384,7 +13391,7 @@ begin
             v_projection.key_column,
             v_projection.key_column,
             v_stored,
-            evident._projection_differs(v_projection, 'r.next_row'),
+            evident._sql_differs(v_projection, 'r.next_row'),
             v_only,
             coalesce(v_failures, 'true')
         )
@@ -13438,7 +13445,9 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
 declare
-    v_projection constant evident.projection := evident._projection(p_projection);
+    v_projection constant evident.projection := evident._require_projection(
+        p_projection
+    );
     v_reason text;
     v_query text;
 begin
@@ -13483,8 +13492,8 @@ begin
         $sql$,
         v_projection.key_column,
         v_projection.key_column,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s'),
+        evident._name_of_object(v_projection, 'fold_%s'),
+        evident._name_of_object(v_projection, 'events_of_%s'),
         p_key,
         v_projection.key_type,
         case
@@ -13746,7 +13755,7 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
 declare
-    v_projection constant evident.projection := evident._projection(p_name);
+    v_projection constant evident.projection := evident._require_projection(p_name);
     v_model constant oid := evident._read_model(v_projection);
     v_apply constant oid := evident._projection_bound(v_projection, 'step_%s');
     v_keys constant oid := evident._projection_bound(v_projection, 'keys_%s');
@@ -16101,8 +16110,8 @@ own stream for each incarnation that has none.';
 revoke all on function evident._attest_incarnations() from public;
 -- [end sql/functions/ledger/_attest_incarnations.sql]
 
--- [begin sql/functions/ledger/_attest_guards.sql]
--- evident._attest_guards: make it history when the guards have changed.
+-- [begin sql/functions/ledger/_record_guard_changes.sql]
+-- evident._record_guard_changes: make it history when the guards have changed.
 --
 -- Each event GuardChanged in the store's own stream tells which rows of guard_status
 -- came and went, so the events up to any moment, folded, give all rows as they were
@@ -16118,7 +16127,7 @@ revoke all on function evident._attest_incarnations() from public;
 -- Texts are sorted and compared by their bytes: a restore into a database of another
 -- collation changes no guard.
 
-create or replace function evident._attest_guards()
+create or replace function evident._record_guard_changes()
 returns void
 language plpgsql
 volatile
@@ -16247,13 +16256,13 @@ begin
 end;
 $function$;
 
-comment on function evident._attest_guards() is
+comment on function evident._record_guard_changes() is
 'Appends events GuardChanged, {"fingerprint", "added", "removed", "part", "parts"}, to
 the store''s own stream when guard_status differs from what the newest such event
 tells.';
 
-revoke all on function evident._attest_guards() from public;
--- [end sql/functions/ledger/_attest_guards.sql]
+revoke all on function evident._record_guard_changes() from public;
+-- [end sql/functions/ledger/_record_guard_changes.sql]
 -- [begin sql/functions/ledger/_attest.sql]
 -- evident._attest: write the store's own events, whatever comes of it.
 --
@@ -16284,7 +16293,7 @@ begin
             v_message = message_text;
     end;
     begin
-        perform evident._attest_guards();
+        perform evident._record_guard_changes();
     exception when others or assert_failure then
         get stacked diagnostics
             v_code = returned_sqlstate,

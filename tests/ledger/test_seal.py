@@ -80,7 +80,7 @@ def test_a_sealer_that_does_not_wait_for_writers_is_caught(
     twin(name)
     # A sealer that looks at the guards each time is too slow to be hasty.
     observer.execute(
-        "create or replace function evident._attest_guards() returns void"
+        "create or replace function evident._record_guard_changes() returns void"
         " language sql begin atomic select null::void; end"
     )
     assert first_violations(lambda: run_sealing(store, observer, rng, events=500))

@@ -37,9 +37,9 @@ begin
     from evident._append_entries(p_appends) as n;
 
     with outcome as (
-        select t.* from evident._append_together(p_appends) as t where v_is_exact
+        select t.* from evident._append_at_versions(p_appends) as t where v_is_exact
         union all
-        select t.* from evident._append_in_turn(p_appends) as t where not v_is_exact
+        select t.* from evident._append_one_by_one(p_appends) as t where not v_is_exact
     )
 
     select

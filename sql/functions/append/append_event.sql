@@ -10,7 +10,7 @@
 -- leave a gap; the key decides who of two rivals gets the next one, and the other
 -- inserts nothing. Only an event_id that the caller gave can collide, so only the
 -- general statement watches all keys, which costs more. Whatever is unusual ends
--- in _append_event_fully, which finds out what it was.
+-- in _append_event_explained, which finds out what it was.
 --
 -- The look-up must stay one by the key whatever the table's statistics say.
 -- Sequential scans are off, since a plan made and kept while the table was small
@@ -108,7 +108,7 @@ begin
         end if;
     end if;
 
-    return evident._append_event_fully(
+    return evident._append_event_explained(
         p_aggregate_id, p_event_type, p_payload, p_expected_version, p_metadata,
         p_event_id
     );

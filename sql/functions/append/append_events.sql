@@ -25,7 +25,9 @@ begin
     perform evident._check_event_ids('p_events', p_events, '$[*].event_id');
     perform evident._refuse_sequence();
     perform evident._announce_append();
-    return evident._append_checked(p_aggregate_id, p_events, p_expected_version);
+    return evident._append_stream_or_refuse(
+        p_aggregate_id, p_events, p_expected_version
+    );
 end;
 $function$;
 

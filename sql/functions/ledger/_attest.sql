@@ -27,7 +27,7 @@ begin
             v_message = message_text;
     end;
     begin
-        perform evident._attest_guards();
+        perform evident._record_guard_changes();
     exception when others or assert_failure then
         get stacked diagnostics
             v_code = returned_sqlstate,

@@ -15,7 +15,7 @@
 -- way that has begun with the old ones.
 --
 -- It holds nothing meanwhile that an append waits for. The projection's row comes
--- afterwards, as it does in appends with one snapshot (_projection_snapshot).
+-- afterwards, as it does in appends with one snapshot (_sql_refuse_old_snapshot).
 --
 -- p_projection is the projection as it was when the rebuild began, p_now as it is under
 -- its lock; pg_temp.rebuilt is folded up to p_position. p_filter: see _fold_round.
@@ -126,8 +126,8 @@ begin
         $sql$,
         p_projection.name,
         p_projection.key_column,
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, '(r.next_row).%1$s', 'd.key')
+        evident._sql_columns(p_projection, '%1$s'),
+        evident._sql_columns(p_projection, '(r.next_row).%1$s', 'd.key')
     ));
     perform evident._run_ddl(
         'drop table pg_temp.rebuilt, pg_temp.differing', p_is_projectors => true
@@ -144,7 +144,7 @@ begin
         where p.name = p_now.name
         returning p.* into p_now;
         if p_now.mode = 'sync' and p_now.state = 'catching_up' then
-            perform evident._go_live(p_now);
+            perform evident._hand_over_to_triggers(p_now);
         end if;
     end if;
     perform evident._note_rebuild(

@@ -5,8 +5,8 @@
 --
 -- Where appends keep the read model they refuse the key's events while it is parked
 -- (_make_hold), so all of its events are there to be read. Those with an older snapshot
--- are told by the projection's row, see _projection_snapshot; it comes last, for they
--- may have it for long.
+-- are told by the projection's row, see _sql_refuse_old_snapshot; it comes last, for
+-- they may have it for long.
 
 create or replace function evident._fold_key(
     p_projection evident.projection,
@@ -37,7 +37,7 @@ begin
                 'select to_jsonb(v.position) from %s as v'
                 ' where v.key = %L::%s and v.position > %s and v.position <= %s'
                 ' order by v.position',
-                evident._projection_object(p_projection, 'events_of_%s'),
+                evident._name_of_object(p_projection, 'events_of_%s'),
                 p_key, p_projection.key_type, p_after, v_until
             )
         ) as a (answer)

@@ -30,7 +30,7 @@ declare
     v_events_above constant text := format(
         'select v.key, v.event, v.position from %s as v'
         ' where %s and v.position <= %s and v.position > ',
-        evident._projection_object(p_projection, 'events_of_%s'),
+        evident._name_of_object(p_projection, 'events_of_%s'),
         format(p_slice, 'v.key'),
         p_until
     );
@@ -41,7 +41,7 @@ begin
         %s
         on conflict (key) do update set next_row = excluded.next_row
         $sql$,
-        evident._projection_next(
+        evident._sql_fold_by_key(
             p_projection,
             v_events_above || p_after,
             '(select r.next_row from pg_temp.rebuilt as r where r.key = k.key)'
@@ -66,7 +66,7 @@ begin
         v_events_above || p_low,
         p_projection.name,
         p_projection.key_column,
-        evident._projection_differs(p_projection, 'r.next_row')
+        evident._sql_differs(p_projection, 'r.next_row')
     ));
 end;
 $function$;

@@ -34,17 +34,17 @@ begin
         having count(*) > 0;
     end if;
 
-    perform evident._as_projector(evident._projection_write(
+    perform evident._as_projector(evident._sql_write_rows(
         p_projection,
-        evident._projection_next(
+        evident._sql_fold_by_key(
             p_projection,
             format(
                 'select v.key, v.event, v.position from %s as v'
                 ' where v.position > %s and v.position <= %s %s',
-                evident._projection_object(p_projection, 'events_of_%s'),
+                evident._name_of_object(p_projection, 'events_of_%s'),
                 p_after, p_until, v_condition
             ),
-            evident._projection_stored(p_projection, 'k.key')
+            evident._sql_stored_row(p_projection, 'k.key')
         )
     ));
 end;

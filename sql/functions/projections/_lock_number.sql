@@ -19,7 +19,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._require_projection(p_name);
     v_number integer := 0;
 begin
     perform evident._refuse_one_snapshot();
@@ -31,7 +31,7 @@ begin
         else
             perform pg_advisory_xact_lock((p_space << 48) | v_number);
         end if;
-        v_projection := evident._projection(p_name);
+        v_projection := evident._require_projection(p_name);
     end loop;
     return v_projection;
 end;

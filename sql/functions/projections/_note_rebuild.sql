@@ -4,7 +4,7 @@
 -- are what it says, and the projection is no longer stale. A slice may have been cut
 -- into smaller ones, of twice as many: what a later one covers in part is forgotten.
 -- The projection's row is also touched when rows were written: see
--- _projection_snapshot.
+-- _sql_refuse_old_snapshot.
 
 create or replace function evident._note_rebuild(
     p_projection evident.projection,

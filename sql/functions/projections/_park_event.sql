@@ -28,7 +28,7 @@ begin
                 format(
                     'select jsonb_build_array(v.key::text)'
                     ' from %s as v where v.position = %s',
-                    evident._projection_object(p_projection, 'events_of_%s'),
+                    evident._name_of_object(p_projection, 'events_of_%s'),
                     p_position
                 )
             ) as a (answer)

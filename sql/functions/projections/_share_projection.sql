@@ -1,7 +1,7 @@
 -- evident._share_projection: be told when a projection was changed since the snapshot.
 --
--- For triggers at REPEATABLE READ and SERIALIZABLE, see _projection_snapshot. They run
--- as evident_projector, which has no rights on the registration.
+-- For triggers at REPEATABLE READ and SERIALIZABLE, see _sql_refuse_old_snapshot. They
+-- run as evident_projector, which has no rights on the registration.
 --
 -- Locks: the projection's row, shared
 -- Errors: 40001

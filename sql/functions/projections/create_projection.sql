@@ -11,7 +11,7 @@
 -- another projection: drop the old one first.
 --
 -- An invariant is a fold that enforces a rule: what it raises is what appends are
--- refused with (_projection_refusal). Whoever makes it an ordinary one, which could
+-- refused with (_sql_end_of_fold_block). Whoever makes it an ordinary one, which could
 -- then be paused by the way, leaves an event in the store's own stream. A repeated
 -- registration that does not say (null) leaves it as it is.
 --
@@ -140,8 +140,8 @@ begin
             where
                 t.tgrelid = 'evident.event_store'::regclass
                 and t.tgname in (
-                    evident._projection_trigger(v_new, 'keep_event_%s'),
-                    evident._projection_trigger(v_new, 'keep_batch_%s')
+                    evident._name_of_trigger(v_new, 'keep_event_%s'),
+                    evident._name_of_trigger(v_new, 'keep_batch_%s')
                 )
         ) then
             perform evident._lock_making();
@@ -183,7 +183,7 @@ begin
     elsif v_new.state = 'catching_up'
         and not exists (select from evident.event_store)
     then
-        perform evident._go_live(v_new);
+        perform evident._hand_over_to_triggers(v_new);
     end if;
     perform evident._record_baseline(v_new.name);
     if not v_new.is_invariant then

@@ -47,7 +47,7 @@ begin
         perform evident._run_ddl(
             format(
                 'drop trigger if exists %I on evident.event_store',
-                evident._projection_trigger(v_projection, v_form)
+                evident._name_of_trigger(v_projection, v_form)
             )
         );
     end loop;

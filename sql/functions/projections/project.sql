@@ -33,7 +33,9 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
 declare
-    v_projection constant evident.projection := evident._projection(p_projection);
+    v_projection constant evident.projection := evident._require_projection(
+        p_projection
+    );
     v_reason text;
     v_query text;
 begin
@@ -78,8 +80,8 @@ begin
         $sql$,
         v_projection.key_column,
         v_projection.key_column,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s'),
+        evident._name_of_object(v_projection, 'fold_%s'),
+        evident._name_of_object(v_projection, 'events_of_%s'),
         p_key,
         v_projection.key_type,
         case

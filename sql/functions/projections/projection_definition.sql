@@ -30,7 +30,7 @@ set datestyle = 'ISO, MDY'
 set timezone = 'UTC'
 as $function$
 declare
-    v_projection constant evident.projection := evident._projection(p_name);
+    v_projection constant evident.projection := evident._require_projection(p_name);
     v_model constant oid := evident._read_model(v_projection);
     v_apply constant oid := evident._projection_bound(v_projection, 'step_%s');
     v_keys constant oid := evident._projection_bound(v_projection, 'keys_%s');

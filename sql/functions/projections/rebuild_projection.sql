@@ -122,8 +122,8 @@ begin
         select r.key from pg_temp.rebuilt as r
         with no data;
         $sql$,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s')
+        evident._name_of_object(v_projection, 'fold_%s'),
+        evident._name_of_object(v_projection, 'events_of_%s')
     ), p_is_projectors => true);
     v_sql := format(
         $sql$
@@ -135,8 +135,8 @@ begin
         where v.position <= %3$s and %4$s
         group by v.key
         $sql$,
-        evident._projection_object(v_projection, 'fold_%s'),
-        evident._projection_object(v_projection, 'events_of_%s'),
+        evident._name_of_object(v_projection, 'fold_%s'),
+        evident._name_of_object(v_projection, 'events_of_%s'),
         v_position,
         format(v_slice, 'v.key')
     );
@@ -160,7 +160,7 @@ begin
         v_projection.key_column,
         v_projection.name,
         format(v_slice, format('s.%I', v_projection.key_column)),
-        evident._projection_differs(v_projection, 'r.next_row')
+        evident._sql_differs(v_projection, 'r.next_row')
     ));
     begin
         perform evident._run_ddl(

@@ -23,7 +23,7 @@ declare
     v_failure evident.projection_failure;
 begin
     perform evident._require_projector(v_projection);
-    v_failure := evident._projection_failure(v_projection, p_key);
+    v_failure := evident._require_failure(v_projection, p_key);
 
     if p_key = '' then
         delete from evident.projection_failure as f

@@ -6,7 +6,7 @@
 -- read (see safe_position).
 --
 -- The keys of events that fail are parked, with their later events behind them; all
--- others are folded (_fold_around).
+-- others are folded (_fold_and_park).
 --
 -- A synchronous projection that has come this close is handed over to the appends.
 --
@@ -55,7 +55,7 @@ begin
             'p_limit', 'null or below 1', 'fold slice after slice, of 1000 events or so'
         );
     end if;
-    v_projection := evident._projection(p_name);
+    v_projection := evident._require_projection(p_name);
     if v_projection.definition is null and v_projection.state <> 'paused' then
         return evident.rebuild_projection(p_name);
     end if;
@@ -64,7 +64,7 @@ begin
         perform evident._notify_held(p_name, (17752::bigint << 48) | v_number);
         return 0;
     end if;
-    v_projection := evident._projection(p_name);
+    v_projection := evident._require_projection(p_name);
 
     if v_projection.mode = 'sync' and v_projection.state = 'running' then
         if v_projection.number = v_number then
@@ -91,18 +91,18 @@ begin
     perform evident._require_projector(v_projection);
 
     v_safe := evident.safe_position();
-    execute format(v_ours, evident._projection_types(v_projection, 'e'))
+    execute format(v_ours, evident._sql_is_folded(v_projection, 'e'))
     into v_count, v_until
     using v_projection.position, v_safe, p_limit;
     v_until := case when v_count < p_limit then v_safe else v_until end;
 
     if v_count > 0 then
-        v_reached := evident._fold_around(
+        v_reached := evident._fold_and_park(
             v_projection, v_projection.position, v_until
         );
         if v_reached < v_until then
             v_until := v_reached;
-            execute format(v_ours, evident._projection_types(v_projection, 'e'))
+            execute format(v_ours, evident._sql_is_folded(v_projection, 'e'))
             into v_count
             using v_projection.position, v_until, p_limit;
         end if;
@@ -115,7 +115,7 @@ begin
         v_projection.position := v_until;
     end if;
     if v_projection.mode = 'sync' and v_until = v_safe then
-        perform evident._go_live(v_projection);
+        perform evident._hand_over_to_triggers(v_projection);
     end if;
     return v_count;
 end;

@@ -32,7 +32,7 @@ begin
 
     v_projection := evident._lock_projection(p_name);
     perform evident._require_projector(v_projection);
-    v_failure := evident._projection_failure(v_projection, p_key);
+    v_failure := evident._require_failure(v_projection, p_key);
 
     insert into evident.projection_skip as s (
         projection, key, position, actor, reason, code, message

@@ -24,7 +24,7 @@ set work_mem = '32MB'
 set jit = off
 as $function$
 declare
-    v_projection evident.projection := evident._projection(p_name);
+    v_projection evident.projection := evident._require_projection(p_name);
     v_stored text := v_projection.name;
     v_only text := 'true';
     v_failures text;
@@ -85,8 +85,8 @@ begin
             where %7$s
             order by coalesce(t.%4$I, r.key)::text collate "C"
             $sql$,
-            evident._projection_object(v_projection, 'fold_%s'),
-            evident._projection_object(v_projection, 'events_of_%s'),
+            evident._name_of_object(v_projection, 'fold_%s'),
+            evident._name_of_object(v_projection, 'events_of_%s'),
             case
                 when v_projection.mode = 'sync' and v_projection.state = 'running'
                     then 9223372036854775807
@@ -95,7 +95,7 @@ begin
             v_projection.key_column,
             v_projection.key_column,
             v_stored,
-            evident._projection_differs(v_projection, 'r.next_row'),
+            evident._sql_differs(v_projection, 'r.next_row'),
             v_only,
             coalesce(v_failures, 'true')
         )

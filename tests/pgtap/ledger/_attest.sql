@@ -3,7 +3,7 @@ select plan(9);
 \ir ../helpers/refusal.psql
 \ir ../helpers/documents.psql
 \ir ../helpers/ledger.psql
-:attest_guards;
+:record_guard_changes;
 
 create temporary view status as
 select

@@ -114,7 +114,7 @@ INTRUSIONS = [
     "alter function evident.seal(bigint) reset search_path",
     "drop function evident.verify_ledger(bigint, bigint)",
     "select evident._seal_tiles(0, '', '{}')",
-    "select evident._attest_guards()",
+    "select evident._record_guard_changes()",
     "select evident._refuse_ledger(1, 'forged')",
     "select evident._tile_hashes(0, 0, 1)",
     "select evident._root_over(0, '')",
@@ -218,11 +218,11 @@ INTRUSIONS = [
     "select evident._announce_append()",
     "select evident._insert_stream(gen_random_uuid(), 0, '[]', 1, 1)",
     "select evident._append_stream(gen_random_uuid(), '[]', 7)",
-    "select evident._append_checked(gen_random_uuid(), '[]', 7)",
-    "select * from evident._append_together('[]')",
-    "select * from evident._append_in_turn('[]')",
+    "select evident._append_stream_or_refuse(gen_random_uuid(), '[]', 7)",
+    "select * from evident._append_at_versions('[]')",
+    "select * from evident._append_one_by_one('[]')",
     """
-    select evident._append_event_fully(
+    select evident._append_event_explained(
         gen_random_uuid(), 'Forged', '{}', 0, '{}', null
     )
     """,
@@ -268,7 +268,7 @@ INTRUSIONS = [
     "select evident._fold_slice(null, 0, 1)",
     "select evident._note_failure(null, '', 1, '22012', 'forged')",
     "select evident._park_event(null, 1)",
-    "select evident._go_live(null)",
+    "select evident._hand_over_to_triggers(null)",
     "select evident._lock_projection('shop.orders_summary')",
     "select evident._lock_keys(1, '{a}')",
     """

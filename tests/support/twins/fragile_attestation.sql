@@ -8,6 +8,6 @@ set search_path = pg_catalog, pg_temp
 as $function$
 begin
     perform evident._attest_incarnations();
-    perform evident._attest_guards();
+    perform evident._record_guard_changes();
 end;
 $function$;

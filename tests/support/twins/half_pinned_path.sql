@@ -6,10 +6,10 @@ set search_path = pg_catalog;
 
 alter function evident.append_batch(jsonb) set search_path = pg_catalog;
 
-alter function evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
+alter function evident._append_event_explained(uuid, text, jsonb, bigint, jsonb, uuid)
 set search_path = pg_catalog;
 
 alter function evident._append_stream(uuid, jsonb, bigint)
 set search_path = pg_catalog;
 
-alter function evident._append_together(jsonb) set search_path = pg_catalog;
+alter function evident._append_at_versions(jsonb) set search_path = pg_catalog;

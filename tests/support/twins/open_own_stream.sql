@@ -6,7 +6,7 @@ select pg_temp.spoil(
     'v_own uuid := (evident._log_identity()).log_id'
 );
 select pg_temp.spoil(
-    'evident._attest_guards()',
+    'evident._record_guard_changes()',
     'v_own constant uuid := ''00000000-0000-0000-0000-000000000000''',
     'v_own uuid := (evident._log_identity()).log_id'
 );

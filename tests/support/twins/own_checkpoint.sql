@@ -3,7 +3,7 @@
 
 select pg_temp.spoil(
     'evident.run_projection(text, bigint)',
-    'v_reached := evident._fold_around(
+    'v_reached := evident._fold_and_park(
             v_projection, v_projection.position, v_until
         );',
     $$v_reached := v_until;

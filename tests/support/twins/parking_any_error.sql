@@ -1,7 +1,7 @@
--- _fold_around that takes every error for the event's, also one of the server.
+-- _fold_and_park that takes every error for the event's, also one of the server.
 
 select pg_temp.spoil(
-    'evident._fold_around(evident.projection, bigint, bigint)',
+    'evident._fold_and_park(evident.projection, bigint, bigint)',
     'perform evident._require_event_error(p_projection, sqlstate, v_message);',
     ''
 );

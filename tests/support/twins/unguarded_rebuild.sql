@@ -3,5 +3,5 @@
 select pg_temp.spoil(
     'evident.rebuild_projection(text, bigint, bigint)',
     'v_now := evident._lock_projection(p_name);',
-    'v_now := evident._projection(p_name);'
+    'v_now := evident._require_projection(p_name);'
 );

@@ -1,6 +1,6 @@
 -- Checks the entries without events last, as it should, but locks nothing.
 
-create or replace function evident._append_in_turn(p_appends jsonb)
+create or replace function evident._append_one_by_one(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,

@@ -3,5 +3,5 @@
 select pg_temp.spoil(
     'evident.rebuild_projection(text, bigint, bigint)',
     'evident._lock_registration(p_name, p_is_shared => true)',
-    'evident._projection(p_name)'
+    'evident._require_projection(p_name)'
 );

@@ -21,7 +21,7 @@ begin
         from pg_trigger as t
         where
             t.tgrelid = 'evident.event_store'::regclass
-            and t.tgname = evident._projection_trigger(p_projection, 'hold_event_%s')
+            and t.tgname = evident._name_of_trigger(p_projection, 'hold_event_%s')
             and t.tgenabled <> 'D'
             and not exists (
                 select
@@ -32,7 +32,7 @@ begin
         perform evident._run_ddl(
             format(
                 'alter table evident.event_store disable trigger %I',
-                evident._projection_trigger(p_projection, 'hold_event_%s')
+                evident._name_of_trigger(p_projection, 'hold_event_%s')
             )
         );
     end if;

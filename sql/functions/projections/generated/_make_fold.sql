@@ -38,7 +38,7 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_step constant text := evident._projection_object(p_projection, 'step_%s');
+    v_step constant text := evident._name_of_object(p_projection, 'step_%s');
     v_attributes constant text := evident._routine_attributes(p_apply);
 begin
     perform evident._make_functions(
@@ -80,7 +80,7 @@ begin
 
                 revoke all on function %1$s(evident.event_store) from public;
                 $sql$,
-                evident._projection_object(p_projection, 'keys_%s'),
+                evident._name_of_object(p_projection, 'keys_%s'),
                 pg_get_function_result(p_keys),
                 evident._routine_attributes(p_keys),
                 format(
@@ -126,7 +126,7 @@ begin
             'Made by create_projection: the events of the projection, once for each
 key.';
             $sql$,
-            evident._projection_object(p_projection, 'events_of_%s'),
+            evident._name_of_object(p_projection, 'events_of_%s'),
             case
                 when p_projection.keys is not null then format(
                     $sql$
@@ -146,9 +146,9 @@ key.';
                     p_projection.name
                 )
             end,
-            evident._projection_types(p_projection, 'e'),
+            evident._sql_is_folded(p_projection, 'e'),
             p_projection.name,
-            evident._projection_keys(
+            evident._sql_keys_of(
                 p_projection,
                 case when p_projection.keys is null then 'e' else 'l.event' end
             )
@@ -202,8 +202,8 @@ onto an existing row.';
             revoke all on function %2$s(%4$s, evident.event_store) from public;
             revoke all on function %10$s(%3$s, evident.event_store) from public;
             $sql$,
-            evident._projection_object(p_projection, 'folding_%s'),
-            evident._projection_object(p_projection, 'fold_%s'),
+            evident._name_of_object(p_projection, 'folding_%s'),
+            evident._name_of_object(p_projection, 'fold_%s'),
             p_projection.name,
             p_projection.key_type,
             format(
@@ -232,8 +232,8 @@ onto an existing row.';
             ),
             v_attributes,
             substring(v_attributes from '[a-z]+$'),
-            evident._projection_object(p_projection, 'refolding_%s'),
-            evident._projection_object(p_projection, 'refold_%s')
+            evident._name_of_object(p_projection, 'refolding_%s'),
+            evident._name_of_object(p_projection, 'refold_%s')
         )
     );
 end;

@@ -10,8 +10,9 @@
 -- what freed it (retry_failure, skip_failure, a rebuild) in its row.
 --
 -- With one snapshot for the transaction the look may be old; the projection's row,
--- which was touched by whatever parked or freed a key, tells (_projection_snapshot).
--- Where keys cross aggregates the trigger that folds refuses those levels.
+-- which was touched by whatever parked or freed a key, tells
+-- (_sql_refuse_old_snapshot). Where keys cross aggregates the trigger that folds
+-- refuses those levels.
 --
 -- The keys are told as evident_projector, from the events themselves: the view of a
 -- projection's events may not be waited for by who holds the event store.
@@ -43,7 +44,7 @@ declare
             return null;
         end;
         $hold$,
-        evident._projection_types(p_projection, 'new'),
+        evident._sql_is_folded(p_projection, 'new'),
         format('lock table %s in row exclusive mode', p_projection.name),
         p_projection.name
     );
@@ -72,7 +73,7 @@ begin
             return null;
         end;
         $hold$,
-            evident._projection_types(p_projection, 'n'),
+            evident._sql_is_folded(p_projection, 'n'),
             format(
                 $sql$
                 select jsonb_build_array(k.key::text)
@@ -84,9 +85,9 @@ begin
                 ) as l
                 cross join lateral (%s) as k (key)
                 $sql$,
-                replace(evident._projection_keys(p_projection, 'l.event'), '%', '%%')
+                replace(evident._sql_keys_of(p_projection, 'l.event'), '%', '%%')
             ),
-            evident._projection_refusal(p_projection),
+            evident._sql_end_of_fold_block(p_projection),
             p_projection.name
         );
     end if;
@@ -112,8 +113,8 @@ begin
             after insert on evident.event_store
             %4$s execute function %2$s();
             $sql$,
-            evident._projection_trigger(p_projection, 'hold_event_%s'),
-            evident._projection_object(p_projection, 'hold_event_%s'),
+            evident._name_of_trigger(p_projection, 'hold_event_%s'),
+            evident._name_of_object(p_projection, 'hold_event_%s'),
             v_body,
             case
                 when p_projection.keys is null then 'for each row'

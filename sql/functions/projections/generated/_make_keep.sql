@@ -24,7 +24,7 @@
 -- all of them set, does the work. The function itself sets those that sessions begin
 -- with otherwise in this database, since each costs some of the append. It is the one
 -- definer function without a path, and looks at the path before anything else
--- (_projection_pinned).
+-- (_sql_is_pinned).
 --
 -- A fold could alter that function, which its role owns: make it run as whoever
 -- inserts, or move it to a schema of its own and give it another body there. As it
@@ -53,16 +53,16 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_pinned constant text := evident._projection_object(p_projection, 'pinned_%s');
-    v_keep constant text := evident._projection_object(
+    v_pinned constant text := evident._name_of_object(p_projection, 'pinned_%s');
+    v_keep constant text := evident._name_of_object(
         p_projection, 'keep_event_%s'
     );
-    v_kept constant text := evident._projection_object(
+    v_kept constant text := evident._name_of_object(
         p_projection, 'kept_event_%s'
     );
-    v_next constant text := evident._projection_object(p_projection, 'next_%s');
-    v_step constant text := evident._projection_object(p_projection, 'step_%s');
-    v_row constant text := evident._projection_object(p_projection, 'row_%s');
+    v_next constant text := evident._name_of_object(p_projection, 'next_%s');
+    v_step constant text := evident._name_of_object(p_projection, 'step_%s');
+    v_row constant text := evident._name_of_object(p_projection, 'row_%s');
     v_body constant text := format(
         $keep$
         #variable_conflict use_column
@@ -131,29 +131,29 @@ declare
             end if;
         $keep$,
         p_projection.name,
-        evident._projection_pinned(),
+        evident._sql_is_pinned(),
         p_projection.key_column,
         v_step,
-        evident._projection_refusal(p_projection),
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(
+        evident._sql_end_of_fold_block(p_projection),
+        evident._sql_columns(p_projection, '%1$s'),
+        evident._sql_columns(
             p_projection, 'v_row.%1$s', 'new.aggregate_id'
         ),
-        evident._projection_upsert(p_projection),
-        evident._projection_columns(
+        evident._sql_on_conflict(p_projection),
+        evident._sql_columns(
             p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
         ),
         v_next,
-        evident._projection_blank(p_projection, 'new.aggregate_id'),
-        evident._projection_snapshot(p_projection),
-        evident._projection_stored(p_projection, 'new.aggregate_id'),
+        evident._sql_blank_row(p_projection, 'new.aggregate_id'),
+        evident._sql_refuse_old_snapshot(p_projection),
+        evident._sql_stored_row(p_projection, 'new.aggregate_id'),
         null,
         coalesce(
-            evident._projection_columns(p_projection, '%1$s = v_row.%1$s', ''),
+            evident._sql_columns(p_projection, '%1$s = v_row.%1$s', ''),
             format('%1$I = t.%1$I', p_projection.key_column)
         ),
-        evident._projection_return(),
-        evident._projection_types(p_projection, 'new'),
+        evident._sql_return(),
+        evident._sql_is_folded(p_projection, 'new'),
         v_row
     );
 begin
@@ -226,7 +226,7 @@ use.';
             %s
             $next$,
                 v_step,
-                evident._projection_refusal(p_projection)
+                evident._sql_end_of_fold_block(p_projection)
             ),
             v_pinned,
             format(
@@ -239,7 +239,7 @@ use.';
         end;
         $pinned$,
                 v_body,
-                evident._projection_types(p_projection, 'new')
+                evident._sql_is_folded(p_projection, 'new')
             ),
             v_kept,
             format(
@@ -271,11 +271,11 @@ use.';
         end;
         $keep$,
                 v_body,
-                evident._projection_types(p_projection, 'new'),
+                evident._sql_is_folded(p_projection, 'new'),
                 v_pinned
             ),
-            evident._fold_clauses(),
-            evident._fold_clauses(
+            evident._sql_set_clauses(),
+            evident._sql_set_clauses(
                 (
                     select jsonb_object_agg(lower(s.name), s.reset_val)
                     from pg_settings as s
@@ -304,7 +304,7 @@ use.';
             when (not evident._is_batch())
             execute function %2$s();
             $sql$,
-            evident._projection_trigger(p_projection, 'keep_event_%s'),
+            evident._name_of_trigger(p_projection, 'keep_event_%s'),
             v_keep,
             format(
                 $call$

@@ -26,10 +26,10 @@ parallel unsafe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-    v_keep constant text := evident._projection_object(
+    v_keep constant text := evident._name_of_object(
         p_projection, 'keep_batch_%s'
     );
-    v_kept constant text := evident._projection_object(
+    v_kept constant text := evident._name_of_object(
         p_projection, 'kept_batch_%s'
     );
     v_events constant text := format(
@@ -48,10 +48,10 @@ declare
             ) as e
             cross join lateral (%s) as k (key)
         $sql$,
-        evident._projection_types(p_projection, 'n'),
-        evident._projection_keys(p_projection, 'e.event')
+        evident._sql_is_folded(p_projection, 'n'),
+        evident._sql_keys_of(p_projection, 'e.event')
     );
-    v_queue text := evident._projection_snapshot(p_projection);
+    v_queue text := evident._sql_refuse_old_snapshot(p_projection);
 begin
     if p_projection.keys is not null then
         v_queue := format(
@@ -112,11 +112,11 @@ begin
             $sql$,
             p_projection.name,
             v_events,
-            evident._projection_refusal(p_projection),
+            evident._sql_end_of_fold_block(p_projection),
             p_projection.number,
-            evident._projection_types(p_projection, 'e'),
-            evident._projection_keys(p_projection, 'l.event'),
-            evident._projection_return()
+            evident._sql_is_folded(p_projection, 'e'),
+            evident._sql_keys_of(p_projection, 'l.event'),
+            evident._sql_return()
         );
     end if;
 
@@ -184,21 +184,21 @@ begin
             p_projection.key_type,
             p_projection.name,
             v_queue,
-            evident._projection_next(
+            evident._sql_fold_by_key(
                 p_projection,
                 v_events,
-                evident._projection_stored(p_projection, 'k.key')
+                evident._sql_stored_row(p_projection, 'k.key')
             ),
-            evident._projection_refusal(p_projection),
-            evident._projection_write(
+            evident._sql_end_of_fold_block(p_projection),
+            evident._sql_write_rows(
                 p_projection,
                 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             ),
-            evident._projection_pinned(),
-            evident._projection_return(),
+            evident._sql_is_pinned(),
+            evident._sql_return(),
             v_kept
         ),
-        evident._fold_clauses()
+        evident._sql_set_clauses()
     ));
     perform evident._run_ddl(
         format(
@@ -221,7 +221,7 @@ begin
             referencing new table as new_events
             for each statement %2$s execute function %3$s();
             $sql$,
-            evident._projection_trigger(p_projection, 'keep_batch_%s'),
+            evident._name_of_trigger(p_projection, 'keep_batch_%s'),
             case
                 when p_projection.keys is null
                     then 'when (evident._is_batch())'

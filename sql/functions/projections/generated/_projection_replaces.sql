@@ -1,6 +1,6 @@
 -- evident._projection_replaces: whether rows are removed before others are written.
 --
--- See _projection_write. Indexes of partitions count.
+-- See _sql_write_rows. Indexes of partitions count.
 
 create or replace function evident._projection_replaces(
     p_projection evident.projection

@@ -44,12 +44,12 @@ begin
             t.tgrelid = 'evident.event_store'::regclass
             and t.tgenabled <> 'D'
             and (
-                t.tgname = evident._projection_trigger(p_projection, 'hold_event_%s')
+                t.tgname = evident._name_of_trigger(p_projection, 'hold_event_%s')
                 or (
                     not p_must_keep
                     and t.tgname in (
-                        evident._projection_trigger(p_projection, 'keep_event_%s'),
-                        evident._projection_trigger(p_projection, 'keep_batch_%s')
+                        evident._name_of_trigger(p_projection, 'keep_event_%s'),
+                        evident._name_of_trigger(p_projection, 'keep_batch_%s')
                     )
                 )
             )

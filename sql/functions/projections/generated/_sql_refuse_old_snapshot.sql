@@ -1,4 +1,4 @@
--- evident._projection_snapshot: SQL that refuses to fold with an old snapshot.
+-- evident._sql_refuse_old_snapshot: SQL that refuses to fold with an old snapshot.
 --
 -- At REPEATABLE READ and above an append sees the read model as it was at its
 -- snapshot. A row that a rebuild or a hand-over wrote since is a conflict, but
@@ -11,7 +11,7 @@
 --
 -- Locks: ROW EXCLUSIVE on the read model, then the projection's row (shared)
 
-create or replace function evident._projection_snapshot(
+create or replace function evident._sql_refuse_old_snapshot(
     p_projection evident.projection
 )
 returns text
@@ -32,7 +32,7 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_snapshot(evident.projection) is
+comment on function evident._sql_refuse_old_snapshot(evident.projection) is
 'SQL for a trigger: 40001 where rows were repaired since the transaction''s snapshot.';
 
-revoke all on function evident._projection_snapshot(evident.projection) from public;
+revoke all on function evident._sql_refuse_old_snapshot(evident.projection) from public;

@@ -1,4 +1,4 @@
--- evident._attest_guards: make it history when the guards have changed.
+-- evident._record_guard_changes: make it history when the guards have changed.
 --
 -- Each event GuardChanged in the store's own stream tells which rows of guard_status
 -- came and went, so the events up to any moment, folded, give all rows as they were
@@ -14,7 +14,7 @@
 -- Texts are sorted and compared by their bytes: a restore into a database of another
 -- collation changes no guard.
 
-create or replace function evident._attest_guards()
+create or replace function evident._record_guard_changes()
 returns void
 language plpgsql
 volatile
@@ -143,9 +143,9 @@ begin
 end;
 $function$;
 
-comment on function evident._attest_guards() is
+comment on function evident._record_guard_changes() is
 'Appends events GuardChanged, {"fingerprint", "added", "removed", "part", "parts"}, to
 the store''s own stream when guard_status differs from what the newest such event
 tells.';
 
-revoke all on function evident._attest_guards() from public;
+revoke all on function evident._record_guard_changes() from public;

@@ -1,4 +1,4 @@
--- evident._projection_next: SQL for the rows that some events lead to, by key.
+-- evident._sql_fold_by_key: SQL for the rows that some events lead to, by key.
 --
 -- Columns: key, next_row. p_events is SQL that gives key, event and position;
 -- p_stored is SQL for the row that k.key has before the first of them, null when it
@@ -6,7 +6,7 @@
 -- looks at it only when there is no row, and one that an event removed
 -- must not come back as it was stored.
 
-create or replace function evident._projection_next(
+create or replace function evident._sql_fold_by_key(
     p_projection evident.projection,
     p_events text,
     p_stored text
@@ -36,16 +36,16 @@ begin atomic
         ) as k
         group by k.key
         $sql$,
-        evident._projection_object(p_projection, 'refold_%s'),
+        evident._name_of_object(p_projection, 'refold_%s'),
         p_stored,
-        evident._projection_blank(p_projection, 'k.key'),
+        evident._sql_blank_row(p_projection, 'k.key'),
         p_events
     );
 end;
 
-comment on function evident._projection_next(evident.projection, text, text) is
+comment on function evident._sql_fold_by_key(evident.projection, text, text) is
 'SQL that folds the events of p_events (key, event, position) onto the rows of
 p_stored, and gives key and next_row.';
 
-revoke all on function evident._projection_next(evident.projection, text, text)
+revoke all on function evident._sql_fold_by_key(evident.projection, text, text)
 from public;

@@ -1,4 +1,4 @@
--- evident._projection_types: SQL that tells whether a projection folds an event.
+-- evident._sql_is_folded: SQL that tells whether a projection folds an event.
 --
 -- p_event is the SQL of a row of the event store. What the store itself writes, under
 -- the aggregate nil, is nobody's business but of a projection that names its types; in
@@ -6,7 +6,7 @@
 --
 -- Names are qualified: a trigger looks here before it knows its path.
 
-create or replace function evident._projection_types(
+create or replace function evident._sql_is_folded(
     p_projection evident.projection,
     p_event text
 )
@@ -33,7 +33,7 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_types(evident.projection, text) is
+comment on function evident._sql_is_folded(evident.projection, text) is
 'SQL that is true for events that the projection folds; p_event is the row''s SQL.';
 
-revoke all on function evident._projection_types(evident.projection, text) from public;
+revoke all on function evident._sql_is_folded(evident.projection, text) from public;

@@ -1,4 +1,4 @@
--- evident._projection_keys: SQL for the keys that an event touches.
+-- evident._sql_keys_of: SQL for the keys that an event touches.
 --
 -- A query of one column. p_event is the SQL of the event. Null and '' are no keys:
 -- '' stands for the keys of an event that cannot be told.
@@ -8,7 +8,7 @@
 -- fit in the indexes of keys. A day named today would be another one in a rebuild,
 -- and a number such as 0x10 or 1_000 is none before PostgreSQL 16.
 
-create or replace function evident._projection_keys(
+create or replace function evident._sql_keys_of(
     p_projection evident.projection,
     p_event text
 )
@@ -44,14 +44,14 @@ begin atomic
                 end,
                 (p_projection).key_type
             ),
-            evident._projection_object(p_projection, 'keys_%s'),
+            evident._name_of_object(p_projection, 'keys_%s'),
             p_event,
             ''
         )
     end;
 end;
 
-comment on function evident._projection_keys(evident.projection, text) is
+comment on function evident._sql_keys_of(evident.projection, text) is
 'SQL for a query that gives the keys of an event, once each; p_event is its SQL.';
 
-revoke all on function evident._projection_keys(evident.projection, text) from public;
+revoke all on function evident._sql_keys_of(evident.projection, text) from public;

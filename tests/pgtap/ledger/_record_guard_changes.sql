@@ -3,7 +3,7 @@ select plan(20);
 \ir ../helpers/refusal.psql
 \ir ../helpers/documents.psql
 \ir ../helpers/ledger.psql
-:attest_guards;
+:record_guard_changes;
 
 -- What the store's own events say, the newest last.
 create temporary view attested as

@@ -8,7 +8,7 @@ returns text
 language sql
 stable
 begin atomic
-    select evident._projection_object(p, p_form)
+    select evident._name_of_object(p, p_form)
     from jsonb_populate_record(
         null::evident.projection, jsonb_build_object('name', p_name)
     ) as p;

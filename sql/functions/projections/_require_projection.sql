@@ -1,8 +1,8 @@
--- evident._projection: the registered projection of a name.
+-- evident._require_projection: the registered projection of a name.
 --
 -- Errors: PT404
 
-create or replace function evident._projection(p_name text)
+create or replace function evident._require_projection(p_name text)
 returns evident.projection
 language plpgsql
 stable
@@ -31,7 +31,7 @@ begin
 end;
 $function$;
 
-comment on function evident._projection(text) is
+comment on function evident._require_projection(text) is
 'The registered projection of a name. Errors: PT404 no such projection.';
 
-revoke all on function evident._projection(text) from public;
+revoke all on function evident._require_projection(text) from public;

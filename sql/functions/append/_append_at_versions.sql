@@ -1,4 +1,4 @@
--- evident._append_together: append entries that all name an exact version, with
+-- evident._append_at_versions: append entries that all name an exact version, with
 -- one statement.
 --
 -- An event stays out when the version it follows does not exist, or when its
@@ -19,7 +19,7 @@
 -- The caller has checked the document, and announced the append.
 -- Errors: PT422
 
-create or replace function evident._append_together(p_appends jsonb)
+create or replace function evident._append_at_versions(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -128,9 +128,9 @@ begin
 end;
 $function$;
 
-comment on function evident._append_together(jsonb) is
+comment on function evident._append_at_versions(jsonb) is
 'Appends entries that name exact versions. One row for each: version of the last
 event, also of an earlier run of the same append; null when actual, the
 aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_together(jsonb) from public;
+revoke all on function evident._append_at_versions(jsonb) from public;

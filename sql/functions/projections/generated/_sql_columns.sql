@@ -1,9 +1,9 @@
--- evident._projection_columns: lists of a read model's columns, as SQL.
+-- evident._sql_columns: lists of a read model's columns, as SQL.
 --
 -- p_form is a format() string that gets each column's quoted name, once or more:
 -- %1$s. p_key takes the place of the key column's; an empty one leaves it out.
 
-create or replace function evident._projection_columns(
+create or replace function evident._sql_columns(
     p_projection evident.projection,
     p_form text,
     p_key text default null
@@ -30,8 +30,8 @@ begin atomic
 end;
 
 comment on function
-evident._projection_columns(evident.projection, text, text) is
+evident._sql_columns(evident.projection, text, text) is
 'The read model''s columns in order, each put through format(p_form), comma between.';
 
 revoke all on function
-evident._projection_columns(evident.projection, text, text) from public;
+evident._sql_columns(evident.projection, text, text) from public;

@@ -1,4 +1,5 @@
--- evident._go_live: let the appends keep a synchronous projection from now on.
+-- evident._hand_over_to_triggers: let the appends keep a synchronous projection from
+-- now on.
 --
 -- The lock on the event store waits until no transaction has events that are not
 -- decided. So the rest of the log is complete, and whoever appends next meets the
@@ -12,7 +13,9 @@
 -- Locks: that of making, SHARE ROW EXCLUSIVE on evident.event_store, to the end of the
 -- transaction
 
-create or replace function evident._go_live(p_projection evident.projection)
+create or replace function evident._hand_over_to_triggers(
+    p_projection evident.projection
+)
 returns boolean
 language plpgsql
 volatile
@@ -63,8 +66,8 @@ begin
 end;
 $function$;
 
-comment on function evident._go_live(evident.projection) is
+comment on function evident._hand_over_to_triggers(evident.projection) is
 'Folds the rest of the log and enables the triggers; false when somebody was in the
 way or an event failed.';
 
-revoke all on function evident._go_live(evident.projection) from public;
+revoke all on function evident._hand_over_to_triggers(evident.projection) from public;

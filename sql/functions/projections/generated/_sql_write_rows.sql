@@ -1,4 +1,4 @@
--- evident._projection_write: SQL that writes rows into the read model.
+-- evident._sql_write_rows: SQL that writes rows into the read model.
 --
 -- p_rows is SQL that gives key and next_row, one per key. A row without a key
 -- removes the key's stored row. It gives one row, with the number of rows given.
@@ -8,7 +8,7 @@
 -- stored rows are removed there before the first is written; other transactions see
 -- neither. Otherwise rows are updated, which costs less; who waits for one finds it.
 
-create or replace function evident._projection_write(
+create or replace function evident._sql_write_rows(
     p_projection evident.projection,
     p_rows text
 )
@@ -42,9 +42,9 @@ begin atomic
         p_rows,
         (p_projection).name,
         (p_projection).key_column,
-        evident._projection_columns(p_projection, '%1$s'),
-        evident._projection_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        evident._projection_upsert(p_projection),
+        evident._sql_columns(p_projection, '%1$s'),
+        evident._sql_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
+        evident._sql_on_conflict(p_projection),
         case
             when evident._projection_replaces(p_projection) then 'true'
             else format('(g.next_row).%I is null', (p_projection).key_column)
@@ -52,7 +52,7 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_write(evident.projection, text) is
+comment on function evident._sql_write_rows(evident.projection, text) is
 'SQL that upserts and deletes rows of the read model; p_rows gives key and next_row.';
 
-revoke all on function evident._projection_write(evident.projection, text) from public;
+revoke all on function evident._sql_write_rows(evident.projection, text) from public;

@@ -1,11 +1,11 @@
--- evident._projection_refusal: SQL that ends a block around a fold, for its errors.
+-- evident._sql_end_of_fold_block: SQL that ends a block around a fold, for its errors.
 --
 -- The block is around the fold alone, and writes nothing: such a block takes no
 -- transaction id, which on the append path would be dear. What is not the fold's
 -- doing passes as it is. All errors of an invariant do: they are its answer to whoever
 -- appends.
 
-create or replace function evident._projection_refusal(
+create or replace function evident._sql_end_of_fold_block(
     p_projection evident.projection
 )
 returns text
@@ -29,8 +29,8 @@ begin atomic
     ) end;
 end;
 
-comment on function evident._projection_refusal(evident.projection) is
+comment on function evident._sql_end_of_fold_block(evident.projection) is
 'SQL for the end of a block: raises a fold''s error with the projection''s name, but an
 invariant''s as it is. It uses the variables v_message and v_detail.';
 
-revoke all on function evident._projection_refusal(evident.projection) from public;
+revoke all on function evident._sql_end_of_fold_block(evident.projection) from public;

@@ -1,4 +1,4 @@
--- evident._append_in_turn: append entries one after the other.
+-- evident._append_one_by_one: append entries one after the other.
 --
 -- For batches in which some entry accepts any version or only checks. Entries
 -- are taken in the order of their aggregates, each to its end before the
@@ -14,7 +14,7 @@
 -- The caller has checked the document, and announced the append.
 -- Errors: PT400, PT422
 
-create or replace function evident._append_in_turn(p_appends jsonb)
+create or replace function evident._append_one_by_one(p_appends jsonb)
 returns table (
     ordinality bigint,
     aggregate_id uuid,
@@ -90,8 +90,8 @@ begin
 end;
 $function$;
 
-comment on function evident._append_in_turn(jsonb) is
+comment on function evident._append_one_by_one(jsonb) is
 'Appends or checks entries one after the other. One row for each: version after
 it; null when actual, the aggregate''s version before, is not as expected.';
 
-revoke all on function evident._append_in_turn(jsonb) from public;
+revoke all on function evident._append_one_by_one(jsonb) from public;

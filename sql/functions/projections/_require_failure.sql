@@ -1,8 +1,8 @@
--- evident._projection_failure: the failure of a parked key.
+-- evident._require_failure: the failure of a parked key.
 --
 -- Errors: PT400, PT404
 
-create or replace function evident._projection_failure(
+create or replace function evident._require_failure(
     p_projection evident.projection,
     p_key text
 )
@@ -40,9 +40,9 @@ begin
 end;
 $function$;
 
-comment on function evident._projection_failure(evident.projection, text) is
+comment on function evident._require_failure(evident.projection, text) is
 'The failure of a parked key, whatever text of it is given. Errors: PT400 no such key
 can be, PT404 it is not parked.';
 
-revoke all on function evident._projection_failure(evident.projection, text)
+revoke all on function evident._require_failure(evident.projection, text)
 from public;

@@ -1,8 +1,8 @@
--- evident._append_checked: append checked events to one aggregate, or refuse.
+-- evident._append_stream_or_refuse: append checked events to one aggregate, or refuse.
 --
 -- Errors: PT404, PT409, PT422
 
-create or replace function evident._append_checked(
+create or replace function evident._append_stream_or_refuse(
     p_aggregate_id uuid,
     p_events jsonb,
     p_expected_version bigint
@@ -31,8 +31,9 @@ begin
 end;
 $function$;
 
-comment on function evident._append_checked(uuid, jsonb, bigint) is
+comment on function evident._append_stream_or_refuse(uuid, jsonb, bigint) is
 'Appends checked events to one aggregate; the version of the last one, or PT404,
 PT409 or PT422.';
 
-revoke all on function evident._append_checked(uuid, jsonb, bigint) from public;
+revoke all on function evident._append_stream_or_refuse(uuid, jsonb, bigint)
+from public;

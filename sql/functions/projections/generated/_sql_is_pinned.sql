@@ -1,4 +1,4 @@
--- evident._projection_pinned: SQL that tells whether a trigger may run a fold at once.
+-- evident._sql_is_pinned: SQL that tells whether a trigger may run a fold at once.
 --
 -- It runs as evident_projector, and path and settings are those of all other paths
 -- (_fold_settings); most sessions have them so, and setting them costs more than
@@ -6,7 +6,7 @@
 -- qualified. Two arrays, since a comparison for each setting takes longer, and a loop
 -- longer still; in the second no value of one setting is one of another's.
 
-create or replace function evident._projection_pinned()
+create or replace function evident._sql_is_pinned()
 returns text
 language sql
 immutable
@@ -45,7 +45,7 @@ begin atomic
     ) as s;
 end;
 
-comment on function evident._projection_pinned() is
+comment on function evident._sql_is_pinned() is
 'SQL that is true where role, path and settings are those that folds run under.';
 
-revoke all on function evident._projection_pinned() from public;
+revoke all on function evident._sql_is_pinned() from public;

@@ -1,4 +1,4 @@
--- evident._append_event_fully: the long path of append_event.
+-- evident._append_event_explained: the long path of append_event.
 --
 -- Called when the short path inserted nothing: the argument is invalid, the
 -- version is not as expected, a rival took it, the event_id is stored, or the id that
@@ -12,7 +12,7 @@
 --
 -- Errors: PT400, PT403, PT404, PT409, PT422, PT500
 
-create or replace function evident._append_event_fully(
+create or replace function evident._append_event_explained(
     p_aggregate_id uuid,
     p_event_type text,
     p_payload jsonb,
@@ -74,16 +74,16 @@ begin
 
     perform evident._refuse_sequence();
     perform evident._announce_append();
-    return evident._append_checked(
+    return evident._append_stream_or_refuse(
         p_aggregate_id, jsonb_build_array(v_event), p_expected_version
     );
 end;
 $function$;
 
 comment on function
-evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid) is
+evident._append_event_explained(uuid, text, jsonb, bigint, jsonb, uuid) is
 'Appends one event by the general engine, or raises what is wrong.';
 
 revoke all on function
-evident._append_event_fully(uuid, text, jsonb, bigint, jsonb, uuid)
+evident._append_event_explained(uuid, text, jsonb, bigint, jsonb, uuid)
 from public;

@@ -1,9 +1,9 @@
--- evident._projection_stored: SQL for the stored row of a key, null when there is none.
+-- evident._sql_stored_row: SQL for the stored row of a key, null when there is none.
 --
 -- p_key is the SQL of the key. A subselect stays a look-up by key whatever the table's
 -- size was when the plan was made. row(s.*) and not s, which a column may be called.
 
-create or replace function evident._projection_stored(
+create or replace function evident._sql_stored_row(
     p_projection evident.projection,
     p_key text
 )
@@ -18,8 +18,8 @@ begin atomic
     );
 end;
 
-comment on function evident._projection_stored(evident.projection, text) is
+comment on function evident._sql_stored_row(evident.projection, text) is
 'SQL for the read model''s row of a key; p_key is the key''s SQL.';
 
-revoke all on function evident._projection_stored(evident.projection, text)
+revoke all on function evident._sql_stored_row(evident.projection, text)
 from public;

@@ -1,4 +1,4 @@
--- evident._fold_around: fold a slice, also when some of its events fail.
+-- evident._fold_and_park: fold a slice, also when some of its events fail.
 --
 -- All of it at once, mostly. When that fails, halves the stretch until it folds or is
 -- a single event, which is then folded key by key; doubles it again with each success.
@@ -7,7 +7,7 @@
 --
 -- Gives the position reached: p_until, unless an event's keys cannot be told.
 
-create or replace function evident._fold_around(
+create or replace function evident._fold_and_park(
     p_projection evident.projection,
     p_after bigint,
     p_until bigint
@@ -46,9 +46,9 @@ begin
 end;
 $function$;
 
-comment on function evident._fold_around(evident.projection, bigint, bigint) is
+comment on function evident._fold_and_park(evident.projection, bigint, bigint) is
 'Folds a slice of the log and parks the keys of events that fail; gives the position
 reached.';
 
-revoke all on function evident._fold_around(evident.projection, bigint, bigint)
+revoke all on function evident._fold_and_park(evident.projection, bigint, bigint)
 from public;
