@@ -43,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MAJOR",
         help="major version of PostgreSQL to test on (default: EVIDENT_PG or 18)",
     )
+    parser.addoption(
+        "--rewrite-goldens",
+        action="store_true",
+        help="write tests/golden/projections anew from what create_projection makes",
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
