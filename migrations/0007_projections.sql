@@ -652,12 +652,12 @@ grant execute on function evident._refuse_settings() to evident_projector;
 --
 -- A cast, to_char, an operator or the text of a key may depend on settings, and a
 -- replay must give what the append gave: so whatever runs a fold, or asks for the keys
--- of an event, pins all of these (_as_projector, _ask_projector, and what _make_keep
--- and _make_keep_batch write). They are those that any login may set in PostgreSQL 15
--- to 18 and that change, as their documentation says, what a value is written as or
--- read as, or what an expression means; a test puts every other setting into a class of
--- its own. The values are the same everywhere: rows depend on events, and not on a
--- database.
+-- of an event, pins all of these (_as_projector, _ask_projector, and whatever is made
+-- with _sql_is_pinned or _sql_set_clauses). They are those that any login may set in
+-- PostgreSQL 15 to 18 and that change, as their documentation says, what a value is
+-- written as or read as, or what an expression means; a test puts every other setting
+-- into a class of its own. The values are the same everywhere: rows depend on events,
+-- and not on a database.
 --
 -- Not here: what a login cannot set for itself (lc_messages, and
 -- plpgsql.variable_conflict), and settings of extensions.
@@ -706,6 +706,80 @@ comment on function evident._fold_settings() is
 
 revoke all on function evident._fold_settings() from public;
 -- [end sql/functions/projections/_fold_settings.sql]
+
+-- [begin sql/functions/projections/generated/_fill.sql]
+-- evident._fill: a template with values in the place of its slots.
+--
+-- A slot is a name in braces: {key}. Each of them needs a value, and each value a slot;
+-- what a value holds is not looked at again, so no name of a column or an event type is
+-- ever taken for a slot. Braces around anything else stay as they are.
+--
+-- Values are SQL: whoever makes them has quoted names (quote_ident, %I) and literals
+-- (%L) already.
+--
+-- Errors: XX000, which is a mistake of this package
+
+create or replace function evident._fill(p_template text, p_slots jsonb)
+returns text
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_text text;
+    v_wrong text;
+begin
+    select
+        string_agg(
+            case
+                when p.slot is not null
+                    then (p_slots ->> p.slot) || substr(p.text, length(p.slot) + 2)
+                when p.number > 1 then '{' || p.text
+                else p.text
+            end,
+            '' order by p.number
+        )
+    into v_text
+    from (
+        select
+            s.number,
+            s.text,
+            case
+                when s.number > 1 then substring(s.text from '^([a-z_]+)[}]')
+            end as slot
+        from string_to_table(p_template, '{') with ordinality as s (text, number)
+    ) as p;
+
+    select string_agg(format('{%s}', w.slot), ', ' order by w.slot collate "C")
+    into v_wrong
+    from (
+        select coalesce(n.slot, g.slot) as slot
+        from (
+            select distinct m.part[1] as slot
+            from regexp_matches(p_template, '[{]([a-z_]+)[}]', 'g') as m (part)
+        ) as n
+        full join jsonb_each_text(p_slots) as g (slot, value) on n.slot = g.slot
+        where n.slot is null or g.value is null
+    ) as w;
+
+    if v_wrong is not null then
+        raise exception using
+            errcode = 'internal_error',
+            message = 'a template and its values do not fit: ' || v_wrong,
+            detail = jsonb_build_object('slots', v_wrong)::text,
+            hint = 'each slot needs a value, and each value a slot';
+    end if;
+    return coalesce(v_text, p_template);
+end;
+$function$;
+
+comment on function evident._fill(text, jsonb) is
+'The template with the values of p_slots in the place of its {slots}, in one pass.
+Errors: XX000 a slot without a value, or a value without a slot.';
+
+revoke all on function evident._fill(text, jsonb) from public;
+-- [end sql/functions/projections/generated/_fill.sql]
 
 -- [begin sql/functions/projections/generated/_sql_set_clauses.sql]
 -- evident._sql_set_clauses: the settings of folds, as clauses of a function.
@@ -1336,8 +1410,9 @@ revoke all on function evident._projection_made(text) from public;
 -- [begin sql/functions/projections/_projection_bound.sql]
 -- evident._projection_bound: the fold, or the keys function, of a projection.
 --
--- p_form is that of the wrapper (_make_fold), which is bound to it. So it is the one
--- that runs, whatever has its name now. Null when there is none.
+-- p_form is that of the wrapper (_sql_step_function, _sql_keys_function), which is
+-- bound to it. So it is the one that runs, whatever has its name now. Null when
+-- there is none.
 
 create or replace function evident._projection_bound(
     p_projection evident.projection,
@@ -1713,7 +1788,7 @@ begin
                 select m.object
                 from evident._projection_made(p_projection.name) as m
                 inner join pg_proc as p on m.object = p.oid and not p.prosecdef
-                -- What a trigger names is the owner's: see _make_keep.
+                -- What a trigger names is the owner's: see _sql_keep_event_trigger.
                 where p.prorettype <> 'trigger'::regtype
             )
             || evident._projection_bound(p_projection, 'step_%s')
@@ -2072,12 +2147,12 @@ language sql
 stable
 parallel safe
 begin atomic
-    select format(
+    select evident._fill(
         $sql$
         select
             k.key,
-            %1$s(
-                case when k.is_first then coalesce(%2$s, %3$s) else %3$s end,
+            {refold}(
+                case when k.is_first then coalesce({stored}, {blank}) else {blank} end,
                 k.event
                 order by k.position
             ) as next_row
@@ -2088,14 +2163,16 @@ begin atomic
                 v.position,
                 row_number() over (partition by v.key order by v.position) = 1
                     as is_first
-            from (%4$s) as v
+            from ({events}) as v
         ) as k
         group by k.key
         $sql$,
-        evident._name_of_object(p_projection, 'refold_%s'),
-        p_stored,
-        evident._sql_blank_row(p_projection, 'k.key'),
-        p_events
+        jsonb_build_object(
+            'refold', evident._name_of_object(p_projection, 'refold_%s'),
+            'stored', p_stored,
+            'blank', evident._sql_blank_row(p_projection, 'k.key'),
+            'events', p_events
+        )
     );
 end;
 
@@ -2158,38 +2235,42 @@ language sql
 stable
 parallel safe
 begin atomic
-    select format(
+    select evident._fill(
         $sql$
-        with given as materialized (%1$s),
+        with given as materialized ({rows}),
 
         removed as (
-            delete from %2$s as t
+            delete from {table} as t
             using given as g
-            where t.%3$I = g.key and %7$s
+            where t.{key} = g.key and {is_removed}
             returning 1
         ),
 
         kept as (
-            insert into %2$s as t (%4$s)
-            select %5$s
+            insert into {table} as t ({columns})
+            select {values}
             from given as g
             cross join (select count(*) from removed) as r
-            where (g.next_row).%3$I is not null
-            %6$s
+            where (g.next_row).{key} is not null
+            {on_conflict}
         )
 
         select count(*) from given
         $sql$,
-        p_rows,
-        (p_projection).name,
-        (p_projection).key_column,
-        evident._sql_columns(p_projection, '%1$s'),
-        evident._sql_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        evident._sql_on_conflict(p_projection),
-        case
-            when evident._projection_replaces(p_projection) then 'true'
-            else format('(g.next_row).%I is null', (p_projection).key_column)
-        end
+        jsonb_build_object(
+            'rows', p_rows,
+            'table', (p_projection).name,
+            'key', format('%I', (p_projection).key_column),
+            'columns', evident._sql_columns(p_projection, '%1$s'),
+            'values', evident._sql_columns(
+                p_projection, '(g.next_row).%1$s', 'g.key'
+            ),
+            'on_conflict', evident._sql_on_conflict(p_projection),
+            'is_removed', case
+                when evident._projection_replaces(p_projection) then 'true'
+                else format('(g.next_row).%I is null', (p_projection).key_column)
+            end
+        )
     );
 end;
 
@@ -2214,16 +2295,18 @@ language sql
 stable
 parallel safe
 begin atomic
-    select format(
-        '((t.%1$I is null) <> ((%2$s).%1$I is null)'
-        ' or t.%1$I is not null and row(t.*)::%4$s *<> row(%3$s)::%4$s)',
-        (p_projection).key_column,
-        p_row,
-        evident._sql_columns(
-            p_projection, '(' || p_row || ').%1$s',
-            format('t.%I', (p_projection).key_column)
-        ),
-        (p_projection).name
+    select evident._fill(
+        '((t.{key} is null) <> (({row}).{key} is null)'
+        ' or t.{key} is not null and row(t.*)::{table} *<> row({columns})::{table})',
+        jsonb_build_object(
+            'table', (p_projection).name,
+            'key', format('%I', (p_projection).key_column),
+            'row', p_row,
+            'columns', evident._sql_columns(
+                p_projection, '(' || p_row || ').%1$s',
+                format('t.%I', (p_projection).key_column)
+            )
+        )
     );
 end;
 
@@ -2327,21 +2410,29 @@ immutable
 parallel safe
 begin atomic
     select
-        format(
+        evident._fill(
             $sql$current_user operator(pg_catalog.=) 'evident_projector'
-            and array[%1$s] operator(pg_catalog.=) %2$L::pg_catalog.text[]
-            and array[%3$s] operator(pg_catalog.<@) %4$L::pg_catalog.text[]
+            and array[{exact}] operator(pg_catalog.=) {values}::pg_catalog.text[]
+            and array[{either}] operator(pg_catalog.<@) {choices}::pg_catalog.text[]
             $sql$,
-            string_agg(s.look, ', ' order by s.name collate "C")
-            filter (where s.value = s.alike),
-            array_agg(s.value order by s.name collate "C")
-            filter (where s.value = s.alike),
-            string_agg(s.look, ', ' order by s.name collate "C")
-            filter (where s.value <> s.alike),
-            array_agg(s.value order by s.name collate "C")
-            filter (where s.value <> s.alike)
-            || array_agg(s.alike order by s.name collate "C")
-            filter (where s.value <> s.alike)
+            jsonb_build_object(
+                'exact', string_agg(s.look, ', ' order by s.name collate "C")
+                filter (where s.value = s.alike),
+                'values', format(
+                    '%L',
+                    array_agg(s.value order by s.name collate "C")
+                    filter (where s.value = s.alike)
+                ),
+                'either', string_agg(s.look, ', ' order by s.name collate "C")
+                filter (where s.value <> s.alike),
+                'choices', format(
+                    '%L',
+                    array_agg(s.value order by s.name collate "C")
+                    filter (where s.value <> s.alike)
+                    || array_agg(s.alike order by s.name collate "C")
+                    filter (where s.value <> s.alike)
+                )
+            )
         )
     from (
         select
@@ -2640,138 +2731,161 @@ comment on function evident._is_batch() is
 revoke all on function evident._is_batch() from public;
 -- [end sql/functions/projections/_is_batch.sql]
 
--- [begin sql/functions/projections/generated/_make_fold.sql]
--- evident._make_fold: create what folds a projection's events.
+-- [begin sql/functions/projections/generated/_sql_step_function.sql]
+-- evident._sql_step_function: SQL for step_<projection>, which stands for the fold.
 --
--- step_<projection>(row, event) and keys_<projection>(event) stand for the fold and for
--- the function that tells keys, and everything calls these. Their bodies are parsed
--- when they are made, so they are bound to the functions and not to names: dropping
--- such a function is refused, and one that is made in its place is not run. They take
--- whole rows, so columns may change; and they are inlined.
---
--- events_of_<projection>: the events that it is made of, once for each of their keys.
--- Every path reads them here, so types, keys and what was skipped are settled once.
--- What was skipped as a whole (key '') must not reach the function that tells the
--- keys: `offset 0` keeps the planner from changing that order.
---
--- fold_<projection>(key, event) folds from nothing; a row comes into being with only
--- its key set, and does so again after a fold gave null, which removes it.
--- refold_<projection>(row, event) goes on from a row, which is looked at only while
--- there is none; but its key always, so that a fold cannot move on to another one.
---
--- All belong to evident_projector, and it alone may use them. What they declare is
--- what the fold declares, and no more.
---
--- Whatever runs a fold pins its settings (_fold_settings): casts in a fold, and the
--- text of a key (a day), must be the same for a failure, a skip, a lock and every
--- session.
---
--- Bodies are quoted as literals: a column or a fold may be named like whatever ends a
--- body between dollars, and what follows would run as well.
+-- Everything calls this. Its body is parsed when it is made, so it is bound to the fold
+-- and not to its name: dropping the fold is refused, and one that is made in its place
+-- is not run. It takes a whole row, so columns may change; and it is inlined. What it
+-- declares is what the fold declares, and no more.
 
-create or replace function evident._make_fold(
+create or replace function evident._sql_step_function(
     p_projection evident.projection,
-    p_apply regprocedure,
-    p_keys regprocedure
+    p_apply regprocedure
 )
-returns void
-language plpgsql
-volatile
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $function$
-declare
-    v_step constant text := evident._name_of_object(p_projection, 'step_%s');
-    v_attributes constant text := evident._routine_attributes(p_apply);
-begin
-    perform evident._make_functions(
-        format(
-            $sql$
-            create or replace function %1$s(p_row %2$s, p_event evident.event_store)
-            returns %2$s
-            language sql
-            %3$s
-            begin atomic
-                select %4$s(p_row, p_event);
-            end;
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(p_row {table}, p_event evident.event_store)
+        returns {table}
+        language sql
+        {attributes}
+        begin atomic
+            select {fold}(p_row, p_event);
+        end;
 
-            comment on function %1$s(%2$s, evident.event_store) is
-            'Made by create_projection: stands for the fold step.';
+        comment on function {name}({table}, evident.event_store) is
+        'Made by create_projection: stands for the fold step.';
 
-            revoke all on function %1$s(%2$s, evident.event_store) from public;
-            $sql$,
-            v_step,
-            p_projection.name,
-            v_attributes,
-            p_apply::oid::regproc
+        revoke all on function {name}({table}, evident.event_store) from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'step_%s'),
+            'table', (p_projection).name,
+            'attributes', evident._routine_attributes(p_apply),
+            'fold', p_apply::oid::regproc::text
         )
     );
-    if p_keys is not null then
-        perform evident._make_functions(
-            format(
-                $sql$
-                create or replace function %1$s(p_event evident.event_store)
-                returns %2$s
-                language sql
-                %3$s
-                begin atomic
-                    %4$s;
-                end;
+end;
 
-                comment on function %1$s(evident.event_store) is
-                'Made by create_projection: stands for the function that tells keys.';
+comment on function evident._sql_step_function(evident.projection, regprocedure) is
+'SQL that creates or replaces step_<projection>, bound to the fold p_apply.';
 
-                revoke all on function %1$s(evident.event_store) from public;
-                $sql$,
-                evident._name_of_object(p_projection, 'keys_%s'),
-                pg_get_function_result(p_keys),
-                evident._routine_attributes(p_keys),
-                format(
-                    case
-                        when (
-                            select p.proretset
-                            from pg_proc as p
-                            where p.oid = p_keys
-                        )
-                            then 'select k.key from %s(p_event) as k (key)'
-                        else 'select %s(p_event)'
-                    end,
-                    p_keys::oid::regproc
-                )
+revoke all on function evident._sql_step_function(evident.projection, regprocedure)
+from public;
+-- [end sql/functions/projections/generated/_sql_step_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_keys_function.sql]
+-- evident._sql_keys_function: SQL for keys_<projection>, which tells an event's keys.
+--
+-- It stands for the function that was registered, as step_<projection> does for the
+-- fold (_sql_step_function).
+
+create or replace function evident._sql_keys_function(
+    p_projection evident.projection,
+    p_keys regprocedure
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(p_event evident.event_store)
+        returns {returns}
+        language sql
+        {attributes}
+        begin atomic
+            {query};
+        end;
+
+        comment on function {name}(evident.event_store) is
+        'Made by create_projection: stands for the function that tells keys.';
+
+        revoke all on function {name}(evident.event_store) from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'keys_%s'),
+            'returns', pg_get_function_result(p_keys),
+            'attributes', evident._routine_attributes(p_keys),
+            'query', format(
+                case
+                    when (
+                        select p.proretset
+                        from pg_proc as p
+                        where p.oid = p_keys
+                    )
+                        then 'select k.key from %s(p_event) as k (key)'
+                    else 'select %s(p_event)'
+                end,
+                p_keys::oid::regproc
             )
-        );
-    end if;
+        )
+    );
+end;
 
-    perform evident._make_functions(
-        format(
-            $sql$
-            create or replace view %1$s
-            with (security_invoker = on) as
-            select
-                k.key,
-                e as event,
-                e.id as position
-            from evident.event_store as e
-            %2$s
-            cross join lateral (%5$s) as k (key)
-            where
-                %3$s
-                and not exists (
-                    select
-                    from evident.projection_skip as s
-                    where
-                        s.projection = %4$L
-                        and s.position = e.id
-                        and s.key = k.key::text
-                );
+comment on function evident._sql_keys_function(evident.projection, regprocedure) is
+'SQL that creates or replaces keys_<projection>, bound to the function p_keys.';
 
-            comment on view %1$s is
-            'Made by create_projection: the events of the projection, once for each
+revoke all on function evident._sql_keys_function(evident.projection, regprocedure)
+from public;
+-- [end sql/functions/projections/generated/_sql_keys_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_events_view.sql]
+-- evident._sql_events_view: SQL for events_of_<projection>, the events it is made of.
+--
+-- Once for each of their keys. Every path reads them here, so types, keys and what was
+-- skipped are settled once. What was skipped as a whole (key '') must not reach the
+-- function that tells the keys: `offset 0` keeps the planner from changing that order.
+
+create or replace function evident._sql_events_view(p_projection evident.projection)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace view {name}
+        with (security_invoker = on) as
+        select
+            k.key,
+            e as event,
+            e.id as position
+        from evident.event_store as e
+        {not_skipped}
+        cross join lateral ({keys}) as k (key)
+        where
+            {is_folded}
+            and not exists (
+                select
+                from evident.projection_skip as s
+                where
+                    s.projection = {projection}
+                    and s.position = e.id
+                    and s.key = k.key::text
+            );
+
+        comment on view {name} is
+        'Made by create_projection: the events of the projection, once for each
 key.';
-            $sql$,
-            evident._name_of_object(p_projection, 'events_of_%s'),
-            case
-                when p_projection.keys is not null then format(
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'events_of_%s'),
+            'projection', format('%L', (p_projection).name),
+            'is_folded', evident._sql_is_folded(p_projection, 'e'),
+            'keys', evident._sql_keys_of(
+                p_projection,
+                case when (p_projection).keys is null then 'e' else 'l.event' end
+            ),
+            'not_skipped', case
+                when (p_projection).keys is null then ''
+                else format(
                     $sql$
                     cross join lateral (
                         select e as event
@@ -2786,80 +2900,160 @@ key.';
                         offset 0
                     ) as l
                     $sql$,
-                    p_projection.name
+                    (p_projection).name
                 )
-            end,
-            evident._sql_is_folded(p_projection, 'e'),
-            p_projection.name,
-            evident._sql_keys_of(
-                p_projection,
-                case when p_projection.keys is null then 'e' else 'l.event' end
-            )
+            end
         )
     );
+end;
 
-    perform evident._make_functions(
-        format(
-            $sql$
-            create or replace function %1$s(
-                p_state %3$s, p_key %4$s, p_event evident.event_store
-            )
-            returns %3$s
-            language plpgsql
-            %7$s
-            as %5$L;
+comment on function evident._sql_events_view(evident.projection) is
+'SQL that creates or replaces the view of the events that a projection folds.';
 
-            create or replace function %9$s(
-                p_state %3$s, p_start %3$s, p_event evident.event_store
-            )
-            returns %3$s
-            language plpgsql
-            %7$s
-            as %6$L;
+revoke all on function evident._sql_events_view(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_events_view.sql]
 
-            create or replace aggregate %2$s(%4$s, evident.event_store) (
-                sfunc = %1$s,
-                stype = %3$s,
-                parallel = %8$s
-            );
+-- [begin sql/functions/projections/generated/_sql_folding_function.sql]
+-- evident._sql_folding_function: SQL for folding_<projection>, an aggregate's step.
+--
+-- The state is the row so far; its key is set before each event, so that a row comes
+-- into being with only its key, also after a fold gave null, which removes it.
+--
+-- The body is quoted as a literal, as all bodies are: a column or a fold may be named
+-- like whatever ends a body between dollars, and what follows would run as well.
 
-            create or replace aggregate %10$s(%3$s, evident.event_store) (
-                sfunc = %9$s,
-                stype = %3$s,
-                parallel = %8$s
-            );
+create or replace function evident._sql_folding_function(
+    p_projection evident.projection,
+    p_attributes text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(
+            p_state {table}, p_key {key_type}, p_event evident.event_store
+        )
+        returns {table}
+        language plpgsql
+        {attributes}
+        as {body};
 
-            comment on function %1$s(%3$s, %4$s, evident.event_store) is
-            'Made by create_projection: the row so far, its key set, and an event.';
-            comment on function %9$s(%3$s, %3$s, evident.event_store) is
-            'Made by create_projection: as the fold step, from p_start at first.';
-            comment on aggregate %2$s(%4$s, evident.event_store) is
-            'Made by create_projection: folds events, in the order given by "order by",
-into the row of a key.';
-            comment on aggregate %10$s(%3$s, evident.event_store) is
-            'Made by create_projection: folds events, in the order given by "order by",
-onto an existing row.';
+        comment on function {name}({table}, {key_type}, evident.event_store) is
+        'Made by create_projection: the row so far, its key set, and an event.';
 
-            revoke all on function %1$s(%3$s, %4$s, evident.event_store) from public;
-            revoke all on function %9$s(%3$s, %3$s, evident.event_store) from public;
-            revoke all on function %2$s(%4$s, evident.event_store) from public;
-            revoke all on function %10$s(%3$s, evident.event_store) from public;
-            $sql$,
-            evident._name_of_object(p_projection, 'folding_%s'),
-            evident._name_of_object(p_projection, 'fold_%s'),
-            p_projection.name,
-            p_projection.key_type,
-            format(
+        revoke all on function {name}({table}, {key_type}, evident.event_store)
+        from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'folding_%s'),
+            'table', (p_projection).name,
+            'key_type', (p_projection).key_type,
+            'attributes', p_attributes,
+            'body', format('%L', format(
                 $step$
             begin
-                p_state.%1$I := p_key;
-                return %2$s(p_state, p_event);
+                p_state.%I := p_key;
+                return %s(p_state, p_event);
             end;
             $step$,
-                p_projection.key_column,
-                v_step
-            ),
-            format(
+                (p_projection).key_column,
+                evident._name_of_object(p_projection, 'step_%s')
+            ))
+        )
+    );
+end;
+
+comment on function evident._sql_folding_function(evident.projection, text) is
+'SQL that creates or replaces the step by which fold_<projection> folds.';
+
+revoke all on function evident._sql_folding_function(evident.projection, text)
+from public;
+-- [end sql/functions/projections/generated/_sql_folding_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_fold_aggregate.sql]
+-- evident._sql_fold_aggregate: SQL for fold_<projection>(key, event), from nothing.
+--
+-- Its step is folding_<projection> (_sql_folding_function).
+
+create or replace function evident._sql_fold_aggregate(
+    p_projection evident.projection,
+    p_attributes text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace aggregate {name}({key_type}, evident.event_store) (
+            sfunc = {step},
+            stype = {table},
+            parallel = {parallel}
+        );
+
+        comment on aggregate {name}({key_type}, evident.event_store) is
+        'Made by create_projection: folds events, in the order given by "order by",
+into the row of a key.';
+
+        revoke all on function {name}({key_type}, evident.event_store) from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'fold_%s'),
+            'step', evident._name_of_object(p_projection, 'folding_%s'),
+            'table', (p_projection).name,
+            'key_type', (p_projection).key_type,
+            'parallel', substring(p_attributes from '[a-z]+$')
+        )
+    );
+end;
+
+comment on function evident._sql_fold_aggregate(evident.projection, text) is
+'SQL that creates or replaces the aggregate that folds events into a key''s row.';
+
+revoke all on function evident._sql_fold_aggregate(evident.projection, text)
+from public;
+-- [end sql/functions/projections/generated/_sql_fold_aggregate.sql]
+
+-- [begin sql/functions/projections/generated/_sql_refolding_function.sql]
+-- evident._sql_refolding_function: SQL for refolding_<projection>, from a row.
+--
+-- The step of refold_<projection>. The row that it starts from is looked at only while
+-- there is none; but its key always, so that a fold cannot move on to another one.
+
+create or replace function evident._sql_refolding_function(
+    p_projection evident.projection,
+    p_attributes text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(
+            p_state {table}, p_start {table}, p_event evident.event_store
+        )
+        returns {table}
+        language plpgsql
+        {attributes}
+        as {body};
+
+        comment on function {name}({table}, {table}, evident.event_store) is
+        'Made by create_projection: as the fold step, from p_start at first.';
+
+        revoke all on function {name}({table}, {table}, evident.event_store)
+        from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'refolding_%s'),
+            'table', (p_projection).name,
+            'attributes', p_attributes,
+            'body', format('%L', format(
                 $step$
             begin
                 if p_state.%1$I is null then
@@ -2870,14 +3064,107 @@ onto an existing row.';
                 return %2$s(p_state, p_event);
             end;
             $step$,
-                p_projection.key_column,
-                v_step
-            ),
-            v_attributes,
-            substring(v_attributes from '[a-z]+$'),
-            evident._name_of_object(p_projection, 'refolding_%s'),
-            evident._name_of_object(p_projection, 'refold_%s')
+                (p_projection).key_column,
+                evident._name_of_object(p_projection, 'step_%s')
+            ))
         )
+    );
+end;
+
+comment on function evident._sql_refolding_function(evident.projection, text) is
+'SQL that creates or replaces the step by which refold_<projection> folds.';
+
+revoke all on function evident._sql_refolding_function(evident.projection, text)
+from public;
+-- [end sql/functions/projections/generated/_sql_refolding_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_refold_aggregate.sql]
+-- evident._sql_refold_aggregate: SQL for refold_<projection>(row, event), from a row.
+--
+-- Its step is refolding_<projection> (_sql_refolding_function).
+
+create or replace function evident._sql_refold_aggregate(
+    p_projection evident.projection,
+    p_attributes text
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace aggregate {name}({table}, evident.event_store) (
+            sfunc = {step},
+            stype = {table},
+            parallel = {parallel}
+        );
+
+        comment on aggregate {name}({table}, evident.event_store) is
+        'Made by create_projection: folds events, in the order given by "order by",
+onto an existing row.';
+
+        revoke all on function {name}({table}, evident.event_store) from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'refold_%s'),
+            'step', evident._name_of_object(p_projection, 'refolding_%s'),
+            'table', (p_projection).name,
+            'parallel', substring(p_attributes from '[a-z]+$')
+        )
+    );
+end;
+
+comment on function evident._sql_refold_aggregate(evident.projection, text) is
+'SQL that creates or replaces the aggregate that folds events onto a row.';
+
+revoke all on function evident._sql_refold_aggregate(evident.projection, text)
+from public;
+-- [end sql/functions/projections/generated/_sql_refold_aggregate.sql]
+
+-- [begin sql/functions/projections/generated/_make_fold.sql]
+-- evident._make_fold: create what folds a projection's events.
+--
+-- step_<projection> and keys_<projection> stand for the fold and for the function that
+-- tells keys; events_of_<projection> has the events; fold_<projection> folds them from
+-- nothing, and refold_<projection> onto a row. Each has a function of its own that
+-- writes its SQL (_sql_step_function and its neighbours).
+--
+-- All belong to evident_projector, and it alone may use them. What they declare is
+-- what the fold declares, and no more.
+--
+-- Whatever runs a fold pins its settings (_fold_settings): casts in a fold, and the
+-- text of a key (a day), must be the same for a failure, a skip, a lock and every
+-- session.
+
+create or replace function evident._make_fold(
+    p_projection evident.projection,
+    p_apply regprocedure,
+    p_keys regprocedure
+)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+    v_attributes constant text := evident._routine_attributes(p_apply);
+begin
+    perform evident._make_functions(
+        evident._sql_step_function(p_projection, p_apply)
+    );
+    if p_keys is not null then
+        perform evident._make_functions(
+            evident._sql_keys_function(p_projection, p_keys)
+        );
+    end if;
+    perform evident._make_functions(evident._sql_events_view(p_projection));
+    perform evident._make_functions(
+        evident._sql_folding_function(p_projection, v_attributes)
+        || evident._sql_refolding_function(p_projection, v_attributes)
+        || evident._sql_fold_aggregate(p_projection, v_attributes)
+        || evident._sql_refold_aggregate(p_projection, v_attributes)
     );
 end;
 $function$;
@@ -2890,14 +3177,108 @@ events, and its aggregates.';
 revoke all on function
 evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
 -- [end sql/functions/projections/generated/_make_fold.sql]
--- [begin sql/functions/projections/generated/_make_keep.sql]
--- evident._make_keep: write the trigger for one event of a synchronous projection.
+-- [begin sql/functions/projections/generated/_sql_row_function.sql]
+-- evident._sql_row_function: SQL for row_<projection>, which gives the row it is given.
 --
--- keep_event_<projection>, for each row, is the short way where the key is the
--- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
--- _make_keep_batch folds those. Either is right for any number of events, so the
--- setting is only about speed, and exactly one of the two acts: which one is settled
--- before the first of a statement's events is folded.
+-- It is inlined, and bound to the type of the read model as step_<projection> is.
+-- Whoever owns the read model's schema could drop the table, and make another, with
+-- code of his own: then neither is there, and no statement that names this would be
+-- planned, let alone run.
+
+create or replace function evident._sql_row_function(p_projection evident.projection)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(p_row {table})
+        returns {table}
+        language sql
+        immutable
+        parallel safe
+        begin atomic
+            select p_row;
+        end;
+
+        comment on function {name}({table}) is
+        'Made by create_projection: the row that it is given.';
+
+        revoke all on function {name}({table}) from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'row_%s'),
+            'table', (p_projection).name
+        )
+    );
+end;
+
+comment on function evident._sql_row_function(evident.projection) is
+'SQL that creates or replaces row_<projection>.';
+
+revoke all on function evident._sql_row_function(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_row_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_next_function.sql]
+-- evident._sql_next_function: SQL for next_<projection>, whose errors name it.
+--
+-- For the statement that folds and writes at once, where no block can be around the
+-- fold alone (_sql_end_of_fold_block).
+
+create or replace function evident._sql_next_function(p_projection evident.projection)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(
+            p_row {table}, p_event evident.event_store
+        )
+        returns {table}
+        language plpgsql
+        volatile
+        parallel unsafe
+        as {body};
+
+        comment on function {name}({table}, evident.event_store) is
+        'Made by create_projection: the fold step, naming the projection in
+errors.';
+
+        revoke all on function {name}({table}, evident.event_store) from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'next_%s'),
+            'table', (p_projection).name,
+            'body', format('%L', format(
+                $next$
+            declare
+                v_message text;
+                v_detail text;
+            begin
+                return %s(p_row, p_event);
+            %s
+            $next$,
+                evident._name_of_object(p_projection, 'step_%s'),
+                evident._sql_end_of_fold_block(p_projection)
+            ))
+        )
+    );
+end;
+
+comment on function evident._sql_next_function(evident.projection) is
+'SQL that creates or replaces next_<projection>.';
+
+revoke all on function evident._sql_next_function(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_next_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_fold_event.sql]
+-- evident._sql_fold_event: SQL that folds one event, new, of a synchronous projection.
+--
+-- The beginning of a function's body, up to where path and settings turned out to be
+-- others than those of folds (_sql_is_pinned): then it has done nothing.
 --
 -- The first version of an aggregate has no row to look for. For others the row is read,
 -- folded and written where it was found, which costs less than one statement for all.
@@ -2910,232 +3291,222 @@ evident._make_fold(evident.projection, regprocedure, regprocedure) from public;
 --
 -- Errors of the fold are caught around the fold alone, which costs no transaction id.
 --
--- Events are inserted by the store's owner, and the fold runs as evident_projector, so
--- kept_event_<projection>, which folds, is a definer function of that role. A cast in a
--- fold may depend on settings, and a replay must give the same (_fold_settings): where
--- the session's are not those of all other paths, pinned_<projection>, the same with
--- all of them set, does the work. The function itself sets those that sessions begin
--- with otherwise in this database, since each costs some of the append. It is the one
--- definer function without a path, and looks at the path before anything else
--- (_sql_is_pinned).
---
--- A fold could alter that function, which its role owns: make it run as whoever
--- inserts, or move it to a schema of its own and give it another body there. As it
--- stands in this schema its body cannot be replaced (_make_functions), and runs a fold
--- as evident_projector or not at all. And it is found by its name here: a trigger has
--- its function by oid, wherever that was moved, and would run it as the store's owner.
--- So the trigger's function belongs to evident_owner, and names this one.
---
--- row_<projection> gives the row it is given; it is inlined, and bound to the type of
--- the read model as step_<projection> is. Whoever owns the read model's schema could
--- drop the table, and make another, with code of his own: then neither is there, and
--- no statement here would be planned, let alone run.
---
--- Bodies are quoted as literals: an event type may hold whatever would end a body
--- between dollars, and what follows would run as well. In them names of columns
--- come before those of variables: a key may be called v_row, and stands alone in
--- "on conflict".
---
--- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+-- Names of columns come before those of variables: a key may be called v_row, and
+-- stands alone in "on conflict".
 
-create or replace function evident._make_keep(p_projection evident.projection)
-returns void
-language plpgsql
-volatile
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $function$
-declare
-    v_pinned constant text := evident._name_of_object(p_projection, 'pinned_%s');
-    v_keep constant text := evident._name_of_object(
-        p_projection, 'keep_event_%s'
-    );
-    v_kept constant text := evident._name_of_object(
-        p_projection, 'kept_event_%s'
-    );
-    v_next constant text := evident._name_of_object(p_projection, 'next_%s');
-    v_step constant text := evident._name_of_object(p_projection, 'step_%s');
-    v_row constant text := evident._name_of_object(p_projection, 'row_%s');
-    v_body constant text := format(
+create or replace function evident._sql_fold_event(p_projection evident.projection)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
         $keep$
         #variable_conflict use_column
         declare
-            v_row %1$s;
+            v_row {table};
             v_found record;
             v_message text;
             v_detail text;
         begin
-            if %2$s and %17$s then
+            if {is_pinned} and {is_folded} then
                 if new.version = 1 then
-                    v_row.%3$I := new.aggregate_id;
+                    v_row.{key} := new.aggregate_id;
                     begin
-                        v_row := %4$s(v_row, new);
-                    %5$s
-                    insert into %1$s as t (%6$s)
-                    select %7$s
-                    where v_row.%3$I is not null
-                    %8$s;
-                    %16$s
+                        v_row := {step}(v_row, new);
+                    {end_of_block}
+                    insert into {table} as t ({columns})
+                    select {new_row}
+                    where v_row.{key} is not null
+                    {on_conflict};
+                    {return}
                 end if;
 
                 select
-                    %18$s(row(s.*)::%1$s) as stored,
+                    {row}(row(s.*)::{table}) as stored,
                     s.ctid as place,
                     s.xmin as writer
                 into v_found
-                from %1$s as s
-                where s.%3$I = new.aggregate_id;
+                from {table} as s
+                where s.{key} = new.aggregate_id;
 
                 if found then
                     begin
-                        v_row := %4$s(v_found.stored, new);
-                    %5$s
-                    update %1$s as t
-                    set %15$s
+                        v_row := {step}(v_found.stored, new);
+                    {end_of_block}
+                    update {table} as t
+                    set {settings}
                     where
                         t.ctid = v_found.place
                         and t.xmin = v_found.writer
-                        and t.%3$I = new.aggregate_id
-                        and v_row.%3$I is not null;
+                        and t.{key} = new.aggregate_id
+                        and v_row.{key} is not null;
                     if found then
-                        %16$s
+                        {return}
                     end if;
                 end if;
 
-                %12$s
-                insert into %1$s as t (%6$s)
-                select %9$s
+                {refuse_old_snapshot}
+                insert into {table} as t ({columns})
+                select {next_row}
                 from (
                     select
-                        %10$s(
-                            coalesce(%13$s, %11$s),
+                        {next}(
+                            coalesce({stored_row}, {blank_row}),
                             new
                         ) as next_row
                     offset 0
                 ) as f
-                where (f.next_row).%3$I is not null
-                %8$s;
+                where (f.next_row).{key} is not null
+                {on_conflict};
 
                 if not found then
-                    delete from %1$s as t
-                    where t.%3$I = new.aggregate_id;
+                    delete from {table} as t
+                    where t.{key} = new.aggregate_id;
                 end if;
-                %16$s
+                {return}
             end if;
         $keep$,
-        p_projection.name,
-        evident._sql_is_pinned(),
-        p_projection.key_column,
-        v_step,
-        evident._sql_end_of_fold_block(p_projection),
-        evident._sql_columns(p_projection, '%1$s'),
-        evident._sql_columns(
-            p_projection, 'v_row.%1$s', 'new.aggregate_id'
-        ),
-        evident._sql_on_conflict(p_projection),
-        evident._sql_columns(
-            p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
-        ),
-        v_next,
-        evident._sql_blank_row(p_projection, 'new.aggregate_id'),
-        evident._sql_refuse_old_snapshot(p_projection),
-        evident._sql_stored_row(p_projection, 'new.aggregate_id'),
-        null,
-        coalesce(
-            evident._sql_columns(p_projection, '%1$s = v_row.%1$s', ''),
-            format('%1$I = t.%1$I', p_projection.key_column)
-        ),
-        evident._sql_return(),
-        evident._sql_is_folded(p_projection, 'new'),
-        v_row
-    );
-begin
-    perform evident._make_functions(
-        format(
-            $sql$
-            create or replace function %1$s(p_row %2$s)
-            returns %2$s
-            language sql
-            immutable
-            parallel safe
-            begin atomic
-                select p_row;
-            end;
-
-            create or replace function %3$s(
-                p_row %2$s, p_event evident.event_store
-            )
-            returns %2$s
-            language plpgsql
-            volatile
-            parallel unsafe
-            as %4$L;
-
-            create or replace function %5$s(new evident.event_store)
-            returns evident.event_store
-            language plpgsql
-            volatile
-            parallel unsafe
-            set search_path = pg_catalog, pg_temp
-            %9$s
-            as %6$L;
-
-            create or replace function %7$s(new evident.event_store)
-            returns evident.event_store
-            language plpgsql
-            volatile
-            parallel unsafe
-            security definer
-            %10$s
-            as %8$L;
-
-            comment on function %1$s(%2$s) is
-            'Made by create_projection: the row that it is given.';
-            comment on function %3$s(%2$s, evident.event_store) is
-            'Made by create_projection: the fold step, naming the projection in
-errors.';
-            comment on function %5$s(evident.event_store) is
-            'Made by create_projection: folds one event under the settings that all
-use.';
-            comment on function %7$s(evident.event_store) is
-            'Made by create_projection: folds one event into the read model.';
-
-            revoke all on function %1$s(%2$s) from public;
-            revoke all on function %3$s(%2$s, evident.event_store) from public;
-            revoke all on function %5$s(evident.event_store) from public;
-            revoke all on function %7$s(evident.event_store) from public;
-            grant execute on function %7$s(evident.event_store) to evident_owner;
-            $sql$,
-            v_row,
-            p_projection.name,
-            v_next,
-            format(
-                $next$
-            declare
-                v_message text;
-                v_detail text;
-            begin
-                return %s(p_row, p_event);
-            %s
-            $next$,
-                v_step,
-                evident._sql_end_of_fold_block(p_projection)
+        jsonb_build_object(
+            'table', (p_projection).name,
+            'key', format('%I', (p_projection).key_column),
+            'is_pinned', evident._sql_is_pinned(),
+            'is_folded', evident._sql_is_folded(p_projection, 'new'),
+            'row', evident._name_of_object(p_projection, 'row_%s'),
+            'step', evident._name_of_object(p_projection, 'step_%s'),
+            'next', evident._name_of_object(p_projection, 'next_%s'),
+            'end_of_block', evident._sql_end_of_fold_block(p_projection),
+            'columns', evident._sql_columns(p_projection, '%1$s'),
+            'new_row', evident._sql_columns(
+                p_projection, 'v_row.%1$s', 'new.aggregate_id'
             ),
-            v_pinned,
-            format(
+            'next_row', evident._sql_columns(
+                p_projection, '(f.next_row).%1$s', 'new.aggregate_id'
+            ),
+            'settings', coalesce(
+                evident._sql_columns(p_projection, '%1$s = v_row.%1$s', ''),
+                format('%1$I = t.%1$I', (p_projection).key_column)
+            ),
+            'on_conflict', evident._sql_on_conflict(p_projection),
+            'stored_row', evident._sql_stored_row(p_projection, 'new.aggregate_id'),
+            'blank_row', evident._sql_blank_row(p_projection, 'new.aggregate_id'),
+            'refuse_old_snapshot', evident._sql_refuse_old_snapshot(p_projection),
+            'return', evident._sql_return()
+        )
+    );
+end;
+
+comment on function evident._sql_fold_event(evident.projection) is
+'SQL for the beginning of a function that folds the event new, and returns; it goes on
+where the settings are not those of folds.';
+
+revoke all on function evident._sql_fold_event(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_fold_event.sql]
+
+-- [begin sql/functions/projections/generated/_sql_pinned_function.sql]
+-- evident._sql_pinned_function: SQL for pinned_<projection>, under settings of its own.
+--
+-- It folds one event as kept_event_<projection> does, with all settings of folds set:
+-- for sessions that have others.
+
+create or replace function evident._sql_pinned_function(p_projection evident.projection)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(new evident.event_store)
+        returns evident.event_store
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        {settings}
+        as {body};
+
+        comment on function {name}(evident.event_store) is
+        'Made by create_projection: folds one event under the settings that all
+use.';
+
+        revoke all on function {name}(evident.event_store) from public;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'pinned_%s'),
+            'settings', evident._sql_set_clauses(),
+            'body', format('%L', format(
                 $pinned$
-            %1$s
-            if %2$s then
+            %s
+            if %s then
                 perform evident._refuse_settings();
             end if;
             return null;
         end;
         $pinned$,
-                v_body,
+                evident._sql_fold_event(p_projection),
                 evident._sql_is_folded(p_projection, 'new')
+            ))
+        )
+    );
+end;
+
+comment on function evident._sql_pinned_function(evident.projection) is
+'SQL that creates or replaces pinned_<projection>.';
+
+revoke all on function evident._sql_pinned_function(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_pinned_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_kept_event_function.sql]
+-- evident._sql_kept_event_function: SQL for kept_event_<projection>, for one event.
+--
+-- Events are inserted by the store's owner, and the fold runs as evident_projector, so
+-- this is a definer function of that role. A cast in a fold may depend on settings, and
+-- a replay must give the same (_fold_settings): where the session's are not those of
+-- all other paths, pinned_<projection>, the same with all of them set, does the work.
+-- The function itself sets those that sessions begin with otherwise in this database,
+-- since each costs some of the append. It is the one definer function without a path,
+-- and looks at the path before anything else (_sql_is_pinned).
+--
+-- A fold could alter it, since its role owns it: make it run as whoever inserts, or
+-- move it to a schema of its own and give it another body there. As it stands in this
+-- schema its body cannot be replaced (_make_functions), and runs a fold as
+-- evident_projector or not at all.
+
+create or replace function evident._sql_kept_event_function(
+    p_projection evident.projection
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(new evident.event_store)
+        returns evident.event_store
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        {settings}
+        as {body};
+
+        comment on function {name}(evident.event_store) is
+        'Made by create_projection: folds one event into the read model.';
+
+        revoke all on function {name}(evident.event_store) from public;
+        grant execute on function {name}(evident.event_store) to evident_owner;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'kept_event_%s'),
+            'settings', evident._sql_set_clauses(
+                (
+                    select jsonb_object_agg(lower(s.name), s.reset_val)
+                    from pg_settings as s
+                )
             ),
-            v_kept,
-            format(
+            'body', format('%L', format(
                 $keep$
             %1$s
             if %2$s then
@@ -3163,52 +3534,110 @@ use.';
             return null;
         end;
         $keep$,
-                v_body,
+                evident._sql_fold_event(p_projection),
                 evident._sql_is_folded(p_projection, 'new'),
-                v_pinned
-            ),
-            evident._sql_set_clauses(),
-            evident._sql_set_clauses(
-                (
-                    select jsonb_object_agg(lower(s.name), s.reset_val)
-                    from pg_settings as s
-                )
-            )
+                evident._name_of_object(p_projection, 'pinned_%s')
+            ))
         )
     );
-    perform evident._run_ddl(
-        format(
-            $sql$
-            create or replace function %2$s()
-            returns trigger
-            language plpgsql
-            volatile
-            parallel unsafe
-            as %3$L;
+end;
 
-            comment on function %2$s() is
-            'Made by create_projection: folds one event by what it names.';
+comment on function evident._sql_kept_event_function(evident.projection) is
+'SQL that creates or replaces kept_event_<projection>.';
 
-            revoke all on function %2$s() from public;
+revoke all on function evident._sql_kept_event_function(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_kept_event_function.sql]
 
-            create or replace trigger %1$I
-            after insert on evident.event_store
-            for each row
-            when (not evident._is_batch())
-            execute function %2$s();
-            $sql$,
-            evident._name_of_trigger(p_projection, 'keep_event_%s'),
-            v_keep,
-            format(
+-- [begin sql/functions/projections/generated/_sql_keep_event_trigger.sql]
+-- evident._sql_keep_event_trigger: SQL for the trigger of one event.
+--
+-- The function belongs to evident_owner, and names kept_event_<projection>: a trigger
+-- has its function by oid, wherever a fold had that moved, and would run it as the
+-- store's owner.
+
+create or replace function evident._sql_keep_event_trigger(
+    p_projection evident.projection
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        as {body};
+
+        comment on function {name}() is
+        'Made by create_projection: folds one event by what it names.';
+
+        revoke all on function {name}() from public;
+
+        create or replace trigger {trigger}
+        after insert on evident.event_store
+        for each row
+        when (not evident._is_batch())
+        execute function {name}();
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'keep_event_%s'),
+            'trigger', format(
+                '%I', evident._name_of_trigger(p_projection, 'keep_event_%s')
+            ),
+            'body', format('%L', format(
                 $call$
             begin
                 return %s(new);
             end;
             $call$,
-                v_kept
-            )
+                evident._name_of_object(p_projection, 'kept_event_%s')
+            ))
         )
     );
+end;
+
+comment on function evident._sql_keep_event_trigger(evident.projection) is
+'SQL that creates or replaces keep_event_<projection> and its trigger.';
+
+revoke all on function evident._sql_keep_event_trigger(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_keep_event_trigger.sql]
+
+-- [begin sql/functions/projections/generated/_make_keep.sql]
+-- evident._make_keep: make the trigger for one event of a synchronous projection.
+--
+-- keep_event_<projection>, for each row, is the short way where the key is the
+-- aggregate. Functions that insert many events set evident.is_batch, and the trigger of
+-- _make_keep_batch folds those. Either is right for any number of events, so the
+-- setting is only about speed, and exactly one of the two acts: which one is settled
+-- before the first of a statement's events is folded.
+--
+-- The trigger's function is the owner's, and names kept_event_<projection>, which folds
+-- as evident_projector (_sql_fold_event), by itself or through pinned_<projection>.
+--
+-- Bodies are quoted as literals: an event type may hold whatever would end a body
+-- between dollars, and what follows would run as well.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+
+create or replace function evident._make_keep(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._make_functions(
+        evident._sql_row_function(p_projection)
+        || evident._sql_next_function(p_projection)
+        || evident._sql_pinned_function(p_projection)
+        || evident._sql_kept_event_function(p_projection)
+    );
+    perform evident._run_ddl(evident._sql_keep_event_trigger(p_projection));
 end;
 $function$;
 
@@ -3217,42 +3646,21 @@ comment on function evident._make_keep(evident.projection) is
 
 revoke all on function evident._make_keep(evident.projection) from public;
 -- [end sql/functions/projections/generated/_make_keep.sql]
--- [begin sql/functions/projections/generated/_make_keep_batch.sql]
--- evident._make_keep_batch: write the trigger for many events of a synchronous
--- projection.
+-- [begin sql/functions/projections/generated/_sql_keys_of_statement.sql]
+-- evident._sql_keys_of_statement: SQL for the events of a statement, once for each key.
 --
--- keep_batch_<projection> folds the events of a statement by key, with one fold and
--- one write. Where the key is the aggregate it leaves the statements that are no
--- batch to keep_event_<projection> (_make_keep). As there, the trigger's function is
--- the owner's, and names kept_batch_<projection>, which belongs to evident_projector,
--- runs as that role, and looks first whether it does. It gets the events as an array,
--- since another function cannot see the rows of a statement.
---
--- The lock on the read model comes before the rows are read: the last step of
--- a rebuild stops its writers there.
---
--- Where keys cross aggregates, two appends may meet in one row. They queue on the
--- key's lock; but the later id may get there first. Rows would then differ from a
--- replay, so the earlier one is refused with 40001, and its retry has a new id.
--- One snapshot per transaction could not see the other: PT400 there.
---
--- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+-- A query of key, event and position, over the array p_events of
+-- kept_batch_<projection>.
 
-create or replace function evident._make_keep_batch(p_projection evident.projection)
-returns void
-language plpgsql
-volatile
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $function$
-declare
-    v_keep constant text := evident._name_of_object(
-        p_projection, 'keep_batch_%s'
-    );
-    v_kept constant text := evident._name_of_object(
-        p_projection, 'kept_batch_%s'
-    );
-    v_events constant text := format(
+create or replace function evident._sql_keys_of_statement(
+    p_projection evident.projection
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select format(
         $sql$
             select
                 k.key,
@@ -3271,11 +3679,30 @@ declare
         evident._sql_is_folded(p_projection, 'n'),
         evident._sql_keys_of(p_projection, 'e.event')
     );
-    v_queue text := evident._sql_refuse_old_snapshot(p_projection);
-begin
-    if p_projection.keys is not null then
-        v_queue := format(
-            $sql$
+end;
+
+comment on function evident._sql_keys_of_statement(evident.projection) is
+'SQL for a query of key, event and position over the events of a statement.';
+
+revoke all on function evident._sql_keys_of_statement(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_keys_of_statement.sql]
+
+-- [begin sql/functions/projections/generated/_sql_queue_for_keys.sql]
+-- evident._sql_queue_for_keys: SQL that waits for the keys which the events touch.
+--
+-- Where keys cross aggregates, two appends may meet in one row. They queue on the
+-- key's lock; but the later id may get there first. Rows would then differ from a
+-- replay, so the earlier one is refused with 40001, and its retry has a new id.
+-- One snapshot per transaction could not see the other: PT400 there.
+
+create or replace function evident._sql_queue_for_keys(p_projection evident.projection)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
             declare
                 v_queue text[];
                 v_first bigint;
@@ -3285,10 +3712,10 @@ begin
                         array_agg(distinct v.key::text),
                         min(v.position)
                     into v_queue, v_first
-                    from (%2$s) as v;
-                %3$s
+                    from ({events}) as v;
+                {end_of_block}
                 if v_queue is null then
-                    %7$s
+                    {return}
                 end if;
 
                 if current_setting('transaction_isolation')
@@ -3297,12 +3724,12 @@ begin
                     perform evident._refuse_argument(
                         'transaction_isolation',
                         current_setting('transaction_isolation')
-                        || ' cannot see what others fold into the rows of ' || %1$L,
+                        || ' cannot see what others fold into the rows of ' || {name},
                         'append at READ COMMITTED'
                     );
                 end if;
 
-                perform evident._lock_keys(%4$s, v_queue);
+                perform evident._lock_keys({number}, v_queue);
                 if exists (
                     select
                     from (
@@ -3310,7 +3737,7 @@ begin
                         from evident.event_store as e
                         where
                             e.id > v_first
-                            and %5$s
+                            and {is_folded}
                             and not exists (
                                 select
                                 from unnest(p_events) as n
@@ -3318,74 +3745,73 @@ begin
                             )
                         offset 0
                     ) as l
-                    cross join lateral (%6$s) as k (key)
+                    cross join lateral ({later_keys}) as k (key)
                     where k.key::text = any (v_queue)
                 ) then
                     raise exception using
                         errcode = 'serialization_failure',
-                        message = 'could not fold into ' || %1$L || ' in the order of'
+                        message = 'could not fold into ' || {name} || ' in the order of'
                             ' the feed: a later event of the same key was there first',
-                        detail = jsonb_build_object('projection', %1$L::text)::text,
+                        detail = jsonb_build_object('projection', {name}::text)::text,
                         hint = 'append again';
                 end if;
             end;
             $sql$,
-            p_projection.name,
-            v_events,
-            evident._sql_end_of_fold_block(p_projection),
-            p_projection.number,
-            evident._sql_is_folded(p_projection, 'e'),
-            evident._sql_keys_of(p_projection, 'l.event'),
-            evident._sql_return()
-        );
-    end if;
+        jsonb_build_object(
+            'name', format('%L', (p_projection).name),
+            'number', (p_projection).number,
+            'events', evident._sql_keys_of_statement(p_projection),
+            'end_of_block', evident._sql_end_of_fold_block(p_projection),
+            'is_folded', evident._sql_is_folded(p_projection, 'e'),
+            'later_keys', evident._sql_keys_of(p_projection, 'l.event'),
+            'return', evident._sql_return()
+        )
+    );
+end;
 
-    perform evident._make_functions(format(
-        $sql$
-        create or replace function %1$s(p_events evident.event_store[])
-        returns evident.event_store
-        language plpgsql
-        volatile
-        parallel unsafe
-        security definer
-        set search_path = pg_catalog, pg_temp
-        %3$s
-        set enable_seqscan = off
-        set row_security = off
-        as %2$L;
+comment on function evident._sql_queue_for_keys(evident.projection) is
+'SQL for kept_batch_<projection>: takes the locks of the keys, 40001 when a later event
+was there first.';
 
-        comment on function %1$s(evident.event_store[]) is
-        'Made by create_projection: folds the events of a statement, by key.';
+revoke all on function evident._sql_queue_for_keys(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_queue_for_keys.sql]
 
-        revoke all on function %1$s(evident.event_store[]) from public;
-        grant execute on function %1$s(evident.event_store[]) to evident_owner;
-        $sql$,
-        v_kept,
-        format(
-            $keep$
+-- [begin sql/functions/projections/generated/_sql_fold_statement.sql]
+-- evident._sql_fold_statement: SQL that folds the events of a statement, p_events.
+--
+-- The body of kept_batch_<projection>, see _sql_kept_batch_function.
+
+create or replace function evident._sql_fold_statement(p_projection evident.projection)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $keep$
         #variable_conflict use_column
         declare
             v_message text;
             v_detail text;
             v_count bigint;
-            v_keys %1$s[];
-            v_rows %2$s[];
+            v_keys {key_type}[];
+            v_rows {table}[];
             v_abbreviations text;
         begin
-            if %7$s then
-                %3$s
-                lock table %2$s in row exclusive mode;
+            if {is_pinned} then
+                {queue}
+                lock table {table} in row exclusive mode;
                 begin
                     select
                         array_agg(f.key),
                         array_agg(f.next_row)
                     into v_keys, v_rows
-                    from (%4$s) as f;
-                %5$s
+                    from ({folded}) as f;
+                {end_of_block}
                 if v_keys is not null then
-                    %6$s into v_count;
+                    {write} into v_count;
                 end if;
-                %8$s
+                {return}
             end if;
             v_abbreviations := pg_catalog.current_setting('timezone_abbreviations');
             if current_user operator(pg_catalog.<>) 'evident_projector'
@@ -3394,61 +3820,141 @@ begin
                 perform evident._refuse_settings();
             end if;
             perform pg_catalog.set_config('timezone_abbreviations', 'Default', true);
-            perform %9$s(p_events);
+            perform {name}(p_events);
             perform pg_catalog.set_config(
                 'timezone_abbreviations', v_abbreviations, true
             );
             return null;
         end;
         $keep$,
-            p_projection.key_type,
-            p_projection.name,
-            v_queue,
-            evident._sql_fold_by_key(
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'kept_batch_%s'),
+            'table', (p_projection).name,
+            'key_type', (p_projection).key_type,
+            'is_pinned', evident._sql_is_pinned(),
+            'queue', case
+                when (p_projection).keys is null
+                    then evident._sql_refuse_old_snapshot(p_projection)
+                else evident._sql_queue_for_keys(p_projection)
+            end,
+            'folded', evident._sql_fold_by_key(
                 p_projection,
-                v_events,
+                evident._sql_keys_of_statement(p_projection),
                 evident._sql_stored_row(p_projection, 'k.key')
             ),
-            evident._sql_end_of_fold_block(p_projection),
-            evident._sql_write_rows(
+            'end_of_block', evident._sql_end_of_fold_block(p_projection),
+            'write', evident._sql_write_rows(
                 p_projection,
                 'select unnest(v_keys) as key, unnest(v_rows) as next_row'
             ),
-            evident._sql_is_pinned(),
-            evident._sql_return(),
-            v_kept
-        ),
-        evident._sql_set_clauses()
-    ));
-    perform evident._run_ddl(
-        format(
-            $sql$
-            create or replace function %3$s()
-            returns trigger
-            language plpgsql
-            volatile
-            parallel unsafe
-            set search_path = pg_catalog, pg_temp
-            as %4$L;
+            'return', evident._sql_return()
+        )
+    );
+end;
 
-            comment on function %3$s() is
-            'Made by create_projection: folds a statement''s events by what it names.';
+comment on function evident._sql_fold_statement(evident.projection) is
+'SQL for the body of a function that folds p_events by key.';
 
-            revoke all on function %3$s() from public;
+revoke all on function evident._sql_fold_statement(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_fold_statement.sql]
 
-            create or replace trigger %1$I
-            after insert on evident.event_store
-            referencing new table as new_events
-            for each statement %2$s execute function %3$s();
-            $sql$,
-            evident._name_of_trigger(p_projection, 'keep_batch_%s'),
-            case
-                when p_projection.keys is null
+-- [begin sql/functions/projections/generated/_sql_kept_batch_function.sql]
+-- evident._sql_kept_batch_function: SQL for kept_batch_<projection>, for many events.
+--
+-- It folds the events of a statement by key, with one fold and one write. It gets them
+-- as an array, since another function cannot see the rows of a statement.
+--
+-- The lock on the read model comes before the rows are read: the last step of
+-- a rebuild stops its writers there.
+
+create or replace function evident._sql_kept_batch_function(
+    p_projection evident.projection
+)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}(p_events evident.event_store[])
+        returns evident.event_store
+        language plpgsql
+        volatile
+        parallel unsafe
+        security definer
+        set search_path = pg_catalog, pg_temp
+        {settings}
+        set enable_seqscan = off
+        set row_security = off
+        as {body};
+
+        comment on function {name}(evident.event_store[]) is
+        'Made by create_projection: folds the events of a statement, by key.';
+
+        revoke all on function {name}(evident.event_store[]) from public;
+        grant execute on function {name}(evident.event_store[]) to evident_owner;
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'kept_batch_%s'),
+            'settings', evident._sql_set_clauses(),
+            'body', format('%L', evident._sql_fold_statement(p_projection))
+        )
+    );
+end;
+
+comment on function evident._sql_kept_batch_function(evident.projection) is
+'SQL that creates or replaces kept_batch_<projection>.';
+
+revoke all on function evident._sql_kept_batch_function(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_kept_batch_function.sql]
+
+-- [begin sql/functions/projections/generated/_sql_keep_batch_trigger.sql]
+-- evident._sql_keep_batch_trigger: SQL for the trigger of many events.
+--
+-- Where the key is the aggregate it leaves the statements that are no batch to
+-- keep_event_<projection>. As there, the function is the owner's, and names
+-- kept_batch_<projection>.
+
+create or replace function evident._sql_keep_batch_trigger(
+    p_projection evident.projection
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        as {body};
+
+        comment on function {name}() is
+        'Made by create_projection: folds a statement''s events by what it names.';
+
+        revoke all on function {name}() from public;
+
+        create or replace trigger {trigger}
+        after insert on evident.event_store
+        referencing new table as new_events
+        for each statement {condition} execute function {name}();
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'keep_batch_%s'),
+            'trigger', format(
+                '%I', evident._name_of_trigger(p_projection, 'keep_batch_%s')
+            ),
+            'condition', case
+                when (p_projection).keys is null
                     then 'when (evident._is_batch())'
                 else ''
             end,
-            v_keep,
-            format(
+            'body', format('%L', format(
                 $call$
             declare
                 v_events constant evident.event_store[] := array(
@@ -3464,10 +3970,38 @@ begin
                 return null;
             end;
             $call$,
-                v_kept
-            )
+                evident._name_of_object(p_projection, 'kept_batch_%s')
+            ))
         )
     );
+end;
+
+comment on function evident._sql_keep_batch_trigger(evident.projection) is
+'SQL that creates or replaces keep_batch_<projection> and its trigger.';
+
+revoke all on function evident._sql_keep_batch_trigger(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_keep_batch_trigger.sql]
+
+-- [begin sql/functions/projections/generated/_make_keep_batch.sql]
+-- evident._make_keep_batch: make the trigger for many events of a synchronous
+-- projection.
+--
+-- keep_batch_<projection> folds the events of a statement by key. As in _make_keep, the
+-- trigger's function is the owner's, and names kept_batch_<projection>, which belongs
+-- to evident_projector, runs as that role, and looks first whether it does.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+
+create or replace function evident._make_keep_batch(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._make_functions(evident._sql_kept_batch_function(p_projection));
+    perform evident._run_ddl(evident._sql_keep_batch_trigger(p_projection));
 end;
 $function$;
 
@@ -3529,64 +4063,73 @@ comment on function evident._refuse_parked(text, text[]) is
 
 revoke all on function evident._refuse_parked(text, text[]) from public;
 -- [end sql/functions/projections/_refuse_parked.sql]
--- [begin sql/functions/projections/generated/_make_hold.sql]
--- evident._make_hold: write the trigger that refuses appends to parked keys.
---
--- While appends keep a read model, a key that is parked must get no further events: its
--- row has not seen those that wait. hold_event_<projection> refuses them, and all other
--- keys go on. It is made when a projection goes live with parked keys, and disabled
--- when none is left (_drop_hold): otherwise each append would pay for a look.
---
--- No key is parked while appends keep the read model. So one that is found free here
--- stays so, and the triggers that fold, whose names come later in the alphabet, find
--- what freed it (retry_failure, skip_failure, a rebuild) in its row.
+-- [begin sql/functions/projections/generated/_sql_hold_by_aggregate.sql]
+-- evident._sql_hold_by_aggregate: SQL that refuses an event of a parked aggregate.
 --
 -- With one snapshot for the transaction the look may be old; the projection's row,
 -- which was touched by whatever parked or freed a key, tells
--- (_sql_refuse_old_snapshot). Where keys cross aggregates the trigger that folds
--- refuses those levels.
---
--- The keys are told as evident_projector, from the events themselves: the view of a
--- projection's events may not be waited for by who holds the event store.
---
--- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+-- (_sql_refuse_old_snapshot).
 
-create or replace function evident._make_hold(p_projection evident.projection)
-returns void
-language plpgsql
-volatile
-parallel unsafe
-set search_path = pg_catalog, pg_temp
-as $function$
-declare
-    v_body text := format(
+create or replace function evident._sql_hold_by_aggregate(
+    p_projection evident.projection
+)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+    select evident._fill(
         $hold$
         begin
-            if %1$s then
+            if {is_folded} then
                 if current_setting('transaction_isolation')
                     in ('repeatable read', 'serializable')
                 then
-                    perform evident._as_projector(%2$L);
-                    perform evident._share_projection(%3$L);
+                    perform evident._as_projector({lock});
+                    perform evident._share_projection({name});
                 end if;
                 perform evident._refuse_parked(
-                    %3$L, array[new.aggregate_id::text]
+                    {name}, array[new.aggregate_id::text]
                 );
             end if;
             return null;
         end;
         $hold$,
-        evident._sql_is_folded(p_projection, 'new'),
-        format('lock table %s in row exclusive mode', p_projection.name),
-        p_projection.name
+        jsonb_build_object(
+            'name', format('%L', (p_projection).name),
+            'is_folded', evident._sql_is_folded(p_projection, 'new'),
+            'lock', format(
+                '%L',
+                format('lock table %s in row exclusive mode', (p_projection).name)
+            )
+        )
     );
-begin
-    if p_projection.keys is not null then
-        v_body := format(
-            $hold$
+end;
+
+comment on function evident._sql_hold_by_aggregate(evident.projection) is
+'SQL for the body of a trigger for each row that refuses parked aggregates.';
+
+revoke all on function evident._sql_hold_by_aggregate(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_hold_by_aggregate.sql]
+
+-- [begin sql/functions/projections/generated/_sql_hold_by_keys.sql]
+-- evident._sql_hold_by_keys: SQL that refuses a statement's events of parked keys.
+--
+-- The keys are told as evident_projector, from the events themselves: the view of a
+-- projection's events may not be waited for by who holds the event store. With one
+-- snapshot for the transaction the trigger that folds refuses.
+
+create or replace function evident._sql_hold_by_keys(p_projection evident.projection)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $hold$
         declare
             v_ids constant bigint[] := array(
-                select n.id from new_events as n where %1$s
+                select n.id from new_events as n where {is_folded}
             );
             v_keys text[];
             v_message text;
@@ -3598,15 +4141,19 @@ begin
             begin
                 v_keys := array(
                     select a.answer ->> 0
-                    from evident._ask_projector(format(%2$L, v_ids)) as a (answer)
+                    from evident._ask_projector(format({question}, v_ids)) as a (answer)
                 );
-            %3$s
-            perform evident._refuse_parked(%4$L, v_keys);
+            {end_of_block}
+            perform evident._refuse_parked({name}, v_keys);
             return null;
         end;
         $hold$,
-            evident._sql_is_folded(p_projection, 'n'),
-            format(
+        jsonb_build_object(
+            'name', format('%L', (p_projection).name),
+            'is_folded', evident._sql_is_folded(p_projection, 'n'),
+            'end_of_block', evident._sql_end_of_fold_block(p_projection),
+            -- A format() string itself, for the ids.
+            'question', format('%L', format(
                 $sql$
                 select jsonb_build_array(k.key::text)
                 from (
@@ -3618,42 +4165,93 @@ begin
                 cross join lateral (%s) as k (key)
                 $sql$,
                 replace(evident._sql_keys_of(p_projection, 'l.event'), '%', '%%')
-            ),
-            evident._sql_end_of_fold_block(p_projection),
-            p_projection.name
-        );
-    end if;
-
-    perform evident._run_ddl(
-        format(
-            $sql$
-            create or replace function %2$s()
-            returns trigger
-            language plpgsql
-            volatile
-            parallel unsafe
-            set search_path = pg_catalog, pg_temp
-            set enable_seqscan = off
-            as %3$L;
-
-            comment on function %2$s() is
-            'Made by create_projection: refuses events of parked keys.';
-
-            revoke all on function %2$s() from public;
-
-            create or replace trigger %1$I
-            after insert on evident.event_store
-            %4$s execute function %2$s();
-            $sql$,
-            evident._name_of_trigger(p_projection, 'hold_event_%s'),
-            evident._name_of_object(p_projection, 'hold_event_%s'),
-            v_body,
-            case
-                when p_projection.keys is null then 'for each row'
-                else 'referencing new table as new_events for each statement'
-            end
+            ))
         )
     );
+end;
+
+comment on function evident._sql_hold_by_keys(evident.projection) is
+'SQL for the body of a trigger for each statement that refuses parked keys.';
+
+revoke all on function evident._sql_hold_by_keys(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_hold_by_keys.sql]
+
+-- [begin sql/functions/projections/generated/_sql_hold_trigger.sql]
+-- evident._sql_hold_trigger: SQL for the trigger of parked keys.
+
+create or replace function evident._sql_hold_trigger(p_projection evident.projection)
+returns text
+language sql
+stable
+parallel safe
+begin atomic
+    select evident._fill(
+        $sql$
+        create or replace function {name}()
+        returns trigger
+        language plpgsql
+        volatile
+        parallel unsafe
+        set search_path = pg_catalog, pg_temp
+        set enable_seqscan = off
+        as {body};
+
+        comment on function {name}() is
+        'Made by create_projection: refuses events of parked keys.';
+
+        revoke all on function {name}() from public;
+
+        create or replace trigger {trigger}
+        after insert on evident.event_store
+        {level} execute function {name}();
+        $sql$,
+        jsonb_build_object(
+            'name', evident._name_of_object(p_projection, 'hold_event_%s'),
+            'trigger', format(
+                '%I', evident._name_of_trigger(p_projection, 'hold_event_%s')
+            ),
+            'level', case
+                when (p_projection).keys is null then 'for each row'
+                else 'referencing new table as new_events for each statement'
+            end,
+            'body', format('%L', case
+                when (p_projection).keys is null
+                    then evident._sql_hold_by_aggregate(p_projection)
+                else evident._sql_hold_by_keys(p_projection)
+            end)
+        )
+    );
+end;
+
+comment on function evident._sql_hold_trigger(evident.projection) is
+'SQL that creates or replaces hold_event_<projection> and its trigger.';
+
+revoke all on function evident._sql_hold_trigger(evident.projection) from public;
+-- [end sql/functions/projections/generated/_sql_hold_trigger.sql]
+
+-- [begin sql/functions/projections/generated/_make_hold.sql]
+-- evident._make_hold: make the trigger that refuses appends to parked keys.
+--
+-- While appends keep a read model, a key that is parked must get no further events: its
+-- row has not seen those that wait. hold_event_<projection> refuses them, and all other
+-- keys go on. It is made when a projection goes live with parked keys, and disabled
+-- when none is left (_drop_hold): otherwise each append would pay for a look.
+--
+-- No key is parked while appends keep the read model. So one that is found free here
+-- stays so, and the triggers that fold, whose names come later in the alphabet, find
+-- what freed it (retry_failure, skip_failure, a rebuild) in its row.
+--
+-- Locks: SHARE ROW EXCLUSIVE on evident.event_store
+
+create or replace function evident._make_hold(p_projection evident.projection)
+returns void
+language plpgsql
+volatile
+parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $function$
+begin
+    perform evident._run_ddl(evident._sql_hold_trigger(p_projection));
 end;
 $function$;
 
@@ -5278,25 +5876,27 @@ begin
         )
     ));
 
-    perform evident._as_projector(format(
+    perform evident._as_projector(evident._fill(
         $sql$
         insert into pg_temp.differing as d (key)
-        select distinct e.key from (%1$s) as e
+        select distinct e.key from ({events}) as e
         on conflict do nothing;
 
         delete from pg_temp.differing as d
         where d.key in (
             select c.key
-            from (select distinct e.key from (%1$s) as e) as c
+            from (select distinct e.key from ({events}) as e) as c
             left join pg_temp.rebuilt as r on c.key = r.key
-            left join %2$s as t on c.key = t.%3$I
-            where not %4$s
+            left join {table} as t on c.key = t.{key}
+            where not {differs}
         )
         $sql$,
-        v_events_above || p_low,
-        p_projection.name,
-        p_projection.key_column,
-        evident._sql_differs(p_projection, 'r.next_row')
+        jsonb_build_object(
+            'events', v_events_above || p_low,
+            'table', p_projection.name,
+            'key', format('%I', p_projection.key_column),
+            'differs', evident._sql_differs(p_projection, 'r.next_row')
+        )
     ));
 end;
 $function$;
@@ -5505,22 +6105,26 @@ begin
             'select to_jsonb(count(*)) from pg_temp.differing as d'
         ) as a (answer)
     );
-    perform evident._as_projector(format(
+    perform evident._as_projector(evident._fill(
         $sql$
-        delete from %1$s as t
+        delete from {table} as t
         using pg_temp.differing as d
-        where t.%2$I = d.key;
+        where t.{key} = d.key;
 
-        insert into %1$s (%3$s)
-        select %4$s
+        insert into {table} ({columns})
+        select {values}
         from pg_temp.differing as d
         inner join pg_temp.rebuilt as r on d.key = r.key
-        where (r.next_row).%2$I is not null
+        where (r.next_row).{key} is not null
         $sql$,
-        p_projection.name,
-        p_projection.key_column,
-        evident._sql_columns(p_projection, '%1$s'),
-        evident._sql_columns(p_projection, '(r.next_row).%1$s', 'd.key')
+        jsonb_build_object(
+            'table', p_projection.name,
+            'key', format('%I', p_projection.key_column),
+            'columns', evident._sql_columns(p_projection, '%1$s'),
+            'values', evident._sql_columns(
+                p_projection, '(r.next_row).%1$s', 'd.key'
+            )
+        )
     ));
     perform evident._run_ddl(
         'drop table pg_temp.rebuilt, pg_temp.differing', p_is_projectors => true
@@ -5688,20 +6292,22 @@ begin
         evident._name_of_object(v_projection, 'fold_%s'),
         evident._name_of_object(v_projection, 'events_of_%s')
     ), p_is_projectors => true);
-    v_sql := format(
+    v_sql := evident._fill(
         $sql$
         insert into pg_temp.rebuilt (key, next_row)
         select
             v.key,
-            %1$s(v.key, v.event order by v.position)
-        from %2$s as v
-        where v.position <= %3$s and %4$s
+            {fold}(v.key, v.event order by v.position)
+        from {events} as v
+        where v.position <= {position} and {slice}
         group by v.key
         $sql$,
-        evident._name_of_object(v_projection, 'fold_%s'),
-        evident._name_of_object(v_projection, 'events_of_%s'),
-        v_position,
-        format(v_slice, 'v.key')
+        jsonb_build_object(
+            'fold', evident._name_of_object(v_projection, 'fold_%s'),
+            'events', evident._name_of_object(v_projection, 'events_of_%s'),
+            'position', v_position,
+            'slice', format(v_slice, 'v.key')
+        )
     );
     perform evident._as_projector(v_sql);
     perform evident._run_ddl(
@@ -5712,18 +6318,20 @@ begin
     perform set_config('enable_indexscan', 'on', true);
 
     -- 2.
-    perform evident._as_projector(format(
+    perform evident._as_projector(evident._fill(
         $sql$
         insert into pg_temp.differing (key)
-        select coalesce(t.%1$I, r.key)
-        from (select s.* from %2$s as s where %3$s) as t
-        full join pg_temp.rebuilt as r on t.%1$I = r.key
-        where %4$s
+        select coalesce(t.{key}, r.key)
+        from (select s.* from {table} as s where {slice}) as t
+        full join pg_temp.rebuilt as r on t.{key} = r.key
+        where {differs}
         $sql$,
-        v_projection.key_column,
-        v_projection.name,
-        format(v_slice, format('s.%I', v_projection.key_column)),
-        evident._sql_differs(v_projection, 'r.next_row')
+        jsonb_build_object(
+            'table', v_projection.name,
+            'key', format('%I', v_projection.key_column),
+            'slice', format(v_slice, format('s.%I', v_projection.key_column)),
+            'differs', evident._sql_differs(v_projection, 'r.next_row')
+        )
     ));
     begin
         perform evident._run_ddl(
@@ -5864,44 +6472,47 @@ begin
         nullif(a.answer -> 1, 'null'),
         nullif(a.answer -> 2, 'null')
     from evident._ask_projector(
-        format(
+        evident._fill(
             $sql$
             with replay as (
                 select
                     v.key,
-                    %1$s(v.key, v.event order by v.position) as next_row
-                from %2$s as v
-                where v.position <= %3$s and %9$s and %8$s
+                    {fold}(v.key, v.event order by v.position) as next_row
+                from {events} as v
+                where v.position <= {position} and {not_parked} and {only}
                 group by v.key
             )
 
             select
                 jsonb_build_array(
-                    coalesce(t.%4$I, r.key)::text,
+                    coalesce(t.{key}, r.key)::text,
                     to_jsonb(t.*),
                     case
-                        when (r.next_row).%4$I is not null
-                            then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
+                        when (r.next_row).{key} is not null
+                            then to_jsonb(r.next_row)
+                                || jsonb_build_object({name_of_key}, r.key)
                     end
                 )
-            from %6$s as t
-            full join replay as r on t.%4$I = r.key
-            where %7$s
-            order by coalesce(t.%4$I, r.key)::text collate "C"
+            from {stored} as t
+            full join replay as r on t.{key} = r.key
+            where {differs}
+            order by coalesce(t.{key}, r.key)::text collate "C"
             $sql$,
-            evident._name_of_object(v_projection, 'fold_%s'),
-            evident._name_of_object(v_projection, 'events_of_%s'),
-            case
-                when v_projection.mode = 'sync' and v_projection.state = 'running'
-                    then 9223372036854775807
-                else v_projection.position
-            end,
-            v_projection.key_column,
-            v_projection.key_column,
-            v_stored,
-            evident._sql_differs(v_projection, 'r.next_row'),
-            v_only,
-            coalesce(v_failures, 'true')
+            jsonb_build_object(
+                'fold', evident._name_of_object(v_projection, 'fold_%s'),
+                'events', evident._name_of_object(v_projection, 'events_of_%s'),
+                'position', case
+                    when v_projection.mode = 'sync' and v_projection.state = 'running'
+                        then 9223372036854775807
+                    else v_projection.position
+                end,
+                'key', format('%I', v_projection.key_column),
+                'name_of_key', format('%L', v_projection.key_column),
+                'stored', v_stored,
+                'differs', evident._sql_differs(v_projection, 'r.next_row'),
+                'only', v_only,
+                'not_parked', coalesce(v_failures, 'true')
+            )
         )
     ) as a (answer);
 end;
@@ -5983,38 +6594,40 @@ begin
 
     perform evident._canonical_key(v_projection, p_key);
 
-    v_query := format(
+    v_query := evident._fill(
         $sql$
-        select case when (f.next_row).%1$I is not null
-            then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key) end
+        select case when (f.next_row).{key} is not null
+            then to_jsonb(f.next_row) || jsonb_build_object({name_of_key}, f.key) end
         from (
-            select v.key, %3$s(v.key, v.event order by v.position) as next_row
+            select v.key, {fold}(v.key, v.event order by v.position) as next_row
             from (
-                select k.key, k.event, k.position, %7$s as last_position
-                from %4$s as k
-                where k.key = %5$L::%6$s
+                select k.key, k.event, k.position, {last_position} as last_position
+                from {events} as k
+                where k.key = {value}::{key_type}
             ) as v
-            where v.position <= v.last_position %8$s
+            where v.position <= v.last_position {until}
             group by v.key
         ) as f
         $sql$,
-        v_projection.key_column,
-        v_projection.key_column,
-        evident._name_of_object(v_projection, 'fold_%s'),
-        evident._name_of_object(v_projection, 'events_of_%s'),
-        p_key,
-        v_projection.key_type,
-        case
-            when p_until is null then 'k.position'
-            else format(
-                'max(k.position)'
-                ' filter (where (k.event).occurred_at <= %L) over ()',
-                p_until
+        jsonb_build_object(
+            'key', format('%I', v_projection.key_column),
+            'name_of_key', format('%L', v_projection.key_column),
+            'fold', evident._name_of_object(v_projection, 'fold_%s'),
+            'events', evident._name_of_object(v_projection, 'events_of_%s'),
+            'value', format('%L', p_key),
+            'key_type', v_projection.key_type,
+            'last_position', case
+                when p_until is null then 'k.position'
+                else format(
+                    'max(k.position)'
+                    ' filter (where (k.event).occurred_at <= %L) over ()',
+                    p_until
+                )
+            end,
+            'until', concat(
+                ' and (v.event).version <= ' || p_until_version,
+                ' and v.position <= ' || p_until_position
             )
-        end,
-        concat(
-            ' and (v.event).version <= ' || p_until_version,
-            ' and v.position <= ' || p_until_position
         )
     );
     return (select a.answer from evident._ask_projector(v_query) as a (answer));
@@ -6243,7 +6856,8 @@ evident_reader, evident_operator, evident_auditor;
 -- would show them; and with the owner's rights, since who reads projection_status need
 -- not have any on the read models' schemas.
 --
--- The functions are those that are bound (_make_fold), whatever has their names now.
+-- The functions are those that are bound (_projection_bound), whatever has their
+-- names now.
 --
 -- Errors: PT404
 

@@ -339,7 +339,8 @@ select is_empty(
         where t.typnamespace in ('evident'::regnamespace, 'shop'::regnamespace)
     ) as o
     where o.owner <> case
-        -- A trigger has its function by oid, so that one is the owner's: _make_keep.
+        -- A trigger has its function by oid, so that one is the owner's, see
+        -- _sql_keep_event_trigger.
         when o.name like 'evident."keep\_%' then 'evident_owner'::regrole
         when o.name ~ '^"?(shop|evident\."[a-z_]+_shop|evident\._as[k]?_projector|events_of_shop)'
             then 'evident_projector'::regrole
@@ -363,7 +364,8 @@ select is_empty(
                 else 'evident_owner'::regrole
             end
             or coalesce('search_path=pg_catalog, pg_temp' <> all (r.proconfig), true)
-            -- It looks at its path before anything else; see _make_keep.
+            -- It looks at its path before anything else; see
+            -- _sql_kept_event_function.
             and r.name !~ '^kept_event_.*[.]'
         ) $$,
     'each definer function belongs to evident_owner, what runs folds to '
@@ -417,7 +419,7 @@ select is_empty(
         )
         and coalesce('search_path=pg_catalog, pg_temp' <> all (r.proconfig), true)
         -- Only evident_projector may run these, under a path that is pinned: see
-        -- _make_keep and _as_projector.
+        -- _sql_kept_event_function and _as_projector.
         and r.name !~ '^(keep_event|kept_event|next|folding|refolding)_.*[.]'
         -- Each name in it is qualified: it is the condition of a trigger.
         and r.name <> '_is_batch' $$,

@@ -671,3 +671,25 @@ def test_a_projection_in_two_schemas_is_found(tree: Path) -> None:
     second = FOLD.partition("\n\n")[2].replace("function shop.", "function evident.")
     write(tree, SALES, f"{FOLD}\n{second}")
     assert found(tree, "source-name") == [(SALES, 1)]
+
+
+# Templates
+
+
+@pytest.mark.parametrize("quote", ["'", "$sql$"])
+def test_a_template_with_more_than_three_numbered_slots_is_found(
+    tree: Path, quote: str
+) -> None:
+    template = f"{quote}%1$s %2$I\n    %3$s %4$L{quote}"
+    text = function("helper", "p_n integer", "integer", f"length({template})")
+    write(tree, HELPER, text)
+    assert found(tree, "template") == [(HELPER, text.split("%4")[0].count("\n") + 1)]
+
+
+def test_a_template_of_three_numbered_slots_or_of_named_ones_is_fine(
+    tree: Path,
+) -> None:
+    template = "'%1$s %2$I %3$L %3$s {key} {columns} {fold} {row} 4$'"
+    text = function("helper", "p_n integer", "integer", f"length({template})")
+    write(tree, HELPER, text + "-- %4$s\n")
+    assert found(tree, "template") == []

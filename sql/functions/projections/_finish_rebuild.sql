@@ -112,22 +112,26 @@ begin
             'select to_jsonb(count(*)) from pg_temp.differing as d'
         ) as a (answer)
     );
-    perform evident._as_projector(format(
+    perform evident._as_projector(evident._fill(
         $sql$
-        delete from %1$s as t
+        delete from {table} as t
         using pg_temp.differing as d
-        where t.%2$I = d.key;
+        where t.{key} = d.key;
 
-        insert into %1$s (%3$s)
-        select %4$s
+        insert into {table} ({columns})
+        select {values}
         from pg_temp.differing as d
         inner join pg_temp.rebuilt as r on d.key = r.key
-        where (r.next_row).%2$I is not null
+        where (r.next_row).{key} is not null
         $sql$,
-        p_projection.name,
-        p_projection.key_column,
-        evident._sql_columns(p_projection, '%1$s'),
-        evident._sql_columns(p_projection, '(r.next_row).%1$s', 'd.key')
+        jsonb_build_object(
+            'table', p_projection.name,
+            'key', format('%I', p_projection.key_column),
+            'columns', evident._sql_columns(p_projection, '%1$s'),
+            'values', evident._sql_columns(
+                p_projection, '(r.next_row).%1$s', 'd.key'
+            )
+        )
     ));
     perform evident._run_ddl(
         'drop table pg_temp.rebuilt, pg_temp.differing', p_is_projectors => true

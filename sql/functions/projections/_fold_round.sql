@@ -48,25 +48,27 @@ begin
         )
     ));
 
-    perform evident._as_projector(format(
+    perform evident._as_projector(evident._fill(
         $sql$
         insert into pg_temp.differing as d (key)
-        select distinct e.key from (%1$s) as e
+        select distinct e.key from ({events}) as e
         on conflict do nothing;
 
         delete from pg_temp.differing as d
         where d.key in (
             select c.key
-            from (select distinct e.key from (%1$s) as e) as c
+            from (select distinct e.key from ({events}) as e) as c
             left join pg_temp.rebuilt as r on c.key = r.key
-            left join %2$s as t on c.key = t.%3$I
-            where not %4$s
+            left join {table} as t on c.key = t.{key}
+            where not {differs}
         )
         $sql$,
-        v_events_above || p_low,
-        p_projection.name,
-        p_projection.key_column,
-        evident._sql_differs(p_projection, 'r.next_row')
+        jsonb_build_object(
+            'events', v_events_above || p_low,
+            'table', p_projection.name,
+            'key', format('%I', p_projection.key_column),
+            'differs', evident._sql_differs(p_projection, 'r.next_row')
+        )
     ));
 end;
 $function$;

@@ -2,12 +2,12 @@
 --
 -- A cast, to_char, an operator or the text of a key may depend on settings, and a
 -- replay must give what the append gave: so whatever runs a fold, or asks for the keys
--- of an event, pins all of these (_as_projector, _ask_projector, and what _make_keep
--- and _make_keep_batch write). They are those that any login may set in PostgreSQL 15
--- to 18 and that change, as their documentation says, what a value is written as or
--- read as, or what an expression means; a test puts every other setting into a class of
--- its own. The values are the same everywhere: rows depend on events, and not on a
--- database.
+-- of an event, pins all of these (_as_projector, _ask_projector, and whatever is made
+-- with _sql_is_pinned or _sql_set_clauses). They are those that any login may set in
+-- PostgreSQL 15 to 18 and that change, as their documentation says, what a value is
+-- written as or read as, or what an expression means; a test puts every other setting
+-- into a class of its own. The values are the same everywhere: rows depend on events,
+-- and not on a database.
 --
 -- Not here: what a login cannot set for itself (lc_messages, and
 -- plpgsql.variable_conflict), and settings of extensions.

@@ -1,7 +1,8 @@
 -- evident._projection_bound: the fold, or the keys function, of a projection.
 --
--- p_form is that of the wrapper (_make_fold), which is bound to it. So it is the one
--- that runs, whatever has its name now. Null when there is none.
+-- p_form is that of the wrapper (_sql_step_function, _sql_keys_function), which is
+-- bound to it. So it is the one that runs, whatever has its name now. Null when
+-- there is none.
 
 create or replace function evident._projection_bound(
     p_projection evident.projection,

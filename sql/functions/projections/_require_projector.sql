@@ -42,7 +42,7 @@ begin
                 select m.object
                 from evident._projection_made(p_projection.name) as m
                 inner join pg_proc as p on m.object = p.oid and not p.prosecdef
-                -- What a trigger names is the owner's: see _make_keep.
+                -- What a trigger names is the owner's: see _sql_keep_event_trigger.
                 where p.prorettype <> 'trigger'::regtype
             )
             || evident._projection_bound(p_projection, 'step_%s')

@@ -63,38 +63,40 @@ begin
 
     perform evident._canonical_key(v_projection, p_key);
 
-    v_query := format(
+    v_query := evident._fill(
         $sql$
-        select case when (f.next_row).%1$I is not null
-            then to_jsonb(f.next_row) || jsonb_build_object(%2$L, f.key) end
+        select case when (f.next_row).{key} is not null
+            then to_jsonb(f.next_row) || jsonb_build_object({name_of_key}, f.key) end
         from (
-            select v.key, %3$s(v.key, v.event order by v.position) as next_row
+            select v.key, {fold}(v.key, v.event order by v.position) as next_row
             from (
-                select k.key, k.event, k.position, %7$s as last_position
-                from %4$s as k
-                where k.key = %5$L::%6$s
+                select k.key, k.event, k.position, {last_position} as last_position
+                from {events} as k
+                where k.key = {value}::{key_type}
             ) as v
-            where v.position <= v.last_position %8$s
+            where v.position <= v.last_position {until}
             group by v.key
         ) as f
         $sql$,
-        v_projection.key_column,
-        v_projection.key_column,
-        evident._name_of_object(v_projection, 'fold_%s'),
-        evident._name_of_object(v_projection, 'events_of_%s'),
-        p_key,
-        v_projection.key_type,
-        case
-            when p_until is null then 'k.position'
-            else format(
-                'max(k.position)'
-                ' filter (where (k.event).occurred_at <= %L) over ()',
-                p_until
+        jsonb_build_object(
+            'key', format('%I', v_projection.key_column),
+            'name_of_key', format('%L', v_projection.key_column),
+            'fold', evident._name_of_object(v_projection, 'fold_%s'),
+            'events', evident._name_of_object(v_projection, 'events_of_%s'),
+            'value', format('%L', p_key),
+            'key_type', v_projection.key_type,
+            'last_position', case
+                when p_until is null then 'k.position'
+                else format(
+                    'max(k.position)'
+                    ' filter (where (k.event).occurred_at <= %L) over ()',
+                    p_until
+                )
+            end,
+            'until', concat(
+                ' and (v.event).version <= ' || p_until_version,
+                ' and v.position <= ' || p_until_position
             )
-        end,
-        concat(
-            ' and (v.event).version <= ' || p_until_version,
-            ' and v.position <= ' || p_until_position
         )
     );
     return (select a.answer from evident._ask_projector(v_query) as a (answer));

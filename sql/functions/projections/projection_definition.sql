@@ -10,7 +10,8 @@
 -- would show them; and with the owner's rights, since who reads projection_status need
 -- not have any on the read models' schemas.
 --
--- The functions are those that are bound (_make_fold), whatever has their names now.
+-- The functions are those that are bound (_projection_bound), whatever has their
+-- names now.
 --
 -- Errors: PT404
 

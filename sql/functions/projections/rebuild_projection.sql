@@ -125,20 +125,22 @@ begin
         evident._name_of_object(v_projection, 'fold_%s'),
         evident._name_of_object(v_projection, 'events_of_%s')
     ), p_is_projectors => true);
-    v_sql := format(
+    v_sql := evident._fill(
         $sql$
         insert into pg_temp.rebuilt (key, next_row)
         select
             v.key,
-            %1$s(v.key, v.event order by v.position)
-        from %2$s as v
-        where v.position <= %3$s and %4$s
+            {fold}(v.key, v.event order by v.position)
+        from {events} as v
+        where v.position <= {position} and {slice}
         group by v.key
         $sql$,
-        evident._name_of_object(v_projection, 'fold_%s'),
-        evident._name_of_object(v_projection, 'events_of_%s'),
-        v_position,
-        format(v_slice, 'v.key')
+        jsonb_build_object(
+            'fold', evident._name_of_object(v_projection, 'fold_%s'),
+            'events', evident._name_of_object(v_projection, 'events_of_%s'),
+            'position', v_position,
+            'slice', format(v_slice, 'v.key')
+        )
     );
     perform evident._as_projector(v_sql);
     perform evident._run_ddl(
@@ -149,18 +151,20 @@ begin
     perform set_config('enable_indexscan', 'on', true);
 
     -- 2.
-    perform evident._as_projector(format(
+    perform evident._as_projector(evident._fill(
         $sql$
         insert into pg_temp.differing (key)
-        select coalesce(t.%1$I, r.key)
-        from (select s.* from %2$s as s where %3$s) as t
-        full join pg_temp.rebuilt as r on t.%1$I = r.key
-        where %4$s
+        select coalesce(t.{key}, r.key)
+        from (select s.* from {table} as s where {slice}) as t
+        full join pg_temp.rebuilt as r on t.{key} = r.key
+        where {differs}
         $sql$,
-        v_projection.key_column,
-        v_projection.name,
-        format(v_slice, format('s.%I', v_projection.key_column)),
-        evident._sql_differs(v_projection, 'r.next_row')
+        jsonb_build_object(
+            'table', v_projection.name,
+            'key', format('%I', v_projection.key_column),
+            'slice', format(v_slice, format('s.%I', v_projection.key_column)),
+            'differs', evident._sql_differs(v_projection, 'r.next_row')
+        )
     ));
     begin
         perform evident._run_ddl(

@@ -60,44 +60,47 @@ begin
         nullif(a.answer -> 1, 'null'),
         nullif(a.answer -> 2, 'null')
     from evident._ask_projector(
-        format(
+        evident._fill(
             $sql$
             with replay as (
                 select
                     v.key,
-                    %1$s(v.key, v.event order by v.position) as next_row
-                from %2$s as v
-                where v.position <= %3$s and %9$s and %8$s
+                    {fold}(v.key, v.event order by v.position) as next_row
+                from {events} as v
+                where v.position <= {position} and {not_parked} and {only}
                 group by v.key
             )
 
             select
                 jsonb_build_array(
-                    coalesce(t.%4$I, r.key)::text,
+                    coalesce(t.{key}, r.key)::text,
                     to_jsonb(t.*),
                     case
-                        when (r.next_row).%4$I is not null
-                            then to_jsonb(r.next_row) || jsonb_build_object(%5$L, r.key)
+                        when (r.next_row).{key} is not null
+                            then to_jsonb(r.next_row)
+                                || jsonb_build_object({name_of_key}, r.key)
                     end
                 )
-            from %6$s as t
-            full join replay as r on t.%4$I = r.key
-            where %7$s
-            order by coalesce(t.%4$I, r.key)::text collate "C"
+            from {stored} as t
+            full join replay as r on t.{key} = r.key
+            where {differs}
+            order by coalesce(t.{key}, r.key)::text collate "C"
             $sql$,
-            evident._name_of_object(v_projection, 'fold_%s'),
-            evident._name_of_object(v_projection, 'events_of_%s'),
-            case
-                when v_projection.mode = 'sync' and v_projection.state = 'running'
-                    then 9223372036854775807
-                else v_projection.position
-            end,
-            v_projection.key_column,
-            v_projection.key_column,
-            v_stored,
-            evident._sql_differs(v_projection, 'r.next_row'),
-            v_only,
-            coalesce(v_failures, 'true')
+            jsonb_build_object(
+                'fold', evident._name_of_object(v_projection, 'fold_%s'),
+                'events', evident._name_of_object(v_projection, 'events_of_%s'),
+                'position', case
+                    when v_projection.mode = 'sync' and v_projection.state = 'running'
+                        then 9223372036854775807
+                    else v_projection.position
+                end,
+                'key', format('%I', v_projection.key_column),
+                'name_of_key', format('%L', v_projection.key_column),
+                'stored', v_stored,
+                'differs', evident._sql_differs(v_projection, 'r.next_row'),
+                'only', v_only,
+                'not_parked', coalesce(v_failures, 'true')
+            )
         )
     ) as a (answer);
 end;

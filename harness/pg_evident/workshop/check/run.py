@@ -17,6 +17,7 @@ from pg_evident.workshop.check.loops import check_loops
 from pg_evident.workshop.check.migrations import check_migration
 from pg_evident.workshop.check.sources import check_source
 from pg_evident.workshop.check.statements import check_statements
+from pg_evident.workshop.check.templates import check_templates
 from pg_evident.workshop.check.text import (
     check_backslashes,
     check_bytes,
@@ -62,6 +63,7 @@ def _parts(root: Path, tree: Tree) -> Iterator[Iterator[Finding]]:
         yield check_source(path, text)
         yield check_collation(path, text)
         yield check_loops(path, text)
+        yield check_templates(path, text)
     for index, migration in enumerate(tree.migrations):
         rollback = texts.get(migration.rollback_path)
         yield check_migration(tree, migration, rollback)

@@ -13,16 +13,18 @@ language sql
 stable
 parallel safe
 begin atomic
-    select format(
-        '((t.%1$I is null) <> ((%2$s).%1$I is null)'
-        ' or t.%1$I is not null and row(t.*)::%4$s *<> row(%3$s)::%4$s)',
-        (p_projection).key_column,
-        p_row,
-        evident._sql_columns(
-            p_projection, '(' || p_row || ').%1$s',
-            format('t.%I', (p_projection).key_column)
-        ),
-        (p_projection).name
+    select evident._fill(
+        '((t.{key} is null) <> (({row}).{key} is null)'
+        ' or t.{key} is not null and row(t.*)::{table} *<> row({columns})::{table})',
+        jsonb_build_object(
+            'table', (p_projection).name,
+            'key', format('%I', (p_projection).key_column),
+            'row', p_row,
+            'columns', evident._sql_columns(
+                p_projection, '(' || p_row || ').%1$s',
+                format('t.%I', (p_projection).key_column)
+            )
+        )
     );
 end;
 

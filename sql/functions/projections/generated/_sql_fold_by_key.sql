@@ -16,12 +16,12 @@ language sql
 stable
 parallel safe
 begin atomic
-    select format(
+    select evident._fill(
         $sql$
         select
             k.key,
-            %1$s(
-                case when k.is_first then coalesce(%2$s, %3$s) else %3$s end,
+            {refold}(
+                case when k.is_first then coalesce({stored}, {blank}) else {blank} end,
                 k.event
                 order by k.position
             ) as next_row
@@ -32,14 +32,16 @@ begin atomic
                 v.position,
                 row_number() over (partition by v.key order by v.position) = 1
                     as is_first
-            from (%4$s) as v
+            from ({events}) as v
         ) as k
         group by k.key
         $sql$,
-        evident._name_of_object(p_projection, 'refold_%s'),
-        p_stored,
-        evident._sql_blank_row(p_projection, 'k.key'),
-        p_events
+        jsonb_build_object(
+            'refold', evident._name_of_object(p_projection, 'refold_%s'),
+            'stored', p_stored,
+            'blank', evident._sql_blank_row(p_projection, 'k.key'),
+            'events', p_events
+        )
     );
 end;
 

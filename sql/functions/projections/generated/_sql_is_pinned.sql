@@ -13,21 +13,29 @@ immutable
 parallel safe
 begin atomic
     select
-        format(
+        evident._fill(
             $sql$current_user operator(pg_catalog.=) 'evident_projector'
-            and array[%1$s] operator(pg_catalog.=) %2$L::pg_catalog.text[]
-            and array[%3$s] operator(pg_catalog.<@) %4$L::pg_catalog.text[]
+            and array[{exact}] operator(pg_catalog.=) {values}::pg_catalog.text[]
+            and array[{either}] operator(pg_catalog.<@) {choices}::pg_catalog.text[]
             $sql$,
-            string_agg(s.look, ', ' order by s.name collate "C")
-            filter (where s.value = s.alike),
-            array_agg(s.value order by s.name collate "C")
-            filter (where s.value = s.alike),
-            string_agg(s.look, ', ' order by s.name collate "C")
-            filter (where s.value <> s.alike),
-            array_agg(s.value order by s.name collate "C")
-            filter (where s.value <> s.alike)
-            || array_agg(s.alike order by s.name collate "C")
-            filter (where s.value <> s.alike)
+            jsonb_build_object(
+                'exact', string_agg(s.look, ', ' order by s.name collate "C")
+                filter (where s.value = s.alike),
+                'values', format(
+                    '%L',
+                    array_agg(s.value order by s.name collate "C")
+                    filter (where s.value = s.alike)
+                ),
+                'either', string_agg(s.look, ', ' order by s.name collate "C")
+                filter (where s.value <> s.alike),
+                'choices', format(
+                    '%L',
+                    array_agg(s.value order by s.name collate "C")
+                    filter (where s.value <> s.alike)
+                    || array_agg(s.alike order by s.name collate "C")
+                    filter (where s.value <> s.alike)
+                )
+            )
         )
     from (
         select

@@ -17,38 +17,42 @@ language sql
 stable
 parallel safe
 begin atomic
-    select format(
+    select evident._fill(
         $sql$
-        with given as materialized (%1$s),
+        with given as materialized ({rows}),
 
         removed as (
-            delete from %2$s as t
+            delete from {table} as t
             using given as g
-            where t.%3$I = g.key and %7$s
+            where t.{key} = g.key and {is_removed}
             returning 1
         ),
 
         kept as (
-            insert into %2$s as t (%4$s)
-            select %5$s
+            insert into {table} as t ({columns})
+            select {values}
             from given as g
             cross join (select count(*) from removed) as r
-            where (g.next_row).%3$I is not null
-            %6$s
+            where (g.next_row).{key} is not null
+            {on_conflict}
         )
 
         select count(*) from given
         $sql$,
-        p_rows,
-        (p_projection).name,
-        (p_projection).key_column,
-        evident._sql_columns(p_projection, '%1$s'),
-        evident._sql_columns(p_projection, '(g.next_row).%1$s', 'g.key'),
-        evident._sql_on_conflict(p_projection),
-        case
-            when evident._projection_replaces(p_projection) then 'true'
-            else format('(g.next_row).%I is null', (p_projection).key_column)
-        end
+        jsonb_build_object(
+            'rows', p_rows,
+            'table', (p_projection).name,
+            'key', format('%I', (p_projection).key_column),
+            'columns', evident._sql_columns(p_projection, '%1$s'),
+            'values', evident._sql_columns(
+                p_projection, '(g.next_row).%1$s', 'g.key'
+            ),
+            'on_conflict', evident._sql_on_conflict(p_projection),
+            'is_removed', case
+                when evident._projection_replaces(p_projection) then 'true'
+                else format('(g.next_row).%I is null', (p_projection).key_column)
+            end
+        )
     );
 end;
 
