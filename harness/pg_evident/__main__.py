@@ -1,4 +1,4 @@
-"""Run the command line as `python -m harness`."""
+"""Run the command line as `python -m pg_evident`."""
 
 from pg_evident.cli.main import main
 

@@ -25,9 +25,18 @@ def clone() -> Path:
     if SHIPPED is not ROOT:
         raise Failure(
             "this command works on the sources, in a clone of the repository",
-            "git clone, then make system-packages; pip install -e . for the command",
+            "there: pip install -e '.[dev]'",
         )
     return ROOT
+
+
+def require_migrations() -> None:
+    """Raise Failure where the engine's migrations are missing."""
+    if not migration_files(ENGINE):
+        raise Failure(
+            f"no migrations at {ENGINE}: the package is incomplete",
+            "pip install --force-reinstall pg-evident",
+        )
 
 
 def migration_files(source: Path) -> list[Path]:

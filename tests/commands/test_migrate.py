@@ -210,14 +210,14 @@ def test_a_database_that_psql_emptied_is_unmarked_on_request(
     assert migrate.migrate(empty_db.dsn) == ENGINE
 
 
-def test_a_database_newer_than_the_clone_is_left_alone(empty_db: Database) -> None:
+def test_a_database_newer_than_the_package_is_left_alone(empty_db: Database) -> None:
     migrate.migrate(empty_db.dsn)
     with connect(empty_db.dsn, autocommit=True) as connection:
         connection.execute(
             "create or replace function evident.version() returns text"
             " language sql as $$ select '9999_future' $$"
         )
-    with pytest.raises(Failure, match="9999_future, which this clone does not have"):
+    with pytest.raises(Failure, match="9999_future, which this package does not have"):
         migrate.migrate(empty_db.dsn)
 
 

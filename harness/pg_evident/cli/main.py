@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import Annotated
 
 import typer
 
-from pg_evident.cli import files, ledger, migrations, projections, server, workshop
+from pg_evident.cli import (
+    files,
+    ledger,
+    migrations,
+    projections,
+    server,
+    workshop,
+)
 from pg_evident.cli.parts import Dsn, fail, fail_database
 from pg_evident.cli.target import resolve_dsn
 from pg_evident.failure import Failure
+from pg_evident.verifier.text import plain
 
 app = typer.Typer(
     help="The tamper-evident event store that is just PostgreSQL.",
@@ -61,11 +70,50 @@ def _refuse_stray_dsn(words: list[str]) -> None:
             fail("a connection string is given with --dsn or DATABASE_URL", code=2)
 
 
-def demo(dsn: Dsn = None) -> None:
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from pg_evident import __version__, places
+
+    places.require_migrations()
+    newest = places.migration_files(places.ENGINE)[-1].stem
+    print(
+        plain(f"evident {__version__ or '(not installed)'} (migrations up to {newest})")
+    )
+    raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and the newest migration that it carries.",
+        ),
+    ] = False,
+) -> None:
+    """The tamper-evident event store that is just PostgreSQL."""
+
+
+def demo(
+    dsn: Dsn = None,
+    parts: Annotated[
+        int,
+        typer.Option(
+            "--parts",
+            min=1,
+            max=3,
+            help="How many: 1 the store, 2 also the projections, 3 also the ledger.",
+        ),
+    ] = 3,
+) -> None:
     """Put real orders in and show what the store makes of them."""
     from pg_evident.demo import tour
 
-    tour.run(resolve_dsn(dsn))
+    tour.run(resolve_dsn(dsn), parts)
 
 
 app.command()(server.up)

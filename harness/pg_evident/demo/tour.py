@@ -13,7 +13,7 @@ from pg_evident.demo import projections as demo_projections
 from pg_evident.demo.show import escape, refused, say, table
 from pg_evident.intake.progress import import_file
 from pg_evident.migrate.run import migrate
-from pg_evident.places import DATA
+from pg_evident.places import DATA, ROOT, SHIPPED
 
 ORDERS = DATA / "cdnow_sample.csv"
 
@@ -45,10 +45,11 @@ _UPDATE = """
 """
 
 
-def run(dsn: str) -> None:
+def run(dsn: str, parts: int = 3) -> None:
     """Migrate, import the sample orders, and print what the store makes of them.
 
-    A second run appends nothing: every event's id derives from the file.
+    `parts` is how many: the store, the projections, the ledger. A second run appends
+    nothing: every event's id derives from the file.
     """
     console = Console(highlight=False, soft_wrap=True)
     say(console, 1, "Migrations, engine and example domain")
@@ -84,9 +85,11 @@ def run(dsn: str) -> None:
         say(console, 7, "History cannot be rewritten")
         refused(console, connection, _UPDATE, [order])
 
-        demo_projections.show(console, connection, order, first=8)
+        if parts > 1:
+            demo_projections.show(console, connection, order, first=8)
 
-    demo_ledger.show(console, dsn, order, first=13)
+    if parts > 2:
+        demo_ledger.show(console, dsn, order, first=13)
     _goodbye(console, dsn)
 
 
@@ -103,7 +106,8 @@ def _goodbye(console: Console, dsn: str) -> None:
 
     console.print(f"\nLook around:  psql '{escape(_without_password(dsn))}'")
     if server.status() is not None:
-        console.print("Stop the server, data stays:  .venv/bin/evident down")
+        command = ".venv/bin/evident" if SHIPPED is ROOT else "evident"
+        console.print(f"Stop the server, data stays:  {command} down")
 
 
 def _without_password(dsn: str) -> str:

@@ -11,7 +11,7 @@ from pg_evident.database import parameters, yoyo_url
 from pg_evident.dsn_errors import hidden
 from pg_evident.failure import Failure
 from pg_evident.migrate.mark_tables import prepare_schema
-from pg_evident.places import ENGINE
+from pg_evident.places import require_migrations
 
 Report = Callable[[str], None]
 
@@ -30,10 +30,7 @@ def locked_backend(
     """
     from yoyo import exceptions, get_backend, read_migrations
 
-    if not ENGINE.is_dir():
-        raise Failure(
-            f"no migrations at {ENGINE}", "run from a clone: pip install -e ."
-        )
+    require_migrations()
     # yoyo puts the name into a SET as it is.
     schema = '"' + prepare_schema(dsn).replace('"', '""') + '"'
     url = yoyo_url(dsn, schema)

@@ -110,8 +110,8 @@ def disagreement(backend: Any, migrations: Any) -> tuple[list[Any], list[Any]]:
     ids = [migration.id for migration in engine]
     if version is not None and version not in ids:
         raise Failure(
-            f"the database is at {version}, which this clone does not have",
-            "update the clone",
+            f"the database is at {version}, which this package does not have",
+            "pip install --upgrade pg-evident",
         )
     count = 0 if version is None else ids.index(version) + 1
     marked = set(backend.get_applied_migration_hashes())

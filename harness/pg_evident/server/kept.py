@@ -21,7 +21,9 @@ from pg_evident.database import connect
 from pg_evident.failure import Failure
 from pg_evident.server.cluster import LONGEST_DIRECTORY, Server, create
 from pg_evident.server.programs import (
+    EMBEDDED_MAJOR,
     ROOTS_STATE,
+    bindir,
     hand_over,
     make_open,
     system_user,
@@ -36,6 +38,8 @@ def start() -> Server:
     Its data survives between calls in the user's state folder; the URI names a
     database of its own, `evident`. Raises Failure when it cannot start.
     """
+    # Without the programs nothing is made.
+    bindir(EMBEDDED_MAJOR)
     with _locked(_state()):
         server = _kept()
         if server.socket_dir:
@@ -71,8 +75,11 @@ def status() -> Server | None:
     """Return the user's own server when it is running, without starting it."""
     if not exists():
         return None
-    server = _kept()
-    return server if server.is_running() else None
+    with contextlib.suppress(Failure):
+        # Another environment may have made it; this one has no programs for it.
+        server = _kept()
+        return server if server.is_running() else None
+    return None
 
 
 def _state() -> Path:

