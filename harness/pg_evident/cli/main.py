@@ -18,6 +18,7 @@ from pg_evident.cli import (
     migrations,
     projections,
     server,
+    sql,
     workshop,
 )
 from pg_evident.cli.parts import Dsn, fail, fail_database
@@ -132,6 +133,7 @@ app.command()(ledger.export)
 app.command()(ledger.prove)
 app.command()(ledger.keygen)
 app.command()(ledger.publish)
+app.add_typer(sql.app, name="sql")
 app.command()(workshop.freeze)
 app.command()(workshop.check)
 app.command()(workshop.reference)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from yoyo.migrations import parse_metadata_from_sql_comments
 
+from pg_evident.migrate.upgrades import is_one_transaction
 from pg_evident.workshop.layout import (
     EXAMPLES,
     FUNCTIONS,
@@ -80,7 +81,7 @@ class Migration:
     @property
     def is_transactional(self) -> bool:
         """Tell whether yoyo runs the file in one transaction."""
-        return self.directives.get("transactional", "true").strip().lower() != "false"
+        return is_one_transaction(self.directives)
 
 
 @dataclass(frozen=True)
