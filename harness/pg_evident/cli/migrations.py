@@ -36,6 +36,7 @@ def migrate(
     break_lock: BreakLock = False,
 ) -> None:
     """Apply pending migrations and print their ids; stderr says on which server."""
+    from pg_evident.migrate import fingerprint
     from pg_evident.migrate import run as migrations
 
     target = _chosen(dsn, embedded=embedded)
@@ -45,6 +46,8 @@ def migrate(
     else:
         done = migrations.migrate(target, examples, break_lock=break_lock, report=say)
     print_ids(done, nothing="nothing to do: the database is up to date")
+    if complaint := fingerprint.complaint(target):
+        say(complaint)
 
 
 def _chosen(dsn: str | None, *, embedded: bool) -> str:

@@ -68,11 +68,20 @@ def mark(dsn: str, *, break_lock: bool = False) -> list[str]:
     """Make the marks of the engine agree with evident.version(); run no migration.
 
     Returns the ids that were marked or unmarked. For a database that psql
-    installed, upgraded or uninstalled. Raises Failure where there is neither.
+    installed, upgraded or uninstalled. Raises Failure where nothing is installed.
     """
     with ownership.connect(dsn, installed=False, autocommit=True) as connection:
-        is_anything = installed_version(connection) or marks(connection)
-    if not is_anything:
+        version, marked = installed_version(connection), marks(connection)
+        row = connection.execute(
+            "select pg_catalog.to_regnamespace('evident') is not null"
+        ).fetchone()
+    if version is None and row == (True,):
+        raise Failure(
+            "schema evident is there without evident.version(), so nothing says what is"
+            " installed",
+            "it is not Evident's, or is damaged; every migration brings that function",
+        )
+    if version is None and not marked:
         raise Failure("evident is not installed in this database", "evident migrate")
     with locked_backend(dsn, [ENGINE], break_lock) as (backend, migrations):
         missing, extra = disagreement(backend, migrations)
@@ -95,7 +104,7 @@ def where(dsn: str) -> str:
 def status(dsn: str) -> list[tuple[str, datetime | None]]:
     """List (id, applied at in UTC or None) in the order of application; change nothing.
 
-    Marks whose files this clone does not have come last.
+    Marks whose files this package does not have come last.
     """
     with ownership.connect(dsn, installed=False, autocommit=True) as connection:
         applied = marks(connection)

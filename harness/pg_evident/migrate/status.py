@@ -12,7 +12,7 @@ from pg_evident.access.denials import hint_of
 from pg_evident.access.ownership import connect
 from pg_evident.access.pinning import pinned
 from pg_evident.installed import installed_version
-from pg_evident.migrate import fingerprint
+from pg_evident.migrate import fingerprint, upgrades
 from pg_evident.migrate.run import status
 
 
@@ -35,6 +35,7 @@ def show(dsn: str) -> None:
             facts.add_row("ledger", _attempt(_ledger, connection))
         if _exists(connection, "evident.baseline"):
             facts.add_row("catalog", _attempt(fingerprint.compared, connection))
+        there = _applied(connection)
         if _is_open(connection):
             facts.add_row(
                 "row types",
@@ -49,7 +50,8 @@ def show(dsn: str) -> None:
         console.print(f"migrations  not visible: {error.diag.message_primary}")
         return
     for each, when in listed:
-        migrations.add_row(each, f"{when:%Y-%m-%d %H:%M:%S}" if when else "pending")
+        missing = "no mark: evident migrate --mark" if each in there else "pending"
+        migrations.add_row(each, f"{when:%Y-%m-%d %H:%M:%S}" if when else missing)
     console.print(migrations)
 
 
@@ -67,7 +69,24 @@ def _server(connection: psycopg.Connection[Any]) -> str:
 
 
 def _installed(connection: psycopg.Connection[Any]) -> str:
-    return installed_version(connection) or "not installed: evident migrate"
+    version, known = installed_version(connection), upgrades.known()
+    if version is None:
+        return "not installed: evident migrate"
+    if version not in known:
+        return (
+            f"{version}, which this package does not have, it ends at {known[-1]}:"
+            " pip install --upgrade pg-evident"
+        )
+    pending = known[known.index(version) + 1 :]
+    if not pending or version == upgrades.newest_version():
+        return version
+    return f"{version}, older than this package; pending: {', '.join(pending)}"
+
+
+def _applied(connection: psycopg.Connection[Any]) -> list[str]:
+    """List the engine's migrations that are there, whatever is marked."""
+    version, known = installed_version(connection), upgrades.known()
+    return known[: known.index(version) + 1] if version in known else []
 
 
 def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
