@@ -8,7 +8,7 @@ that the product works there too, and each concurrency test does at a quarter of
 size. Broken twins show something of the checks, Hypothesis of the rules, and faults of
 servers, workers and commands of the protocol: those are for
 `make trust TRUSTED="15 18"`. A test that asks for no server of the major shows nothing
-of it at all.
+of it at all, and neither does one that is marked `once`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MARKERS = (
     "drawn: tries what Hypothesis draws, in a test that it does not see",
     "faults: stops, kills or starves servers, workers or commands",
     "measurement: measures, which takes long",
+    "once: shows nothing of a major that the newest one does not",
 )
 MEASURES = os.environ.get("EVIDENT_MEASURE") == "1"
 
@@ -52,6 +53,7 @@ def is_left_out(item: pytest.Item) -> bool:
         item.get_closest_marker("twin_of") is not None
         or item.get_closest_marker("faults") is not None
         or item.get_closest_marker("drawn") is not None
+        or item.get_closest_marker("once") is not None
         or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         or not {"server", "major"}.intersection(getattr(item, "fixturenames", ()))
     )

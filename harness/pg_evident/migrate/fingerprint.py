@@ -46,49 +46,43 @@ def installed(connection: psycopg.Connection[Any]) -> str:
 
 def compared(connection: psycopg.Connection[Any]) -> str:
     """Report in a line whether what is installed is what this package installs."""
-    found, version = installed(connection), installed_version(connection)
-    if version != newest_version():
-        # Of another version no fingerprint is known; the database has its baseline.
-        changed = _changed(connection)
-        return f"{found} of {version}{f'; changed: {changed}' if changed else ''}"
-    major = connection.info.server_version // 10_000
-    if (wanted := expected(major)) is None:
-        return f"{found} (none is known for PostgreSQL {major})"
-    if found == wanted:
-        return f"{found}, as this package installs"
-    return f"{found}, {_difference(connection, wanted)}"
+    return _judged(connection)[1]
 
 
 def complaint(dsn: str) -> str | None:
-    """Report what is not as this package installs it, None when nothing is.
+    """Report what is not as this package installs and records it, None for nothing.
 
     Only where all its migrations are applied, and the login may ask.
     """
     with ownership.connect(dsn, autocommit=True) as connection:
         if installed_version(connection) != newest_version():
             return None
-        wanted = expected(connection.info.server_version // 10_000)
         try:
-            found = installed(connection)
-            if wanted is None or found == wanted:
-                return None
-            difference = _difference(connection, wanted)
+            is_fine, line = _judged(connection)
         except psycopg.errors.InsufficientPrivilege:
             return None
-    return f"warning: what is installed, {found}, is {difference}"
+    return None if is_fine else f"warning: catalog {line}"
 
 
-def _difference(connection: psycopg.Connection[Any], wanted: str) -> str:
+def _judged(connection: psycopg.Connection[Any]) -> tuple[bool, str]:
+    found, version = installed(connection), installed_version(connection)
     changed = _changed(connection)
-    if changed is None:
-        # guard_status has nothing to name.
-        which = (
-            "all is as recorded in evident.baseline, so a change was accepted there,"
-            " or these were other migrations"
-        )
-    else:
-        which = f"{changed}: select * from evident.guard_status() where not is_intact"
-    return f"NOT as this package installs ({wanted}): {which}"
+    recorded = f"; NOT as recorded: {changed}" if changed else ""
+    if version != newest_version():
+        # Of another version no fingerprint is known; the database has its baseline.
+        return not changed, f"{found} of {version}{recorded}"
+    major = connection.info.server_version // 10_000
+    wanted = expected(major)
+    if wanted is None:
+        return not changed, f"{found} (none is known for PostgreSQL {major}){recorded}"
+    if found == wanted:
+        return not changed, f"{found}, as this package installs{recorded}"
+    # An owner may have accepted a change; guard_status has nothing to name then.
+    recorded = recorded or (
+        "; all is as recorded in evident.baseline, so a change was accepted there, or"
+        " these were other migrations"
+    )
+    return False, f"{found}, NOT as this package installs ({wanted}){recorded}"
 
 
 def _changed(connection: psycopg.Connection[Any]) -> str | None:
@@ -97,4 +91,5 @@ def _changed(connection: psycopg.Connection[Any]) -> str | None:
     if not names:
         return None
     rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + rest
+    query = "select * from evident.guard_status() where not is_intact"
+    return f"{', '.join(names[:_MOST])}{rest}: {query}"

@@ -17,31 +17,35 @@ from pg_evident.migrate.run import status
 
 
 def show(dsn: str) -> None:
-    """Print server, version, events, feed, ledger and migrations as tables.
+    """Print server, version, events, feed, ledger, and the migrations as a table.
 
     Reads only. What the connected role may not see is shown as such.
     """
     console = showing.console()
-    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    facts: list[tuple[str, str]] = []
     with connect(dsn, installed=False, autocommit=True) as connection:
-        facts.add_row("server", f"PostgreSQL {_server(connection)}")
-        facts.add_row("database", connection.info.dbname)
-        facts.add_row("evident", _attempt(_installed, connection))
+        facts.append(("server", f"PostgreSQL {_server(connection)}"))
+        facts.append(("database", connection.info.dbname))
+        facts.append(("evident", _attempt(_installed, connection)))
         if _exists(connection, "evident.event_store"):
-            facts.add_row("events", _attempt(_events, connection))
+            facts.append(("events", _attempt(_events, connection)))
         if _exists(connection, "evident.feed_status"):
-            facts.add_row("feed", _attempt(_feed, connection))
+            facts.append(("feed", _attempt(_feed, connection)))
         if _exists(connection, "evident.ledger_status"):
-            facts.add_row("ledger", _attempt(_ledger, connection))
+            facts.append(("ledger", _attempt(_ledger, connection)))
         if _exists(connection, "evident.baseline"):
-            facts.add_row("catalog", _attempt(fingerprint.compared, connection))
+            facts.append(("catalog", _attempt(fingerprint.compared, connection)))
         there = _applied(connection)
         if _is_open(connection):
-            facts.add_row(
-                "row types",
-                "open to PUBLIC: as evident_owner, select evident._close_types()",
+            facts.append(
+                (
+                    "row types",
+                    "open to PUBLIC: as evident_owner, select evident._close_types()",
+                )
             )
-    console.print(facts)
+    # Lines, not a table: one that is cut at a width cannot be searched.
+    for name, value in facts:
+        console.print(f"{name:<11}{value}")
 
     migrations = Table("migration", "applied (UTC)", box=None, padding=(0, 2, 0, 0))
     try:

@@ -9,11 +9,21 @@ from pg_evident.server.cluster import Server
 
 
 def run_psql(
-    server: Server, dsn: str, path: Path, *words: str, is_one: bool = True
+    server: Server,
+    dsn: str,
+    path: Path | str,
+    *words: str,
+    is_one: bool = True,
+    given: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run one file, in one transaction and stopping at the first error by default."""
+    """Run one file, in one transaction and stopping at the first error by default.
+
+    The file "-" is what is `given`.
+    """
     command = [
         str(server.bindir / "psql"), "-X", "-q", *(["-1"] if is_one else []),
         "-v", "ON_ERROR_STOP=1", *words, "-d", dsn, "-f", str(path),
     ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, input=given, capture_output=True, text=True, check=False
+    )
