@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 from conftest import Database, fresh_database
 from pg_evident import places
+from pg_evident.failure import Failure
 from pg_evident.migrate import fingerprint as fingerprints
+from pg_evident.migrate import status
+from pg_evident.migrate.run import mark, migrate
 from pg_evident.server.cluster import Server
 from pg_evident.workshop.check.run import check
 from support.dumps import restore
@@ -170,25 +173,28 @@ def test_an_older_store_is_upgraded(
     if start in TAGS:
         package, wanted = THIS, str(fingerprints.expected(major))
         pending = IDS[IDS.index(version_of(empty_db)) + 1 :]
-    status = package.done("status", dsn=dsn)
+    shown = package.done("status", dsn=dsn)
     if pending:
         said = f"older than this package; pending: {', '.join(pending)}\n"
-        assert said in status
-        assert "NOT" not in status
+        assert said in shown
+        assert "NOT" not in shown
 
     assert upgrade(package, empty_db, tmp_path, WAYS[way]) == pending
 
     assert fingerprints.installed(empty_db.connect()) == wanted
     if package is following.package:
         assert fingerprint(empty_db.connect()) ^ following.catalog == set()
-    status = package.done("status", dsn=dsn)
-    assert f"{wanted}, as this package installs\n" in status
-    assert "pending" not in status and "no mark" not in status
+    shown = package.done("status", dsn=dsn)
+    assert f"{wanted}, as this package installs\n" in shown
+    assert "pending" not in shown and "no mark" not in shown
     assert package.done("migrate", dsn=dsn) == ""
 
 
 def test_the_older_package_leaves_a_newer_store_alone_and_a_rollback_returns_to_it(
-    following: Following, empty_db: Database, major: int
+    following: Following,
+    empty_db: Database,
+    major: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     dsn = empty_db.dsn
     fill(dsn)
@@ -198,14 +204,15 @@ def test_the_older_package_leaves_a_newer_store_alone_and_a_rollback_returns_to_
     said = f"{NEXT}, which this package does not have"
     assert said in refused.stderr
     assert "pip install --upgrade pg-evident" in refused.stderr
-    assert said in THIS.done("status", dsn=dsn)
+    status.show(dsn)
+    assert said in capsys.readouterr().out
 
     assert following.package.done("rollback", dsn=dsn) == f"{NEXT}\n"
     with empty_db.connect() as connection:
         assert fingerprints.installed(connection) == fingerprints.expected(major)
         assert connection.execute(BROKEN.encode()).fetchall() == []
-    assert "as this package installs\n" in THIS.done("status", dsn=dsn)
-    assert THIS.done("migrate", dsn=dsn) == ""
+    assert fingerprints.complaint(dsn) is None
+    assert migrate(dsn) == []
 
 
 def test_the_made_up_migration_follows_the_rules(following: Following) -> None:
@@ -249,10 +256,12 @@ def test_a_row_that_an_upgrade_changes_is_found(empty_db: Database) -> None:
         ]
 
 
-def test_migrate_names_what_differs(empty_db: Database) -> None:
+def test_migrate_names_what_differs(
+    empty_db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
     dsn = empty_db.dsn
-    THIS.done("migrate", dsn=dsn)
-    assert THIS.run("migrate", dsn=dsn).stderr.count("\n") == 2
+    migrate(dsn)
+    assert fingerprints.complaint(dsn) is None
     with empty_db.connect(autocommit=True) as connection:
         connection.execute("create function evident.extra() returns int return 1")
         again = THIS.run("migrate", dsn=dsn)
@@ -261,13 +270,14 @@ def test_migrate_names_what_differs(empty_db: Database) -> None:
         assert "NOT as this package installs" in line
         assert "function evident.extra()" in line
         assert "select * from evident.guard_status() where not is_intact" in line
-        assert line.removeprefix("warning: ").split() == (
-            line_of(THIS.done("status", dsn=dsn), "catalog").split()
-        )
+        status.show(dsn)
+        shown = line_of(capsys.readouterr().out, "catalog")
+        assert line.removeprefix("warning: ").split() == shown.split()
         # Accepted by an owner, there is nothing that could be named.
         connection.execute("set role evident_owner")
         connection.execute("select evident._record_baseline()")
-    line = line_of(THIS.done("status", dsn=dsn), "catalog")
+    status.show(dsn)
+    line = line_of(capsys.readouterr().out, "catalog")
     assert "NOT as this package installs" in line
     assert "a change was accepted there" in line
 
@@ -282,25 +292,21 @@ def test_a_mark_is_refused_where_nothing_says_what_is_installed(
 ) -> None:
     with empty_db.connect(autocommit=True) as connection:
         connection.execute("create schema evident")
-        refused = THIS.run("migrate", "--mark", dsn=empty_db.dsn)
-        assert refused.returncode == 1
-        assert "without evident.version()" in refused.stderr
+        with pytest.raises(Failure, match=r"without evident\.version\(\)"):
+            mark(empty_db.dsn)
         connection.execute("drop schema evident")
-        THIS.done("migrate", dsn=empty_db.dsn)
-        # Also where there are marks to compare with nothing.
+        migrate(empty_db.dsn)
+        # Also where there are marks, with nothing to compare them with.
         connection.execute("drop function evident.version()")
-    refused = THIS.run("migrate", "--mark", dsn=empty_db.dsn)
-    assert refused.returncode == 1
-    assert "without evident.version()" in refused.stderr
+        with pytest.raises(Failure, match=r"without evident\.version\(\)"):
+            mark(empty_db.dsn)
 
 
 def test_a_store_that_psql_installed_has_nothing_pending(
-    empty_db: Database, server: Server
+    engine_db: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_psql(server, empty_db.dsn, places.INSTALL).returncode == 0
-    engine, examples = (
-        len(places.migration_files(each)) for each in (places.ENGINE, places.EXAMPLES)
-    )
-    status = THIS.done("status", dsn=empty_db.dsn)
-    assert status.count("no mark: evident migrate --mark") == engine
-    assert status.count("pending") == examples
+    status.show(engine_db.dsn)
+    shown = capsys.readouterr().out
+    assert shown.count("no mark: evident migrate --mark") == len(IDS)
+    examples = places.migration_files(places.EXAMPLES)
+    assert shown.count("pending") == len(examples)
