@@ -16,8 +16,8 @@ from conftest import Database, fresh_database
 from pg_evident import places
 from pg_evident.failure import Failure
 from pg_evident.migrate import fingerprint as fingerprints
-from pg_evident.migrate import status
-from pg_evident.migrate.run import mark, migrate
+from pg_evident.migrate import status, upgrades
+from pg_evident.migrate.run import mark, migrate, rollback
 from pg_evident.server.cluster import Server
 from pg_evident.workshop.check.run import check
 from support.dumps import restore
@@ -310,3 +310,26 @@ def test_a_store_that_psql_installed_has_nothing_pending(
     assert shown.count("no mark: evident migrate --mark") == len(IDS)
     examples = places.migration_files(places.EXAMPLES)
     assert shown.count("pending") == len(examples)
+
+
+def test_each_version_is_told_and_upgraded_by_psql(
+    empty_db: Database, major: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dsn = empty_db.dsn
+    migrate(dsn)
+    for version in reversed(IDS[:-1]):
+        rollback(dsn)
+        status.show(dsn)
+        shown = capsys.readouterr().out
+        pending = ", ".join(IDS[IDS.index(version) + 1 :])
+        said = f"{version}, older than this package; pending: {pending}"
+        assert line_of(shown, "evident").endswith(said)
+        if "\ncatalog" in shown:
+            assert line_of(shown, "catalog").endswith(f" of {version}")
+            assert "NOT" not in shown
+    printed = "\n".join(upgrades.scripts(IDS[0]).values())
+    done = run_psql(empty_db.server, dsn, "-", given=printed)
+    assert done.returncode == 0, done.stderr
+    found = fingerprints.installed(empty_db.connect())
+    assert found == fingerprints.expected(major)
+    assert mark(dsn) == IDS[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import importlib.util
 import re
 import subprocess
 import zipfile
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import Database, fresh_database
 from pg_evident import places
+from pg_evident.cli import workshop
+from pg_evident.failure import Failure
 from pg_evident.migrate import fingerprint as fingerprints
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
@@ -192,6 +195,16 @@ def test_what_needs_a_clone_says_so_in_a_line(bare: Installed, command: str) -> 
         "error: this command works on the sources, in a clone of the repository",
         "hint: there: pip install -e '.[dev]'",
     ]
+
+
+@pytest.mark.parametrize("command", [workshop.freeze, workshop.check])
+def test_a_clone_without_its_tools_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, command: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(Failure, match="needs PostgreSQL's parser") as refused:
+        command()
+    assert refused.value.hint == "pip install -e '.[dev]'"
 
 
 @pytest.mark.skipif(
