@@ -237,4 +237,4 @@ def test_plots_without_matplotlib_are_refused_before_anything_is_measured(
     monkeypatch.setattr(plots.importlib.util, "find_spec", lambda _: None)
     refused = CliRunner().invoke(cli.app, ["append", f"--plots={tmp_path}"])
     assert isinstance(refused.exception, Failure)
-    assert "pip install 'matplotlib" in str(refused.exception.hint)
+    assert refused.exception.hint == "pip install 'pg-evident[bench]'"

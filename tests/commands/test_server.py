@@ -31,7 +31,7 @@ import signal
 import sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from pg_evident.server.kept import ephemeral
+from pg_evident.server.temporary import ephemeral
 with ephemeral(int(sys.argv[1]), {"fsync": "off"}) as running:
     print(running.data_dir, flush=True)
     sys.stdin.read()
