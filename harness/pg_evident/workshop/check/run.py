@@ -13,6 +13,7 @@ from pg_evident.workshop.check.frozen import (
     check_rollback_region,
     check_strays,
 )
+from pg_evident.workshop.check.locks import check_locks
 from pg_evident.workshop.check.loops import check_loops
 from pg_evident.workshop.check.migrations import check_migration
 from pg_evident.workshop.check.sources import check_source
@@ -59,6 +60,7 @@ def _parts(root: Path, tree: Tree) -> Iterator[Iterator[Finding]]:
     yield check_strays(root, tree, texts)
     yield check_backslashes(tree)
     yield check_source_columns(tree)
+    yield check_locks(root)
     for path, text in tree.sources.items():
         yield check_source(path, text)
         yield check_collation(path, text)
