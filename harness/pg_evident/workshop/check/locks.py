@@ -104,7 +104,7 @@ def _argument(code: str, start: int) -> str:
 
 
 def _named(code: str) -> dict[int, int]:
-    """Return each number of a space that a source names, and the first line it is on."""
+    """Return each number of a space that a source names, and its first line."""
     places = [
         (int(found[1]), found.start(1))
         for pattern in (_KEY, _HELPER)
