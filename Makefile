@@ -7,12 +7,16 @@
 # make bench-test every command of `evident bench`, as short as can be
 # make coverage   which statements of the functions in PL/pgSQL the tests run
 # make lint   the checks that need no server
+# make wheel  build the wheel, and test it in an empty environment
+# make lock   newest versions of everything that is installed, into requirements-dev.lock
 # make fingerprints  which catalog the package installs, on each major; after freeze
 # make freeze after editing sql/: paste it into the migrations
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One version of each package, for Python 3.11 and later; see the target `lock`.
+LOCK := requirements-dev.lock
 # The majors to test on: what the system has, and 18 from the Python wheel.
 MAJORS ?= $(shell { ls /usr/lib/postgresql 2>/dev/null; echo 18; } | sort -nu)
 # Those that `make trust` tries in part, with programs from npm.
@@ -41,7 +45,7 @@ COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust trust-between trust-again bench bench-test lint pgtap pytest coverage freeze fingerprints system-packages clean
+.PHONY: help demo test trust trust-between trust-again bench bench-test lint pgtap pytest wheel coverage freeze fingerprints lock system-packages clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -53,12 +57,12 @@ $(VENV)/bin/python:
 	    echo 'This Python cannot make a virtual environment; on Debian and Ubuntu:'; \
 	    echo '    sudo apt-get install python3-venv'; rm -rf $(VENV); exit 1; }
 
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[server]'
+$(VENV)/.installed: pyproject.toml $(LOCK) | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -c $(LOCK) -e '.[server]'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+$(VENV)/.installed-dev: pyproject.toml $(LOCK) | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -c $(LOCK) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed
@@ -126,6 +130,9 @@ pytest: $(VENV)/.installed-dev
 	        --trust-report=$(BOUNDED)/$$major.json; \
 	done
 
+wheel: $(VENV)/.installed-dev
+	$(BIN)/pytest -q tests/commands/test_wheel.py
+
 bench-test: system-packages
 	EVIDENT_MEASURE=1 $(BIN)/pytest -q -n $(JOBS) --dist worksteal \
 	    --pg $(lastword $(MAJORS)) tests/commands/test_bench*.py
@@ -147,6 +154,13 @@ freeze: $(VENV)/.installed-dev
 
 fingerprints: $(VENV)/.installed-dev
 	$(BIN)/python -m pg_evident.workshop.fingerprints $(MAJORS)
+
+# For every Python from 3.11 on, by markers; without addresses of registries.
+lock: | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras \
+	    --upgrade --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make lock' -o $(LOCK) pyproject.toml
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
