@@ -30,7 +30,7 @@ SUITES ?= lint pgtap pytest
 ROUNDS ?= 1
 RUNS := build/trust
 FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
-    --dist worksteal --durations=20 -m 'promise or twin_of'
+    --dist worksteal --durations=20 --timeout=7200 -m 'promise or twin_of or thorough'
 # What only the system's own PostgreSQL has, plpgsql_check, is checked there.
 SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/store/test_plpgsql_check.py
 REPORT = EVIDENT_POSTGRESQL=$(PROGRAMS) PYTHONPATH=tests $(BIN)/python -m report.write $(RUNS)/*.json

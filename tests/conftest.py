@@ -11,12 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
+
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
 from pg_evident.workshop import profile
-from psycopg import sql
 from support.seeds import SEED
 
 # The report of what the tests show; a login, its store and broken twins; what a second
@@ -127,7 +128,8 @@ def fresh_database(server: Server, template: str) -> Iterator[Database]:
 
 
 def create_database(server: Server, name: str, template: str) -> None:
-    statement = sql.SQL("create database {} template {}").format(
+    """Copy a database. Its files: without fsync less than half the work of a log."""
+    statement = sql.SQL("create database {} template {} strategy file_copy").format(
         sql.Identifier(name), sql.Identifier(template)
     )
     with connect(server.uri, autocommit=True) as connection:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
 from pg_evident.bench import cli
 from pg_evident.bench.measure.latencies import PERCENTILES, read_logs, summary
 from pg_evident.bench.options import Options
@@ -30,7 +32,6 @@ from pg_evident.bench.terms import (
 )
 from pg_evident.bench.verbs import VERBS, Verb
 from pg_evident.failure import Failure
-from typer.testing import CliRunner
 
 TIMES = range(1, 10_001)  # microseconds
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pg_evident.bench.stage.payloads import order
 
 

@@ -9,15 +9,16 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pg_evident.cli.target import resolve_dsn
-from pg_evident.database import connect, parameters, yoyo_url
-from pg_evident.failure import Failure
-from pg_evident.server.temporary import ephemeral
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 from yoyo import get_backend
 from yoyo.backends import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
+
+from pg_evident.cli.target import resolve_dsn
+from pg_evident.database import connect, parameters, yoyo_url
+from pg_evident.failure import Failure
+from pg_evident.server.temporary import ephemeral
 
 PASSWORD = "p@ss/w%rd"
 # Every connection asks for it.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Database
 from psycopg import sql
+
+from conftest import Database
 from support.clients.programs import MAIN, ROOT, finish, start_at
 from support.models.worker_models import create_read_models
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from pg_evident.demo import tour as demo
 
 if TYPE_CHECKING:

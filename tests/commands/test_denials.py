@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
 from support.clients.programs import MAIN, ROOT, finish, start_at
 from support.models.worker_models import create_read_models

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg import sql
+
 from pg_evident.migrate.run import migrate, rollback, status
 from pg_evident.places import ROOT
 from pg_evident.server.temporary import ephemeral
-from psycopg import sql
 from support.checkers.fingerprint import fingerprint
 from support.servers.psql import run_psql
 

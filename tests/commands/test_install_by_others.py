@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from pg_evident.failure import Failure
 from pg_evident.migrate import run as migrate
 from pg_evident.migrate import status

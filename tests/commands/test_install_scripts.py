@@ -10,6 +10,7 @@ from pathlib import Path
 import pglast
 import psycopg
 import pytest
+
 from pg_evident.database import connect
 from pg_evident.migrate import fingerprint
 from pg_evident.server.cluster import Server

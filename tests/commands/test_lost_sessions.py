@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.ledger import ledger_violations
 from support.clients.feed_work import append_some
 from support.clients.programs import finish, start

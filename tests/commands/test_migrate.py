@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import SETTINGS, Database
 from pg_evident import installed, places
 from pg_evident.database import connect, yoyo_url

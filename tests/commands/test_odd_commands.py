@@ -8,10 +8,11 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+from psycopg import sql
+
 from conftest import create_database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
-from psycopg import sql
 from support.clients.odd_life import Life
 from support.clients.odd_names import Model, make
 from support.models.ledger_lab import evident

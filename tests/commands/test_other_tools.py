@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from psycopg.conninfo import conninfo_to_dict
+
 from conftest import Database
 from pg_evident import places
-from psycopg.conninfo import conninfo_to_dict
 
 INSTALL = places.INSTALL
 

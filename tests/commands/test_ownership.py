@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import Database, fresh_database
 from pg_evident import places
 from pg_evident.access import ownership

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.cli.main import main
 from pg_evident.database import connect

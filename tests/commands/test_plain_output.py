@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
 from pg_evident.verifier import text
 from support.checkers.plain import HOSTILE, unplain

@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from pg_evident.places import ROOT
 from pg_evident.workshop.reference import paste, render
 
@@ -75,8 +76,9 @@ def test_every_file_that_the_readme_names_is_there(path: str) -> None:
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
-    from pg_evident.cli.main import app
     from typer.main import get_command
+
+    from pg_evident.cli.main import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     named = set(re.findall(r"\bevident (\w+)", "\n".join(_code(README.read_text()))))

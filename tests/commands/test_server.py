@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from pg_evident.cli.main import main
 from pg_evident.cli.target import resolve_dsn
 from pg_evident.database import connect

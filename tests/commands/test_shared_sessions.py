@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from pg_evident.server.cluster import Server
 from support.clients.feed_work import append_some, writing
 from support.clients.programs import MAIN, ROOT, finish, start_at

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
 from pg_evident import places
 from pg_evident.failure import Failure
 from pg_evident.migrate import fingerprint as fingerprints
 from pg_evident.migrate import upgrades
-from support.fingerprint import fingerprint
-from support.psql import run_psql
+from support.checkers.fingerprint import fingerprint
+from support.servers.psql import run_psql
 
 IDS = [path.stem for path in places.migration_files(places.ENGINE)]
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from pg_evident.ledger import checkpoints, keys, notes
 from pg_evident.ledger.checkpoints import Signed
 from pg_evident.places import ROOT

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
 from conftest import Database
 from pg_evident import places
 from pg_evident.database import connect

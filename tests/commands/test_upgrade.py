@@ -1,7 +1,7 @@
 """From one version to the next, by yoyo and by psql alone, with a history in the store.
 
 The next version is this one with a made-up migration. From 0.1.0 on each tag adds a
-dump of its own, which this version upgrades: see support.upgrades.
+dump of its own, which this version upgrades: see support.checkers.upgrades.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from conftest import Database, fresh_database
 from pg_evident import places
 from pg_evident.failure import Failure
@@ -20,12 +21,19 @@ from pg_evident.migrate import status, upgrades
 from pg_evident.migrate.run import mark, migrate, rollback
 from pg_evident.server.cluster import Server
 from pg_evident.workshop.check.run import check
-from support.dumps import restore
-from support.fingerprint import fingerprint
-from support.next_version import NEXT, THIS, Package, make_next
-from support.psql import run_psql
-from support.store import Connection
-from support.upgrades import DUMPS, append_orders, changed, fill, filled_dump, kept
+from support.checkers.fingerprint import fingerprint
+from support.checkers.upgrades import (
+    DUMPS,
+    append_orders,
+    changed,
+    fill,
+    filled_dump,
+    kept,
+)
+from support.clients.store import Connection
+from support.models.next_version import NEXT, THIS, Package, make_next
+from support.servers.dumps import restore
+from support.servers.psql import run_psql
 
 pytestmark = pytest.mark.once
 

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
-from support.next_version import NEXT, THIS, make_next
-from support.wheel import clean
+from support.clients.wheel import clean
+from support.models.next_version import NEXT, THIS, make_next
 
 pytestmark = pytest.mark.once
 

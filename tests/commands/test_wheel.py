@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import Database, fresh_database
 from pg_evident import places
 from pg_evident.cli import workshop
@@ -18,10 +19,10 @@ from pg_evident.failure import Failure
 from pg_evident.migrate import fingerprint as fingerprints
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from support import wheel as wheels
-from support.fingerprint import fingerprint
-from support.psql import run_psql
-from support.wheel import SHIPPED, Installed
+from support.checkers.fingerprint import fingerprint
+from support.clients import wheel as wheels
+from support.clients.wheel import SHIPPED, Installed
+from support.servers.psql import run_psql
 
 pytestmark = pytest.mark.once
 

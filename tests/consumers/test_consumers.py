@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from report.evidence import Figures
 from support.checkers.bounded import first_violations
 from support.clients.calls import Entry, append_event, events_of

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.clients.feed_work import append_some, writing
 from support.clients.relays import file_violations, finish, run, run_until_killed, start
 from support.clients.store import Store

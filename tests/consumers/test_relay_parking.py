@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.clients.calls import Entry, append_events, events_of
 from support.clients.relays import file_violations, run
 from support.clients.store import Store

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database, fresh_database
 from report.evidence import Figures
 from support.checkers.feed import feed_violations

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import create_database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 import pytest
+
 from report.evidence import Figures
 from support.checkers.bounded import first_violations
 from support.clients.store import LOGIN

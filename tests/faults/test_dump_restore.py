@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
 from support.checkers.fingerprint import fingerprint
 from support.checkers.projections import drift
 from support.models.read_models import make_read_models

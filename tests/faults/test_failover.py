@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+
 from conftest import Database
 from report.evidence import Figures
 from support.checkers.bounded import first_violations

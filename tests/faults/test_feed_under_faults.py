@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
 from conftest import fresh_database
 from pg_evident.server.cluster import Server
 from report.evidence import Figures

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+
 from pg_evident.failure import Failure
 from pg_evident.server.cluster import Server
 from report.evidence import Figures

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from report.evidence import Figures
 from support.checkers.ledger import ledger_violations
 from support.checkers.projections import drift

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.failure import Failure
 from report.evidence import Figures

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from support import twins
 from support.checkers.errors import CONTRACT, SERVER

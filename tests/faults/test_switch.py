@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+
 from conftest import SETTINGS, Database, create_database
 from pg_evident.failure import Failure
 from pg_evident.migrate.run import migrate

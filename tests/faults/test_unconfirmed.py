@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg.errors import Diagnostic
+
 from support.clients.calls import Connection, Entry, append_event, events_of
 from support.clients.store import Store
 from support.clients.waiting import Background, wait_for

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import fresh_database
 from pg_evident.server.cluster import Server
 from report.evidence import Figures

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database, fresh_database
 from pg_evident.export import run as export
 from pg_evident.migrate.run import migrate

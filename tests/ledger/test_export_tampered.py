@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
+from ledger.test_export import command
 from support.clients.calls import Connection
 from support.clients.publishing import auditor_dsn
 from support.models.ledger_lab import as_owner
 from support.models.ledger_store import content, entries_of, leaf_hash, publish_at
-
-from ledger.test_export import command
 
 pytestmark = pytest.mark.usefixtures("auditor")
 

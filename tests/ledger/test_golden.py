@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conftest import Database
 from golden.make_leaves import leaves_text
 from support.clients.calls import Connection

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import fresh_database
 from pg_evident.ledger import succession
 from pg_evident.server.cluster import Server

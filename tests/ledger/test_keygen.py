@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
 from pg_evident.failure import Failure
 from pg_evident.ledger import keys, notes
 from pg_evident.verifier.formats import note

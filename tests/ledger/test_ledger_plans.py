@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from conftest import Database
 from support.clients.calls import Connection
 from support.twins import install

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.database import connect
 from support.clients.store import LOGIN, Store

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
 from support.clients.calls import Connection
 from support.clients.programs import finish, start_at

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.failure import Failure
 from pg_evident.ledger import checkpoints, keys, succession

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
 from support.clients.calls import Connection
 from support.clients.programs import MAIN, ROOT, finish

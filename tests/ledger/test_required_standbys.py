@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
 from pg_evident.database import connect
 from pg_evident.failure import Failure

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
 from pg_evident.database import connect
 from pg_evident.failure import Failure

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.export import proof as prove
 from pg_evident.export import run as export

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
+
 from conftest import Database, fresh_database
 from pg_evident.server.cluster import Server
 from support.clients.calls import Connection

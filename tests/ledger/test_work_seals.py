@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.projections import drift
 from support.clients.feed_work import append_some, writing
 from support.clients.programs import finish, run, running, start_at

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+
 from pg_evident.workshop.check.collation import check_collation
 from pg_evident.workshop.check.run import Finding, check
 from pg_evident.workshop.freeze import freeze
 from pg_evident.workshop.layout import RECORD
-
 from plain.small_tree import (
     add_migration,
     close,

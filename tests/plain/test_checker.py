@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+
 from support.checkers.checker import violations
 from support.models.history import Append, Call, Check, Fate, Transaction
 from support.models.known_histories import BAD, GOOD, X, add, get, logs, tx

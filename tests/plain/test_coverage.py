@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from support.clients.every_call import CALLS
 from support.clients.ugly_calls import CASTS, STATEMENTS
 

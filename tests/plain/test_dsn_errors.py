@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from pg_evident import dsn_errors
 from pg_evident.cli import main as cli
 from pg_evident.cli.main import main

@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from pg_evident.workshop.check.run import check
 from pg_evident.workshop.freeze import FreezeError, freeze
-
 from plain.small_tree import (
     add_example,
     add_migration,

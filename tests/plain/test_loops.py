@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pg_evident.places import ROOT
 from pg_evident.workshop.check.loops import check_loops
 from pg_evident.workshop.layout import FUNCTIONS

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from pg_evident.places import ROOT
 
 # What people who change or measure the package run, on their own sources and servers.

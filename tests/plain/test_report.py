@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from pg_evident.places import ROOT
 from report.evidence import NOT_RUN, Evidence
 from report.plugin import passed

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from pg_evident.places import PACKAGE
 
 # From the bottom up. What stands in one line may import only what stands in a line

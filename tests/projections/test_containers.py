@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from support.models.folds import (
     APPEND,

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+
 from support.clients.drawn_work import Plan, plans, violations
 from support.clients.store import Store
 from support.models.drawn_models import make_schema

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from support.clients.programs import finish, start_at
 from support.models.worker_models import (

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.projections import drift
 from support.clients.projection_steps import ONE, PAUSE, RESUME, TWO, append, state
 from support.clients.projection_work import REBUILD, RUN, violations

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import SETTINGS, Database, create_database, fresh_database
 from pg_evident.migrate.run import migrate
 from pg_evident.server.temporary import ephemeral

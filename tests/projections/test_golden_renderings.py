@@ -6,10 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Database
-from support.twins import install
 
-from projections.golden_renderings import FOLDER, make_models, renderings
+from conftest import Database
+from support.checkers.golden_renderings import FOLDER, make_models, renderings
+from support.twins import install
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.projections import drift
 from support.clients.feed_work import append_some
 from support.clients.programs import finish, login_dsn, running, start_at

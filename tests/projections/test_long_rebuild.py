@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.clients.store import LOGIN, Store
 from support.clients.waiting import Background, is_true
 from support.seeds import scaled

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+
 from report.evidence import Figures
 from support.checkers.projections import drift
 from support.clients.keyed_work import MODELS, SLICES, work

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.projections import drift
 from support.clients.feed_work import append_some
 from support.clients.store import Store

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+
 from report.evidence import Figures
 from support.checkers.projections import drift
 from support.clients.calls import Entry, Event, append_batch, append_event

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.bounded import first_violations
 from support.clients.calls import Connection
 from support.clients.projection_work import (

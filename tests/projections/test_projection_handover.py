@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.projections import drift
 from support.clients.projection_steps import (
     ONE,

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+
 from support.checkers.bounded import first_violations
 from support.checkers.projections import drift
 from support.clients.calls import Entry, append_event

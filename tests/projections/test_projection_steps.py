@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+
 from support.checkers.projections import drift
 from support.clients.calls import Entry, Event, append_batch, append_events
 from support.clients.projection_steps import LEVELS, ONE, TWO, added, append, sqlstate

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from report.evidence import Figures
 from support.checkers.bounded import first_violations
 from support.clients.projection_work import run_slices, violations, work

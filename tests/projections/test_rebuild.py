@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate

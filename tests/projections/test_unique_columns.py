@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.projections import drift
 from support.clients.projection_work import REBUILD, RUN
 from support.clients.store import Store

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.seeds import FULL, ROUNDS, SEED
 
 from report.evidence import Evidence, Figures
 from report.setting import commit
 from report.verdict import latest
+from support.seeds import FULL, ROUNDS, SEED
 
 MARKERS = {
     "promise(number, ...)": "shows that a promise of report/promises.py is kept",

@@ -12,7 +12,6 @@ from typing import Any
 
 from pg_evident.places import ROOT
 from pg_evident.server.programs import bindir
-
 from report.verdict import unfinished
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from pg_evident.places import ROOT
 from support.clients.store import Connection, Store
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.clients.calls import (
     Entry,
     append_batch,

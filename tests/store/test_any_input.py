@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
+
 from support.checkers.projections import drift
 from support.checkers.streams import stream_violations
 from support.clients.store import Store

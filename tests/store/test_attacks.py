@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.clients.store import OWN, Store
 from support.clients.waiting import is_true
 from support.seeds import scaled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+
 from conftest import SETTINGS, Database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+
 from report.evidence import Figures
 from support.checkers.bounded import first_violations
 from support.checkers.history import history_violations

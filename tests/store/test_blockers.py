@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from pg_evident.server.cluster import Server
 from support.clients.store import Connection, PatientConnection, Store
 from support.clients.waiting import Background, wait_for, wait_until_blocked

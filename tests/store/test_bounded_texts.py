@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from pg_evident.server.cluster import Server
 from support.clients.calls import Connection
 from support.clients.programs import run

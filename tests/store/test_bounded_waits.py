@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from report.evidence import Figures
 from support.checkers.projections import drift
 from support.clients.projection_steps import (

@@ -7,6 +7,7 @@ is always compiled, for a tenth of a second and more.
 from __future__ import annotations
 
 import pytest
+
 from conftest import Database
 from support.clients.every_call import CALLS, call_all
 from support.models.read_models import make_read_models

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.clients.calls import Entry, append_batch, append_event, call, events_of
 from support.clients.store import Store
 from support.clients.waiting import Background, wait_until_blocked

@@ -13,8 +13,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Database
 from psycopg.pq import ExecStatus, PGconn
+
+from conftest import Database
 from support.models.read_models import make_read_models
 
 pytestmark = pytest.mark.promise(15)

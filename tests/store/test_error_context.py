@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from support.clients.ugly_calls import STATEMENTS, listed_calls
 from support.models.read_models import make_read_models

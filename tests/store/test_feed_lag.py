@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from report.evidence import Figures
 from support.checkers.feed import lag_violations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
 from pg_evident.migrate import fingerprint, status
 from pg_evident.places import ROOT
 from support.clients.store import Connection, Store

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.places import ROOT
 from report.evidence import Figures

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from psycopg import IsolationLevel
+
 from report.evidence import Figures
 from support.checkers.bounded import first_violations
 from support.checkers.history import history_violations

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Database
 from psycopg import sql
+
+from conftest import Database
 from report.evidence import Figures
 from support.checkers.history_kept import ALLOWED, DOCUMENTED, history_kept_violations
 from support.clients.calls import Entry, append_events, events_of

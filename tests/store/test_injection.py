@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from report.evidence import Figures
 from support.clients.odd_life import KINDS, Life
 from support.clients.odd_names import CANARY, SHORT, Model, odd_models, set_out_canary

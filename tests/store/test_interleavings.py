@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import FlakyFailure
+
 from support.checkers.feed import feed_violations
 from support.checkers.history import history_violations
 from support.clients.feed_readers import Reader

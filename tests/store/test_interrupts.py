@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from report.evidence import Figures
 from support.clients.calls import (
     Entry,

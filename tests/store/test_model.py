@@ -8,9 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Database
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
+
+from conftest import Database
 from support.clients.calls import (
     Entry,
     Event,

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+
 from support.checkers.bounded import first_violations
 from support.clients.store import Connection, Store
 from support.clients.waiting import Background, together, wait_until_blocked

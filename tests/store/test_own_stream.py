@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support.checkers.ledger import ledger_violations
 from support.clients.calls import Connection, Entry, append_event, events_of
 from support.clients.seal_work import seal, seal_all

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from support.twins import install
 

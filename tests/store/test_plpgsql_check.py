@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+
 from report.evidence import Figures
 from support.models.read_models import make_read_models
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from pg_evident.server.cluster import Server
 from report.evidence import Figures
 from support.checkers.bounded import first_violations

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import Database
 from pg_evident.migrate.run import migrate
 from pg_evident.workshop.reference import MANIFEST

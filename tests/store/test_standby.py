@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+
 from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate

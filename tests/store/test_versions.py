@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+
 from report.evidence import Figures
 from support.checkers.bounded import first_violations
 from support.checkers.history import history_violations

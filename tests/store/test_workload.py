@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable
 
 import pytest
-from pg_evident.server.cluster import Server
 from psycopg import IsolationLevel
+
+from pg_evident.server.cluster import Server
 from report.evidence import Figures
 from support.checkers.bounded import first_violations
 from support.clients.store import LOGIN, Store

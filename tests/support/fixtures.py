@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 import sqlparse
+
 from conftest import SETTINGS, Database, create_database, fresh_database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
-
 from support.clients.dbas import run
 from support.clients.store import LOGIN, LOGIN_SQL, Store
 from support.seeds import random_source

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier.formats import files
 from pg_evident.verifier.formats.note import load_keys
 from pg_evident.verifier.proof import verify_proof

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier.findings import UNREADABLE
 from pg_evident.verifier.formats import events, note, own_events
 from pg_evident.verifier.formats.documents import MOST_PARTS, parse_object

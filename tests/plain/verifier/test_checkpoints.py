@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier import judge_kept
 from pg_evident.verifier.findings import TAMPERED, UNREADABLE, UNSUPPORTED
 from pg_evident.verifier.report import Report

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from pg_evident.verifier.findings import ERASED
 from support.checkers.judging import counts, edit_lines, is_clean, judge, texts
 from support.models import exports

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from pg_evident.places import ROOT
 from pg_evident.verifier import main as command
 from pg_evident.verifier import progress

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier.findings import REPLACED, TAMPERED, UNREADABLE
 from support.checkers.judging import counts, flip, is_clean, judge, names_event, texts
 from support.models import exports

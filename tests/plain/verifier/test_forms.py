@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pg_evident.verifier.formats import times
 from pg_evident.verifier.formats.entry import (
     Entry,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier import check, walk
 from pg_evident.verifier.findings import REPLACED, TAMPERED, UNREADABLE
 from pg_evident.verifier.growth import Trees

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier import kept
 from pg_evident.verifier.findings import UNREADABLE
 from pg_evident.verifier.formats.files import Folder

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier.formats.own_events import MOST_NOTES
 from support.checkers.judging import is_clean, judge
 from support.models import exports

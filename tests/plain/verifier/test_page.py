@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier.main import main
 from pg_evident.verifier.page.html import render_html
 from pg_evident.verifier.report import Report

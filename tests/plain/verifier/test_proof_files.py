@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier.findings import TAMPERED, UNREADABLE
 from pg_evident.verifier.formats.note import load_keys
 from pg_evident.verifier.proof import verify_proof

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier import incarnations
 from pg_evident.verifier.findings import REPLACED
 from pg_evident.verifier.report import Report

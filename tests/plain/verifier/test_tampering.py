@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pg_evident.verifier import reading
 from pg_evident.verifier.findings import TAMPERED
 from pg_evident.verifier.formats.events import Row, read_rows

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pg_evident.verifier.formats import merkle
 from pg_evident.verifier.growth import Trees
 from support.models import exports

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from pg_evident.verifier.findings import TAMPERED, UNREADABLE, UNSUPPORTED
 from pg_evident.verifier.report import Report
 from support.checkers.judging import counts, edit_lines, judge, rewrite_entries, texts

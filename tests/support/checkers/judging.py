@@ -10,7 +10,6 @@ from pg_evident.verifier.check import Request, verify_export
 from pg_evident.verifier.findings import TAMPERED, Finding
 from pg_evident.verifier.formats.note import load_keys
 from pg_evident.verifier.report import Report
-
 from support.models import exports
 from support.models.exports import Event, Export, Log
 

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator
 
 import psycopg
-from pg_evident.server.cluster import Server
 
+from pg_evident.server.cluster import Server
 from support.clients.calls import Connection
 from support.clients.feed_readers import Reader
 from support.clients.feed_work import append_one, in_background, seeds_of

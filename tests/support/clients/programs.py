@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 
 from pg_evident.places import ROOT
-
 from support.clients.store import LOGIN, Store
 
 MAIN = "from pg_evident.cli.main import main; main()"

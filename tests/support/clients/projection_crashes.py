@@ -7,7 +7,6 @@ import threading
 import uuid
 
 from pg_evident.server.cluster import Server
-
 from support.clients.crashes import crash
 from support.clients.feed_work import seeds_of
 from support.clients.feed_writers import Progress

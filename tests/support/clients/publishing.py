@@ -8,7 +8,6 @@ from pathlib import Path
 from pg_evident.ledger import keys
 from pg_evident.ledger.publish import Publisher, publish
 from pg_evident.verifier.formats import note
-
 from support.clients.calls import Connection
 from support.clients.store import Connectable
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from conftest import Database
 
 # The server names the SQLSTATE of each error of this login in its log.

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from golden.given import EVENTS
 from pg_evident.places import ROOT
-
 from support.clients.calls import Connection
 
 FOLDER = ROOT / "tests/golden"

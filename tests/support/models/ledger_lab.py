@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psycopg
+
 from conftest import Database
 from pg_evident.cli.main import main
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from conftest import SETTINGS, create_database
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.programs import hand_over
 from pg_evident.server.temporary import ephemeral
-
 from support.clients.store import LOGIN
 from support.clients.waiting import Background
 

@@ -10,7 +10,6 @@ from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
-
 from support.clients.publishing import AUDITOR_SQL
 from support.clients.store import LOGIN_SQL
 

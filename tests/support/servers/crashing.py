@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 import psycopg
+
 from pg_evident.database import connect
 from pg_evident.failure import Failure
 from pg_evident.server.cluster import Server
-
 from support.clients.crashes import crash
 from support.clients.killer import AT_WORK
 from support.clients.store import LOGIN

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
 from pg_evident.server.programs import hand_over, run
-
 from support.servers.durable import Mortal, durable_store
 from support.servers.small_disk import SmallDisk, small_disk
 

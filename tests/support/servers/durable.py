@@ -12,7 +12,6 @@ from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
-
 from support.clients.store import LOGIN_SQL, Store
 
 DURABLE = {

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from conftest import Database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
-
 from support.clients.waiting import is_true, wait_for
 from support.servers.standby import standby_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pglast
 import psycopg
+
 from pg_evident import places
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
-
 from support.checkers.fingerprint import fingerprint
 from support.clients.dbas import run
 from support.servers.psql import run_psql

@@ -15,12 +15,12 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from pg_evident.database import connect
-from pg_evident.server.cluster import Server
-from pg_evident.server.programs import hand_over
 from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict
 
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
+from pg_evident.server.programs import hand_over
 from support.clients.store import Connection, Store
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")

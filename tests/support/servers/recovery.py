@@ -14,7 +14,6 @@ from conftest import Database
 from pg_evident.database import connect
 from pg_evident.server.cluster import Server
 from pg_evident.server.programs import hand_over
-
 from support.clients.crashes import crash
 from support.clients.waiting import wait_for
 from support.servers.clusters import ANSWERED, store_on_its_own

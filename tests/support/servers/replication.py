@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-from pg_evident.database import connect
 from psycopg.conninfo import make_conninfo
 
+from pg_evident.database import connect
 from support.clients.waiting import wait_for
 from support.servers.dumps import Dumpable
 

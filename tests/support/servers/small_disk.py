@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from pg_evident.server.programs import hand_over, run
 
 MEGABYTE = 1 << 20

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pg_evident.server.cluster import Server
 from pg_evident.server.programs import hand_over, run
-
 from support.servers.standby import configure
 
 # pg_upgrade writes its notes where it is started.

@@ -2,7 +2,7 @@
 
 At each tag its dump is added to tests/upgrade, for every later version to upgrade:
 
-    cd tests && ../.venv/bin/python -m support.upgrades upgrade/0.1.0.sql
+    cd tests && ../.venv/bin/python -m support.checkers.upgrades upgrade/0.1.0.sql
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from pg_evident.database import connect
 from pg_evident.migrate.run import migrate
+from pg_evident.places import ROOT
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
+from support.clients.store import Connection
+from support.servers.dumps import Dumpable, dump
 
-from support.dumps import Dumpable, dump
-from support.store import Connection
-
-DUMPS = Path(__file__).resolve().parents[1] / "upgrade"
+DUMPS = ROOT / "tests/upgrade"
 # The oldest major: what it writes all can read.
 _MAJOR = 15
 

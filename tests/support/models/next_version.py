@@ -12,8 +12,7 @@ from pg_evident import places
 from pg_evident.migrate.fingerprint import FILE
 from pg_evident.workshop.freeze import freeze
 from pg_evident.workshop.layout import PROLOGUE, RECORD, ROLLBACK_SUFFIX, VERSION
-
-from support.wheel import clean, copy_tree
+from support.clients.wheel import clean, copy_tree
 
 NEWEST = places.migration_files(places.ENGINE)[-1].stem
 NEXT = f"{int(NEWEST[:4]) + 1:04}_made_up"

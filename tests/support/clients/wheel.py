@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = "pg_evident/shipped"
 SCRIPTS = ("sql/install.sql", "sql/uninstall.sql")
 _SUM = re.compile(r"([0-9a-f]{64})  (\S+\.sql)")

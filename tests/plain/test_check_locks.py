@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from pg_evident.places import ROOT
 from pg_evident.workshop.check.locks import PAGE, RESERVED, check_locks
 from pg_evident.workshop.check.run import check
-from small_tree import edit, frozen_tree, read, write
+from plain.small_tree import edit, frozen_tree, read, write
 
 AGGREGATE = "sql/functions/append/_lock_aggregate.sql"
 HELPER = "sql/functions/_lock_number.sql"

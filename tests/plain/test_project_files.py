@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from pg_evident.places import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

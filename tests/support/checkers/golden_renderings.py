@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from psycopg import sql
 
 from conftest import Database
-from psycopg import sql
-from support.calls import Connection
+from pg_evident.places import ROOT
+from support.clients.calls import Connection
 
-MODELS = Path(__file__).with_name("golden_models.sql")
-FOLDER = Path(__file__).resolve().parents[1] / "golden/projections"
+MODELS = ROOT / "tests/support/models/golden_models.sql"
+FOLDER = ROOT / "tests/golden/projections"
 
 # What a session begins with becomes part of a function where folds do not run under it.
 # So the database says it, and not the server of the test: all but one are the folds'.

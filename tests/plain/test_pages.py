@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from pg_evident.places import PACKAGE, ROOT
 from pg_evident.verifier.main import _parser
 
@@ -177,8 +178,9 @@ def test_the_figure_is_one_drawing_that_names_what_exists() -> None:
 
 def unknown_commands(codes: set[str]) -> list[str]:
     """List commands, and options of theirs, that do not exist."""
-    from pg_evident.cli.main import app
     from typer.main import get_command
+
+    from pg_evident.cli.main import app
 
     known = get_command(app).commands  # type: ignore[attr-defined]
     verifier = {flag for each in _parser("")._actions for flag in each.option_strings}
