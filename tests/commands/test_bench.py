@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 READ = "bare SELECT"
 HAND = "one statement by hand"
 CANDIDATES = {

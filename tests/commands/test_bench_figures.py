@@ -33,6 +33,8 @@ from pg_evident.bench.terms import (
 from pg_evident.bench.verbs import VERBS, Verb
 from pg_evident.failure import Failure
 
+pytestmark = pytest.mark.once
+
 TIMES = range(1, 10_001)  # microseconds
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from pg_evident.bench.stage.payloads import order
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def once(major: int) -> None:

@@ -20,6 +20,8 @@ from support.clients.waiting import wait_for
 from support.models.worker_models import IS_FOLDED, create_read_models
 from support.seeds import FULL
 
+pytestmark = pytest.mark.once
+
 Observer = psycopg.Connection[Any]
 
 # Background workers, so that pg_cron needs no password and no address.

@@ -20,6 +20,8 @@ from pg_evident.database import connect, parameters, yoyo_url
 from pg_evident.failure import Failure
 from pg_evident.server.temporary import ephemeral
 
+pytestmark = pytest.mark.once
+
 PASSWORD = "p@ss/w%rd"
 # Every connection asks for it.
 UTF8 = {"client_encoding": "UTF8"}

@@ -10,6 +10,8 @@ import pytest
 
 from pg_evident.demo import tour as demo
 
+pytestmark = pytest.mark.once
+
 if TYPE_CHECKING:
     from conftest import Database
 

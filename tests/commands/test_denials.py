@@ -14,6 +14,8 @@ from conftest import Database
 from support.clients.programs import MAIN, ROOT, finish, start_at
 from support.models.worker_models import create_read_models
 
+pytestmark = pytest.mark.once
+
 LINE = (
     '{"aggregate_id": "01900000-0000-7000-8000-000000000001", "type": "Noted",'
     ' "payload": {}}\n'

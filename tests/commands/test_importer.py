@@ -24,6 +24,8 @@ from pg_evident.intake.ndjson import Line, Refusal, read_lines
 from pg_evident.intake.orders import read_orders
 from pg_evident.places import DATA
 
+pytestmark = pytest.mark.once
+
 SAMPLE = DATA / "cdnow_sample.csv"
 
 

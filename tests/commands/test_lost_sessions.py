@@ -21,7 +21,7 @@ from support.models.projection_models import Model, differences, make_models
 
 Observer = psycopg.Connection[Any]
 
-pytestmark = pytest.mark.promise(35)
+pytestmark = [pytest.mark.promise(35), pytest.mark.once]
 
 MODEL = Model("lasting", "async")
 

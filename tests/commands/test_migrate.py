@@ -21,6 +21,8 @@ from pg_evident.migrate import marks
 from pg_evident.migrate import run as migrate
 from pg_evident.server.temporary import ephemeral
 
+pytestmark = pytest.mark.once
+
 ENGINE = [path.stem for path in places.migration_files(places.ENGINE)]
 EXAMPLES = [path.stem for path in places.migration_files(places.EXAMPLES)]
 

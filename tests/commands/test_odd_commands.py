@@ -17,7 +17,7 @@ from support.clients.odd_life import Life
 from support.clients.odd_names import Model, make
 from support.models.ledger_lab import evident
 
-pytestmark = pytest.mark.promise(14, 15)
+pytestmark = [pytest.mark.promise(14, 15), pytest.mark.once]
 
 # Markup of the terminal's tables and of the report, and what psycopg, a URI, a
 # connection string and SQL take for their own.

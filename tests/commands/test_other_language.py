@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 if TYPE_CHECKING:
     from conftest import Database
 

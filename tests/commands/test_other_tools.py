@@ -14,6 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 from conftest import Database
 from pg_evident import places
 
+pytestmark = pytest.mark.once
+
 INSTALL = places.INSTALL
 
 ALEMBIC_ENV = """

@@ -20,6 +20,8 @@ from pg_evident.migrate import status
 from pg_evident.server.cluster import Server
 from support.clients.waiting import Background, wait_for
 
+pytestmark = pytest.mark.once
+
 # What mallory wants to have run by a superuser; it fails in silence for all others.
 RUN = """
 create schema plant;

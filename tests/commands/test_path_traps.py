@@ -12,6 +12,8 @@ from conftest import Database
 from pg_evident.cli.main import main
 from pg_evident.database import connect
 
+pytestmark = pytest.mark.once
+
 # A schema named like the superuser is in his path, after pg_catalog. Each trap has
 # types that nothing in pg_catalog has, so that it wins where those types meet. What
 # is marked stays marked when the transaction is rolled back.

@@ -14,7 +14,7 @@ from support.checkers.plain import HOSTILE, unplain
 from support.clients.calls import Connection
 from support.models.ledger_lab import evident
 
-pytestmark = pytest.mark.promise(27)
+pytestmark = [pytest.mark.promise(27), pytest.mark.once]
 
 EVERYTHING = "".join(each for each in HOSTILE.values())
 # PostgreSQL's text has no NUL; names have at most 63 bytes.

@@ -11,6 +11,8 @@ import pytest
 from pg_evident.places import ROOT
 from pg_evident.workshop.reference import paste, render
 
+pytestmark = pytest.mark.once
+
 if TYPE_CHECKING:
     from conftest import Database
 

@@ -25,6 +25,8 @@ from pg_evident.server import programs as system
 from pg_evident.server import temporary
 from pg_evident.server.cluster import Server
 
+pytestmark = pytest.mark.once
+
 # Under nohup, or in the background of a shell, the tests' own signals are ignored, and
 # a child would inherit that.
 HOLDER = """

@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(
         PGBOUNCER is None, reason="no pgbouncer: see tests/system_packages.sh"
     ),
+    pytest.mark.once,
 ]
 
 # What a session can keep for the next client that gets it.

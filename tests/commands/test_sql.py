@@ -16,6 +16,8 @@ from pg_evident.migrate import upgrades
 from support.checkers.fingerprint import fingerprint
 from support.servers.psql import run_psql
 
+pytestmark = pytest.mark.once
+
 IDS = [path.stem for path in places.migration_files(places.ENGINE)]
 
 

@@ -17,9 +17,12 @@ from pg_evident.verifier.formats import note
 TEXT = (ROOT / "docs/timestamps.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="openssl is not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        shutil.which("openssl") is None, reason="openssl is not installed"
+    ),
+    pytest.mark.once,
+]
 
 
 def commands(start: str) -> str:

@@ -20,7 +20,7 @@ from support.clients.store import Store
 from support.clients.waiting import wait_for
 from support.seeds import scaled
 
-pytestmark = pytest.mark.promise(6)
+pytestmark = [pytest.mark.promise(6), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 

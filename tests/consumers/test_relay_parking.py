@@ -14,7 +14,7 @@ from support.clients.calls import Entry, append_events, events_of
 from support.clients.relays import file_violations, run
 from support.clients.store import Store
 
-pytestmark = pytest.mark.promise(6)
+pytestmark = [pytest.mark.promise(6), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 

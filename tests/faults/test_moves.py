@@ -39,7 +39,7 @@ from support.servers.clusters import ANSWERED, store_on_its_own
 from support.servers.recovery import archiving, backed_up
 from support.servers.upgrade import upgraded
 
-pytestmark = pytest.mark.promise(17)
+pytestmark = [pytest.mark.promise(17), pytest.mark.once]
 
 EVENTS = scaled(60, 1_000)
 RECOVERIES = scaled(1, 3)

@@ -36,7 +36,7 @@ from support.seeds import random_source, scaled
 
 Owner = psycopg.Connection[Any]
 
-pytestmark = pytest.mark.usefixtures("auditor")
+pytestmark = [pytest.mark.usefixtures("auditor"), pytest.mark.once]
 
 KILLS = scaled(6, 60)
 EVENTS = """

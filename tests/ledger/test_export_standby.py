@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from conftest import SETTINGS, Database
 from pg_evident.migrate.run import migrate
 from pg_evident.server.temporary import ephemeral
@@ -11,6 +13,8 @@ from support.clients.publishing import AUDITOR_SQL, auditor_dsn
 from support.models.ledger_lab import evident
 from support.models.ledger_store import content, publish_at
 from support.servers.standby import PROMPT, standby_of, wait_for_replay
+
+pytestmark = pytest.mark.once
 
 
 def test_a_standby_gives_the_same_export_and_proof(major: int, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from support.clients.publishing import auditor_dsn
 from support.models.ledger_lab import as_owner
 from support.models.ledger_store import content, entries_of, leaf_hash, publish_at
 
-pytestmark = pytest.mark.usefixtures("auditor")
+pytestmark = [pytest.mark.usefixtures("auditor"), pytest.mark.once]
 
 GAP = "select nextval('evident.event_store_id_seq')"
 EDIT = "update evident.event_store set payload = '{}' where id = %s"

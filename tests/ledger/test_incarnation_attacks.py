@@ -13,7 +13,7 @@ from pg_evident.server.cluster import Server
 from support.models.ledger_attacks import EDIT, REBUILD, VICTIM
 from support.models.ledger_lab import PUBLISHED, Lab, an_event, as_owner, done
 
-pytestmark = pytest.mark.promise(11, 22)
+pytestmark = [pytest.mark.promise(11, 22), pytest.mark.once]
 
 ACCEPT = ("--accept-incarnation", "2")
 

@@ -18,6 +18,8 @@ from pg_evident.ledger import keys, notes
 from pg_evident.verifier.formats import note
 from support.clients.programs import MAIN, ROOT
 
+pytestmark = pytest.mark.once
+
 
 def keygen(*words: str) -> tuple[int, str, str]:
     done = subprocess.run(

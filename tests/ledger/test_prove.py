@@ -17,7 +17,7 @@ from support.clients.publishing import Outside, auditor_dsn
 from support.models.ledger_lab import as_owner, evident
 from support.models.ledger_store import fill, seal
 
-pytestmark = pytest.mark.usefixtures("auditor")
+pytestmark = [pytest.mark.usefixtures("auditor"), pytest.mark.once]
 
 
 def command(db: Database, *words: object) -> tuple[int, str, str]:

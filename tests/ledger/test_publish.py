@@ -33,7 +33,7 @@ from support.clients.publishing import (
 )
 from support.clients.waiting import together
 
-pytestmark = pytest.mark.promise(11)
+pytestmark = [pytest.mark.promise(11), pytest.mark.once]
 
 
 def refusal(kept: Outside, db: Database) -> Failure:

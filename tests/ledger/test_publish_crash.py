@@ -23,7 +23,7 @@ from support.clients.publishing import (
     rewrite,
 )
 
-pytestmark = [pytest.mark.promise(19), pytest.mark.faults]
+pytestmark = [pytest.mark.promise(19), pytest.mark.faults, pytest.mark.once]
 
 # Before and after each file is written, flushed, renamed, and the database is told.
 KILL = """

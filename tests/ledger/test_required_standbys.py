@@ -36,7 +36,7 @@ from support.clients.publishing import (
 from support.clients.waiting import Background, is_true, wait_for
 from support.servers.standby import PROMPT, standby_of, wait_for_replay
 
-pytestmark = [pytest.mark.promise(16), pytest.mark.faults]
+pytestmark = [pytest.mark.promise(16), pytest.mark.faults, pytest.mark.once]
 
 # Whoever runs the tests in the background of a shell has it ignored.
 CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"

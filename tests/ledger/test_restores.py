@@ -25,7 +25,7 @@ from support.clients.publishing import (
 from support.servers import dumps
 from support.servers.standby import PROMPT, standby_of, wait_for_replay
 
-pytestmark = [pytest.mark.promise(17, 22), pytest.mark.faults]
+pytestmark = [pytest.mark.promise(17, 22), pytest.mark.faults, pytest.mark.once]
 
 BEGIN = "select evident.begin_incarnation('restored the backup of Monday')"
 

@@ -16,7 +16,7 @@ from pg_evident.ledger import tree as ledger
 from support.clients.calls import Connection
 from support.clients.publishing import Outside, auditor_dsn, grow, published
 
-pytestmark = pytest.mark.promise(11, 22)
+pytestmark = [pytest.mark.promise(11, 22), pytest.mark.once]
 
 # With no policy at all, row security hides everything, from the owner too.
 HIDE = "alter table evident.{} enable row level security, force row level security"

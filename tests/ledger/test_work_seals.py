@@ -19,7 +19,7 @@ from support.models.worker_models import IS_FOLDED, LATER, create_read_models
 from support.seeds import scaled
 from support.servers.poolers import PGBOUNCER, pooler_for
 
-pytestmark = pytest.mark.promise(19)
+pytestmark = [pytest.mark.promise(19), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_evident.places import PACKAGE
+from pg_evident.places import PACKAGE, ROOT
 
 # From the bottom up. What stands in one line may import only what stands in a line
 # before it, and of its own room anything that makes no circle.
@@ -124,6 +124,28 @@ def test_the_verifier_imports_nothing_of_the_rest() -> None:
 def test_each_room_has_a_floor() -> None:
     rooms = {name.split(".")[0] for name in modules(PACKAGE) if name}
     assert rooms == {room for rooms in FLOORS for room in rooms}
+
+
+def test_support_of_the_tests_imports_no_subject_and_no_report() -> None:
+    """Subjects import support; support imports nothing that stands above it."""
+    tests = ROOT / "tests"
+    rooms = {each.name for each in tests.iterdir() if each.is_dir()} - {"support"}
+    found = [
+        (path.name, name)
+        for path in (tests / "support").rglob("*.py")
+        for name in imported(path)
+        if name.split(".")[0] in rooms - {"golden"}
+    ]
+    assert found == []
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Give the names of all modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
 
 
 @pytest.mark.parametrize(

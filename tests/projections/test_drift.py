@@ -19,6 +19,8 @@ from support.models.worker_models import (
     create_read_models,
 )
 
+pytestmark = pytest.mark.once
+
 Observer = psycopg.Connection[Any]
 ONE = "01900000-0000-7000-8000-000000000001"
 ORDER = "01900000-0000-7000-8000-000000000002"

@@ -27,6 +27,8 @@ from support.models.worker_models import (
     repair_fold,
 )
 
+pytestmark = pytest.mark.once
+
 Observer = psycopg.Connection[Any]
 
 # Milliseconds that one statement may take.

@@ -38,7 +38,7 @@ from support.models.worker_models import (
 )
 from support.seeds import scaled
 
-pytestmark = pytest.mark.promise(9)
+pytestmark = [pytest.mark.promise(9), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 

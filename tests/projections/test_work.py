@@ -36,7 +36,7 @@ from support.models.worker_models import (
 from support.seeds import scaled
 from support.servers.poolers import PGBOUNCER, pooler_for
 
-pytestmark = pytest.mark.promise(8)
+pytestmark = [pytest.mark.promise(8), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 

@@ -45,6 +45,7 @@ pytestmark = [
     pytest.mark.skipif(
         PGBOUNCER is None, reason="no pgbouncer: see tests/system_packages.sh"
     ),
+    pytest.mark.once,
 ]
 
 EVENTS = scaled(1_000, 5_000)
