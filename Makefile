@@ -30,7 +30,7 @@ SUITES ?= lint pgtap pytest
 ROUNDS ?= 1
 RUNS := build/trust
 FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
-    --dist worksteal --durations=20 --timeout=7200 -m 'promise or twin_of or thorough'
+    --dist worksteal --durations=20 --timeout=7200 -m 'promise or twin_of'
 # What only the system's own PostgreSQL has, plpgsql_check, is checked there.
 SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/store/test_plpgsql_check.py
 REPORT = EVIDENT_POSTGRESQL=$(PROGRAMS) PYTHONPATH=tests $(BIN)/python -m report.write $(RUNS)/*.json
@@ -125,7 +125,8 @@ pytest: $(VENV)/.installed-dev
 	@set -e; for major in $(MAJORS); do \
 	    echo "pytest on PostgreSQL $$major"; \
 	    [ $$major = $(lastword $(MAJORS)) ] && second=0 || second=1; \
-	    EVIDENT_SECOND=$$second $(BIN)/pytest -q -n $(JOBS) --dist worksteal --pg $$major \
+	    EVIDENT_DAILY=1 EVIDENT_SECOND=$$second $(BIN)/pytest -q -n $(JOBS) \
+	        --dist worksteal --pg $$major \
 	        --ignore tests/plain --durations=10 --junitxml=$(DURATIONS)/$$major.xml \
 	        --trust-report=$(BOUNDED)/$$major.json; \
 	done

@@ -26,7 +26,7 @@ from support.models.ledger_lab import (
     evident,
 )
 
-pytestmark = [pytest.mark.promise(11), pytest.mark.once]
+pytestmark = [pytest.mark.promise(11), pytest.mark.once, pytest.mark.whole]
 
 
 def test_an_honest_store_is_clean_everywhere(lab: Lab, tmp_path: Path) -> None:
