@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.promise(6), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 
-KILLS = scaled(6, 40)
+KILLS = scaled(4, 40)
 IS_DONE = "not exists (select from evident.consumer_status as s where s.lag > 0)"
 # Between two statements it is idle for less.
 IS_WAITING = """

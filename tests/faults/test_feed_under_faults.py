@@ -25,9 +25,9 @@ from support.twins import install
 
 pytestmark = [pytest.mark.promise(6), pytest.mark.faults]
 
-EVENTS = scaled(3000, 60_000)
+EVENTS = scaled(2000, 60_000)
 READERS = scaled(7, 17)
-CRASHES = scaled(4, 40)
+CRASHES = scaled(3, 40)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_consumer_goes_on_behind_what_is_confirmed_after_a_crash(
         connection.execute("select evident.create_consumer(%s, 3)", [CONSUMER])
     workers = [Worker(store, random.Random(s)) for s in seeds_of(rng, 4)]
     working = [Background(lambda w=each: w.run(over)) for each in workers]
-    crashes = scaled(4, 20)
+    crashes = scaled(3, 20)
     try:
         for _ in range(crashes):
             write_until_crash(store, mortal.server, rng, events=300)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.promise(19), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 
-KILLS = scaled(5, 40)
+KILLS = scaled(3, 40)
 QUICK = ["work", "--interval", "0.05", "--seal-interval", "0.1"]
 LEAVES = "(select s.leaves from evident.ledger_status as s)"
 IS_SEALED = "(select s.unsealed_events = 0 from evident.ledger_status as s)"

@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.promise(9), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 
-KILLS = scaled(5, 20)
+KILLS = scaled(3, 20)
 REBUILDS = "a.application_name = 'evident rebuild' and a.datname = current_database()"
 IS_REBUILDING = f"""
 exists (

@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.promise(8), pytest.mark.once]
 
 Observer = psycopg.Connection[Any]
 
-KILLS = scaled(6, 40)
+KILLS = scaled(3, 40)
 WORKERS = "a.application_name = 'evident work' and a.datname = current_database()"
 IS_CONNECTED = f"exists (select from pg_stat_activity as a where {WORKERS})"
 IS_FOLDING = f"""

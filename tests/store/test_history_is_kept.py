@@ -31,7 +31,7 @@ LOGINS = {
     "evident_test_writer": ["evident_writer"],
     "evident_test_reader": ["evident_reader"],
     "evident_test_operator": ["evident_operator"],
-    "evident_test_auditor": ["evident_auditor"],
+    "evident_test_lone_auditor": ["evident_auditor"],
     "evident_test_every": [
         "evident_writer",
         "evident_reader",

@@ -2,6 +2,6 @@
 
 select pg_temp.spoil(
     'evident._sql_hold_by_aggregate(evident.projection)',
-    'in (''repeatable read'', ''serializable'')',
-    'in (''none'')'
+    'in (''''repeatable read'''', ''''serializable'''')',
+    'in (''''none'''')'
 );

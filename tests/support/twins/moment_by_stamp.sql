@@ -3,6 +3,6 @@
 select pg_temp.spoil(
     'evident.project(text, text, bigint, bigint, timestamptz)',
     $$'max(k.position)'
-                ' filter (where (k.event).occurred_at <= %L) over ()'$$,
+                    ' filter (where (k.event).occurred_at <= %L) over ()'$$,
     $$'case when (k.event).occurred_at <= %L then k.position end'$$
 );
