@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 from pg_evident.failure import Failure
 from pg_evident.relay.claims import Claim, Event
+from pg_evident.steps.closing import Closing
 
 _BLOCK = 1 << 16
 
@@ -44,7 +44,7 @@ class _Line:
     retried: str | None
 
 
-class RelayFile:
+class RelayFile(Closing):
     """One process's own while it is open; lines in it are whole and on the disk.
 
     `last` is the newest position of each partition, and `retried` that of each
@@ -69,15 +69,7 @@ class RelayFile:
             self._file.close()
             raise
 
-    def __enter__(self) -> RelayFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
     def unconfirmed(self, confirmed: Mapping[int, int]) -> Iterator[tuple[int, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any, TypeVar
 
 import psycopg
@@ -13,6 +12,7 @@ import psycopg
 from pg_evident.database import is_lost
 from pg_evident.installed import connect_for_calls
 from pg_evident.showing import said
+from pg_evident.steps.closing import Closing
 from pg_evident.steps.pauses import RECONNECT, Pause
 
 Connection = psycopg.Connection[Any]
@@ -22,7 +22,7 @@ T = TypeVar("T")
 PATIENCE = 60.0
 
 
-class Lasting:
+class Lasting(Closing):
     """A connection for steps that each are a transaction, and may be done twice.
 
     It is made again where it is lost, and the step begins anew: for `PATIENCE` seconds
@@ -44,17 +44,6 @@ class Lasting:
         self._is_over = is_over or threading.Event()
         self._has_worked = False
         self._connection = connect_for_calls(dsn, name)
-
-    def __enter__(self) -> Lasting:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._connection.close()

@@ -117,14 +117,11 @@ create table golden.days (
 
 create function golden.apply_days(p_row golden.days, p_event evident.event_store)
 returns golden.days
-language plpgsql
+language sql
 immutable
-as $function$
-begin
-    p_row.events := coalesce(p_row.events, 0) + 1;
-    return p_row;
+begin atomic
+    select (p_row.day, coalesce(p_row.events, 0) + 1)::golden.days;
 end;
-$function$;
 
 create function golden.day_of(p_event evident.event_store)
 returns text
@@ -148,14 +145,11 @@ create table golden.later (
 
 create function golden.apply_later(p_row golden.later, p_event evident.event_store)
 returns golden.later
-language plpgsql
+language sql
 immutable
-as $function$
-begin
-    p_row.version := p_event.version;
-    return p_row;
+begin atomic
+    select (p_row.task_id, p_event.version)::golden.later;
 end;
-$function$;
 
 select evident.create_projection(
     'golden.later', 'golden.apply_later(golden.later, evident.event_store)', null,
