@@ -1,5 +1,6 @@
 # make demo   real orders, appended, read, projected and refused, on a PostgreSQL of its own
-# make test   every check and test, on the system's PostgreSQL and on 18
+# make test   what is for every day: checks, pgTAP and tests, on the system's PostgreSQL
+#             and on 18
 # make trust  every promise at full size, into trust-report.md and .html: hours;
 #             MAJORS=18 for one major, ROUNDS=10 overnight
 # make trust-again   what failed there, or was not reached, and the report of all

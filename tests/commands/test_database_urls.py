@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
@@ -72,6 +72,8 @@ def test_yoyo_passes_on_what_libpq_understands(
     assert what_yoyo_passes_on(yoyo_url(dsn), monkeypatch) == parameters(dsn) | UTF8
 
 
+# A busy machine draws slowly; how slowly is no matter of the rule.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(user=values, password=values, host=values, dbname=values, options=values)
 def test_no_character_of_a_value_is_lost(
     user: str, password: str, host: str, dbname: str, options: str
