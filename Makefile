@@ -33,7 +33,7 @@ RUNS := build/trust
 FULL = EVIDENT_FULL=1 EVIDENT_ROUNDS=$(ROUNDS) $(BIN)/pytest -q -n $(JOBS) \
     --dist worksteal --durations=20 --timeout=7200 -m 'promise or twin_of'
 # What only the system's own PostgreSQL has, plpgsql_check, is checked there.
-SYSTEM = $(BIN)/pytest -q --pg $(firstword $(MAJORS)) tests/store/test_plpgsql_check.py
+SYSTEM = $(BIN)/pytest -q --pg $(firstword $(shell ls /usr/lib/postgresql | sort -n)) tests/store/test_plpgsql_check.py
 REPORT = EVIDENT_POSTGRESQL=$(PROGRAMS) PYTHONPATH=tests $(BIN)/python -m report.write $(RUNS)/*.json
 # What the bounded selection in `make test` showed: python -m report.write reads it.
 BOUNDED := build/trust-bounded
