@@ -17,9 +17,10 @@ from pg_evident import installed, places
 from pg_evident.database import connect, yoyo_url
 from pg_evident.failure import Failure
 from pg_evident.migrate import backend as yoyo_backend
-from pg_evident.migrate import marks
+from pg_evident.migrate import fingerprint, marks
 from pg_evident.migrate import run as migrate
 from pg_evident.server.temporary import ephemeral
+from support.clients.programs import finish, start_at
 
 pytestmark = pytest.mark.once
 
@@ -211,6 +212,25 @@ def test_a_database_that_psql_emptied_is_unmarked_on_request(
         migrate.migrate(empty_db.dsn)
     assert migrate.mark(empty_db.dsn) == ENGINE[::-1]
     assert migrate.migrate(empty_db.dsn) == ENGINE
+    install_with_psql(empty_db, places.UNINSTALL)
+    # The command has nothing to compare then, and that is no failure of it.
+    process = start_at(empty_db.dsn, "migrate", "--mark", stdout=subprocess.PIPE)
+    code, out, err = finish(process)
+    assert (code, out.split()) == (0, ENGINE[::-1]), err
+
+
+def test_what_was_migrated_is_no_failure_where_it_cannot_be_compared(
+    empty_db: Database,
+) -> None:
+    migrate.migrate(empty_db.dsn)
+    assert fingerprint.complaint(empty_db.dsn) is None
+    with connect(empty_db.dsn, autocommit=True) as connection:
+        connection.execute(
+            "create or replace function evident.fingerprint() returns text"
+            " language sql as $$ select (1 / 0)::text $$"
+        )
+    found = fingerprint.complaint(empty_db.dsn)
+    assert found == "warning: catalog not compared: 22012: division by zero"
 
 
 def test_a_database_newer_than_the_package_is_left_alone(empty_db: Database) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from conftest import Database
+from pg_evident.places import ROOT
 from support.clients.wheel import clean
 from support.models.next_version import NEXT, THIS, make_next
 
 pytestmark = pytest.mark.once
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/upgrading.md"
+PAGE = ROOT / "docs/upgrading.md"
 # By the heading above it.
 _BLOCK = re.compile(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", re.M | re.S)
 WAYS = ("With yoyo", "With psql alone")

@@ -1,14 +1,13 @@
 """Each object of the package has its pgTAP file, and each error code its test."""
 
 import re
-from pathlib import Path
 
 import pytest
 
+from pg_evident.places import ROOT
 from support.clients.every_call import CALLS
 from support.clients.ugly_calls import CASTS, STATEMENTS
 
-ROOT = Path(__file__).resolve().parents[2]
 PGTAP = ROOT / "tests/pgtap"
 # Over the catalog, not about one object.
 GENERAL = {"security", "style"}

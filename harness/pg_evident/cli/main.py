@@ -21,18 +21,12 @@ from pg_evident.cli import (
     sql,
     workshop,
 )
-from pg_evident.cli.parts import Dsn, fail, fail_database
+from pg_evident.cli.parts import Dsn, fail, fail_database, group
 from pg_evident.cli.target import resolve_dsn
 from pg_evident.failure import Failure
 from pg_evident.verifier.text import plain
 
-app = typer.Typer(
-    help="The tamper-evident event store that is just PostgreSQL.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = group("The tamper-evident event store that is just PostgreSQL.")
 
 # A URI, maybe the value of an option behind its =; a login and password before a host;
 # keywords.

@@ -26,6 +26,17 @@ Dsn = Annotated[
 ]
 
 
+def group(about: str) -> typer.Typer:
+    """Make a group of commands: plain help, no completion, tracebacks as they are."""
+    return typer.Typer(
+        help=about,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+
 def say(text: str) -> None:
     """Write a line to stderr, of visible characters only, whatever is in it."""
     print(plain(text, LONGEST), file=sys.stderr, flush=True)

