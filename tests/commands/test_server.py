@@ -160,6 +160,10 @@ def test_a_temporary_server_applies_its_settings_and_is_removed(major: int) -> N
         assert isinstance(version, int) and version // 10000 == major
         for program in ("psql", "pgbench", "pg_dump"):
             assert (running.bindir / program).exists()
+        # Nothing outside of its directory, which a killed server would leave behind.
+        maps = Path(f"/proc/{running.pid}/maps").read_text()
+        assert f"{running.data_dir}/pg_dynshmem/" in maps
+        assert "/dev/shm/" not in maps.replace(str(running.data_dir), "")
     assert processes_in(running.data_dir) == []
     assert not running.data_dir.parent.exists()
 

@@ -15,6 +15,9 @@ from pg_evident.failure import Failure
 from pg_evident.server.cluster import LONGEST_DIRECTORY, Server, create
 from pg_evident.server.programs import EMBEDDED_MAJOR, hand_over, is_open
 
+# Shared memory with a name of its own outlives a server that was killed.
+_IN_ITS_DIRECTORY = {"dynamic_shared_memory_type": "mmap"}
+
 
 @contextlib.contextmanager
 def ephemeral(
@@ -45,7 +48,7 @@ def ephemeral(
             environment=environment or {},
         )
         cleanup.callback(_stop_for_good, server)
-        create(server, settings or {}, durable=False)
+        create(server, {**_IN_ITS_DIRECTORY, **(settings or {})}, durable=False)
         server.start()
         yield server
 
