@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +20,7 @@ from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
 from pg_evident.workshop import profile
-from support.seeds import SEED
+from support.seeds import IS_DAILY, SEED
 
 # The report of what the tests show; a login, its store and broken twins; what a second
 # major leaves out.
@@ -32,6 +34,10 @@ SETTINGS = {
     "max_prepared_transactions": "20",
     "max_connections": "200",
 }
+
+# A file system in memory, and the bytes that have to be free there.
+MEMORY = "/dev/shm"
+ROOM = 8 << 30
 
 _numbers = itertools.count(1)
 
@@ -49,6 +55,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/golden/projections anew from what create_projection makes",
     )
+
+
+def pytest_configure() -> None:
+    """Keep the servers of the daily run in memory, where there is room for them.
+
+    Nearly a tenth of its work would be to make the files of databases, and remove them.
+    """
+    if not IS_DAILY or "TMPDIR" in os.environ or not os.path.isdir(MEMORY):
+        return
+    if shutil.disk_usage(MEMORY).free >= ROOM:
+        # What pytest keeps of the tests' own files stays where it is.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+        os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -8,8 +8,10 @@ import secrets
 
 # In the environment, so that the processes of one run share it.
 SEED = int(os.environ.setdefault("EVIDENT_SEED", str(secrets.randbits(32))))
+# `make test`; what it leaves out stands in support.selection.
+IS_DAILY = os.environ.get("EVIDENT_DAILY") == "1"
 FULL = os.environ.get("EVIDENT_FULL") == "1"
-# A run on a major that is not the newest, see support.selection.
+# A run on a major that is not the newest; see there as well.
 IS_SECOND = os.environ.get("EVIDENT_SECOND") == "1"
 ROUNDS = int(os.environ.get("EVIDENT_ROUNDS") or 1)
 

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from support.seeds import IS_SECOND, SEED
+from support.seeds import IS_DAILY, IS_SECOND, SEED
 
 MARKERS = (
     "drawn: tries what Hypothesis draws, in a test that it does not see",
@@ -31,7 +31,6 @@ MARKERS = (
     "once: shows nothing of a major that the newest one does not",
     "whole: has all its cases in the daily run, not some of them",
 )
-IS_DAILY = os.environ.get("EVIDENT_DAILY") == "1"
 MEASURES = os.environ.get("EVIDENT_MEASURE") == "1"
 
 
