@@ -27,6 +27,7 @@ CONCURRENT := tests/store tests/projections tests/consumers tests/ledger
 # Processes that run tests side by side.
 JOBS ?= 2
 SUITES ?= lint pgtap pytest
+CHECKS = $(filter-out pytest,$(SUITES))
 # How often `make trust` takes its full size.
 ROUNDS ?= 1
 RUNS := build/trust
@@ -46,10 +47,10 @@ COVERAGE ?= $(CURDIR)/build/coverage
 COVERED ?= $(firstword $(MAJORS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test trust trust-between trust-again bench bench-test lint pgtap pytest wheel coverage freeze fingerprints lock system-packages clean
+.PHONY: help demo test trust trust-between trust-again bench bench-test lint pgtap pytest wheel coverage freeze fingerprints lock system-packages packages clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^#/!q; s/^# //p' Makefile
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -69,8 +70,11 @@ $(VENV)/.installed-dev: pyproject.toml $(LOCK) | $(VENV)/bin/python
 demo: $(VENV)/.installed
 	$(BIN)/evident demo
 
-test: system-packages
-	$(MAKE) --no-print-directory $(SUITES)
+# Side by side what does not keep both cores busy; -O shows the output of each as one.
+test:
+	@$(MAKE) --no-print-directory -j $(VENV)/.installed-dev packages
+	@$(if $(CHECKS),$(MAKE) --no-print-directory -j -O $(CHECKS))
+	@$(if $(filter pytest,$(SUITES)),$(MAKE) --no-print-directory pytest)
 
 # The report judges, so a run with failures goes on to it.
 trust: system-packages
@@ -102,7 +106,9 @@ trust-again: system-packages
 	    --trust-report=$(RUNS)/system-$$(date +%s).json
 	$(REPORT)
 
-system-packages: $(VENV)/.installed-dev
+system-packages: $(VENV)/.installed-dev packages
+
+packages:
 	@tests/system_packages.sh
 
 lint: $(VENV)/.installed-dev
