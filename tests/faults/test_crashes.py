@@ -23,7 +23,7 @@ from support.servers.durable import Mortal, durable_store
 
 pytestmark = [pytest.mark.promise(1), pytest.mark.faults]
 
-ROUNDS = scaled(4, 200)
+ROUNDS = scaled(3, 200)
 # Rounds after which all of the history is checked.
 STRETCH = 50
 # No process writes the log of its own accord, or for the sake of others.

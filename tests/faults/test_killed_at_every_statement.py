@@ -30,8 +30,8 @@ pytestmark = pytest.mark.faults
 Observer = psycopg.Connection[Any]
 
 # Of the places where a call can be stopped, every so many.
-EVERY = 1 if FULL else 25
-BESIDE = 3 if FULL else 15
+EVERY = 1 if FULL else 60
+BESIDE = 3 if FULL else 40
 
 
 @pytest.fixture

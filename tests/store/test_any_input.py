@@ -47,7 +47,7 @@ def test_any_combination_is_answered_or_refused(
 
         @seed(SEED)
         @settings(
-            max_examples=scaled(60, 150),
+            max_examples=scaled(40, 150),
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.promise(6)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(20_000, 120_000)
+EVENTS = scaled(10_000, 120_000)
 
 
 def violations(run: Run) -> list[str]:

@@ -92,7 +92,7 @@ def test_every_interleaving_has_a_legal_order_and_a_whole_feed(
 ) -> None:
     random_source("interleavings")
     phases = [Phase.explicit, Phase.generate, Phase.shrink]
-    check_programs(store, observer, scaled(50, 100), phases)
+    check_programs(store, observer, scaled(25, 100), phases)
 
 
 @pytest.mark.twin_of(3)

@@ -48,7 +48,7 @@ pytestmark = [
     pytest.mark.once,
 ]
 
-EVENTS = scaled(500, 5_000)
+EVENTS = scaled(300, 5_000)
 LOCK = "select pg_try_advisory_lock(4711)"
 UNLOCK = "select pg_advisory_unlock(4711)"
 # Given back to a session that never had it.
