@@ -43,6 +43,7 @@ class Plan:
     sessions: list[tuple[dict[str, str], list[tuple[str, list[Any]]]]]
     limit: int
     slices: int
+    rebuilds: bool
     pauses: bool
     repairs: bool
     begins_live: bool
@@ -105,6 +106,8 @@ def plans(
         ),
         limit=st.sampled_from([1, 3, 1000]),
         slices=st.integers(1, 3),
+        # A rebuild beside the appends also repairs what they fold wrongly.
+        rebuilds=st.booleans(),
         pauses=st.booleans(),
         repairs=st.booleans(),
         begins_live=st.sampled_from([True, True, False]),
@@ -262,7 +265,7 @@ Action = Callable[[Connection], None]
 
 
 def actions(plan: Plan, models: Sequence[Model]) -> list[Action]:
-    """Give what goes on beside the appends: two runners, rebuilds, maybe pauses."""
+    """Give what goes on beside the appends: two runners, maybe rebuilds, pauses."""
 
     def run_all(connection: Connection) -> None:
         for each in models:
@@ -283,7 +286,12 @@ def actions(plan: Plan, models: Sequence[Model]) -> list[Action]:
             connection.execute("select evident.pause_projection(%s)", [each.name])
             connection.execute("select evident.resume_projection(%s)", [each.name])
 
-    return [run_all, run_all, rebuild, *[pause] * plan.pauses]
+    return [
+        run_all,
+        run_all,
+        *[rebuild] * plan.rebuilds,
+        *[pause] * plan.pauses,
+    ]
 
 
 def repeat(store: Store, action: Action, over: threading.Event) -> Counter[str]:
