@@ -14,8 +14,8 @@ from typing import TypeVar
 from support.clients.calls import (
     Connection,
     Entry,
+    append_batch,
     append_event,
-    append_events,
     events_of,
 )
 from support.clients.feed_readers import Reader
@@ -24,6 +24,9 @@ from support.clients.store import Store
 from support.clients.waiting import Background, results
 
 T = TypeVar("T")
+
+# Aggregates of one call, where nothing asks for many calls.
+AT_ONCE = 50
 
 
 @dataclass
@@ -116,10 +119,11 @@ def writing(store: Store, rng: random.Random) -> Iterator[Progress]:
 
 
 def append_some(store: Store, count: int) -> None:
-    """Append three events to each of so many new aggregates."""
+    """Append three events to each of so many new aggregates, a few in each call."""
+    made = [Entry(uuid.uuid4(), 0, events_of("s", 3)) for _ in range(count)]
     with store.connect() as connection:
-        for _ in range(count):
-            append_events(connection, [Entry(uuid.uuid4(), 0, events_of("s", 3))])
+        for first in range(0, count, AT_ONCE):
+            append_batch(connection, made[first : first + AT_ONCE])
 
 
 def hold_back(store: Store, progress: Progress) -> None:
