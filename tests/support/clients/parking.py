@@ -105,7 +105,7 @@ def work(
     """Claim, deal with, park, confirm, give back or abandon until all is done."""
     session = Session(store, dealt)
     while not (over.is_set() and session.call(is_done)):
-        lease = 5000 if over.is_set() else rng.choice([1, 10, 50, 5000])
+        lease = 5000 if over.is_set() else rng.choice([1, 10, 50, 1000])
         limit = rng.choice([1, 3, 20])
         rows = session.call(
             lambda c, a=[CONSUMER, limit, lease]: c.execute(CLAIM, a).fetchall()
