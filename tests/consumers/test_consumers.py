@@ -27,7 +27,7 @@ pytestmark = pytest.mark.promise(6)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(4_000, 30_000, least=4_000)
+EVENTS = scaled(2_000, 30_000, least=2_000)
 STAMPED = "select s.position from evident.feed_stamp as s"
 
 

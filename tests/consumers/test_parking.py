@@ -40,7 +40,7 @@ pytestmark = pytest.mark.promise(6)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(1_500, 20_000, least=800)
+EVENTS = scaled(800, 20_000, least=800)
 SKIPPED = "select s.position from evident.consumer_skip as s where s.consumer = %s"
 ROUNDS = scaled(2_500, 50_000, least=2_500)
 
@@ -398,7 +398,7 @@ def test_a_consumer_that_begins_now_gets_what_commits_later(
 def test_many_events_behind_a_parked_one_take_one_row(
     store: Store, observer: Observer
 ) -> None:
-    count = scaled(20_000, 1_000_000, least=5_000)
+    count = scaled(10_000, 1_000_000, least=5_000)
     aggregate = create(observer)
     with store.connect() as worker:
         held = claimed(worker)

@@ -26,6 +26,7 @@ from support.models.worker_models import (
     create_read_models,
     repair_fold,
 )
+from support.seeds import scaled
 
 pytestmark = pytest.mark.once
 
@@ -34,6 +35,8 @@ Observer = psycopg.Connection[Any]
 # Milliseconds that one statement may take.
 LIMIT = 300
 SLOW = "perform pg_sleep(0.003);"
+# Of three events each: half of them take longer than the limit, whichever half it is.
+AGGREGATES = scaled(120, 200)
 IS_SEALED = "(select s.unsealed_events = 0 from evident.ledger_status as s)"
 # A timeout as any other failure, as it was once.
 STUBBORN = "import pg_evident.projections.steps as w; w.is_too_much = lambda _: False"
@@ -55,7 +58,7 @@ def test_a_worker_takes_less_at_once_until_it_is_quick_enough(
     store: Store, observer: Observer, twin: Callable[[str], None]
 ) -> None:
     create_read_models(observer, LATER)
-    append_some(store, 200)
+    append_some(store, AGGREGATES)
     break_fold(observer, LATER, SLOW)
     twin("tiring_seal")
     code, err = once(store)
@@ -85,7 +88,7 @@ def test_a_seal_takes_less_at_once_until_it_is_quick_enough(
 ) -> None:
     append_some(store, 20)
     twin("tiring_seal")
-    code, _, err = finish(start_at(limited(store, 1_500), "seal"))
+    code, _, err = finish(start_at(limited(store, 1_000), "seal"))
     assert code == 0, err
     assert "25,000 events at most" in err
     wait_for(observer, IS_SEALED)
@@ -96,7 +99,7 @@ def test_a_rebuild_is_cut_into_smaller_slices_until_each_is_quick_enough(
     store: Store, observer: Observer
 ) -> None:
     create_read_models(observer, LATER)
-    append_some(store, 200)
+    append_some(store, AGGREGATES)
     assert finish(start_at(login_dsn(store), "work", "--once", "--no-seal"))[0] == 0
     observer.execute("update folds.later set trail = 'x'")
     break_fold(observer, LATER, SLOW)

@@ -1,6 +1,6 @@
 """A rebuild of a long log while eight writers append: nobody fails, nobody waits long.
 
-The log has 30,000 events; a million with EVIDENT_FULL=1.
+The log has 12,000 events; a million with EVIDENT_FULL=1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.promise(9)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(30_000, 1_000_000)
+EVENTS = scaled(12_000, 1_000_000)
 WRITERS = 8
 # In seconds, or as a part of the whole: an append never waits for the long fold.
 LONGEST, LONGEST_PART = 2.0, 0.2

@@ -17,7 +17,7 @@ from support.clients.store import Store
 from support.models.drawn_models import differences
 from support.seeds import scaled
 
-EVENTS = scaled(8_000, 1_000_000)
+EVENTS = scaled(4_000, 1_000_000)
 COUNTED = "select coalesce(sum(t.n), 0) from drawn.{} as t"
 
 

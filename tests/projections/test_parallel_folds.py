@@ -65,7 +65,6 @@ CALLS = [
     "select evident.run_projection(%s, 100000)",
     "select count(*) from evident.verify_projection(%s)",
     "select count(*) from evident.verify_projection(%s, '3')",
-    "select evident.rebuild_projection(%s)",
     "select evident.rebuild_projection(%s, 1, 2)",
     "select evident.project(%s, '3')",
 ]

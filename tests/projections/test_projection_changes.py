@@ -27,7 +27,7 @@ pytestmark = pytest.mark.promise(8)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(1_000, 8_000)
+EVENTS = scaled(400, 8_000, least=200)
 # Generous: an operator who waits for a lock lets appends wait behind, for a second.
 LONGEST_APPEND = 10.0
 TYPES = ("Opened", "Added", "Closed")

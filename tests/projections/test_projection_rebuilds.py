@@ -36,7 +36,7 @@ pytestmark = pytest.mark.promise(9)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(3_000, 25_000)
+EVENTS = scaled(1_200, 25_000, least=400)
 BY_HAND = [
     "update races.{0} set n = -1 where key = (select key from races.{0} limit 1)",
     "delete from races.{0} where key = (select key from races.{0} limit 1)",

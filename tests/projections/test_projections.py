@@ -26,7 +26,7 @@ pytestmark = pytest.mark.promise(8)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(1_500, 4_000, least=1_500)
+EVENTS = scaled(600, 4_000, least=600)
 # Thirty bad events or more, of which two in five reach the fold of each model: none of
 # them in one run of 100,000.
 BAD = max(0.01, 30 / EVENTS)

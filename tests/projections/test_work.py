@@ -300,12 +300,14 @@ def test_once_ends_when_all_is_folded_and_tells_of_failures(
     store: Store, observer: Observer
 ) -> None:
     assert run(store, "work", "--once", "--no-seal")[0] == 0
-    append_some(store, 1000)
+    # More than one batch for each of the three read models.
+    count = scaled(400, 1000)
+    append_some(store, count)
     create_read_models(observer)
     code, out, err = run(store, "work", "--once", "--no-seal")
     assert (code, out) == (0, "")
-    assert "4 projections, 9,000 events behind" in err
-    assert "done: 9,000 events folded" in err
+    assert f"4 projections, {9 * count:,} events behind" in err
+    assert f"done: {9 * count:,} events folded" in err
     assert is_true(observer, IS_FOLDED)
 
     break_fold(observer, LATER, FAILING)
@@ -327,7 +329,7 @@ def test_once_ends_when_all_is_folded_and_tells_of_failures(
     assert code == 1
     assert "42883 projection folds.later" in err
     rows = observer.execute("select sum(d.events) from folds.digits as d").fetchone()
-    assert rows == (3006,)
+    assert rows == (3 * count + 6,)
     observer.execute("select evident.pause_projection('folds.later')")
     assert run(store, "work", "--once", "--no-seal")[0] == 0
 
