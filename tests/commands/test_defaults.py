@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
@@ -11,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from conftest import Database
-from support.clients.programs import MAIN, ROOT, finish, start_at
+from support.models.ledger_lab import done, evident
 from support.models.worker_models import create_read_models
 
 APPEND = "select evident.append_event(gen_random_uuid(), 'Noted', '{}', 0)"
@@ -33,8 +31,7 @@ DEFAULTS = {
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     (tmp_path / "in.ndjson").write_text(LINE % (AGGREGATE, 1) + LINE % (AGGREGATE, 2))
-    make = ["keygen", "--name", "example.com/log", "--out", str(tmp_path / "key")]
-    subprocess.run([sys.executable, "-c", MAIN, *make], check=True, cwd=ROOT)
+    done(evident("keygen", "--name", "example.com/log", "--out", tmp_path / "key"))
     return tmp_path
 
 
@@ -47,7 +44,7 @@ def test_every_command_works_whatever_the_defaults_are(
         observer.execute(APPEND)
         change_defaults(db, observer, DEFAULTS[name])
     ended = {
-        words[0]: finish(start_at(db.dsn, *words, stdout=subprocess.PIPE))
+        words[0]: evident(*words, "--dsn", db.dsn)
         for words in (
             ["migrate"],
             ["migrate", "--mark"],

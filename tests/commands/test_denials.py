@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import Database
-from support.clients.programs import MAIN, ROOT, finish, start_at
+from support.models.ledger_lab import done, evident, evident_apart
 from support.models.worker_models import create_read_models
 
 pytestmark = pytest.mark.once
@@ -49,15 +47,11 @@ def test_a_login_without_roles_is_told_which_it_lacks(
     outsider: str, tmp_path: Path
 ) -> None:
     (tmp_path / "in.ndjson").write_text(LINE)
-    make = ["keygen", "--name", "example.com/log", "--out", str(tmp_path / "key")]
-    subprocess.run([sys.executable, "-c", MAIN, *make], check=True, cwd=ROOT)
-    started = {
-        words: start_at(
-            outsider, *words.format(tmp_path).split(), stdout=subprocess.PIPE
-        )
+    done(evident("keygen", "--name", "example.com/log", "--out", tmp_path / "key"))
+    ended = {
+        words: evident_apart(*words.format(tmp_path).split(), "--dsn", outsider)
         for words in COMMANDS
     }
-    ended = {words: finish(process) for words, process in started.items()}
     for words, (code, out, error) in ended.items():
         said = " ".join((out + error).split())
         assert "permission denied for schema evident" in said, words
@@ -71,7 +65,7 @@ def test_a_login_with_another_role_is_told_the_one_it_lacks(
 ) -> None:
     with db.connect(autocommit=True) as observer:
         observer.execute("grant evident_reader to outsider")
-    _, _, error = finish(start_at(outsider, "rebuild", "--all"))
+    _, _, error = evident_apart("rebuild", "--all", "--dsn", outsider)
     assert "42501: permission denied for function rebuild_projection" in error
     assert "rebuild_projection is for evident_operator: grant it to outsider" in error
 
@@ -79,5 +73,5 @@ def test_a_login_with_another_role_is_told_the_one_it_lacks(
 def test_a_refusal_with_a_hint_of_its_own_keeps_it(db: Database, outsider: str) -> None:
     with db.connect(autocommit=True) as observer:
         observer.execute("grant evident_operator to outsider")
-    _, _, error = finish(start_at(outsider, "rebuild", "nowhere"))
+    _, _, error = evident_apart("rebuild", "nowhere", "--dsn", outsider)
     assert "grant" not in error

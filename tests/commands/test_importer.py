@@ -23,6 +23,7 @@ from pg_evident.intake.importer import Tally, import_lines
 from pg_evident.intake.ndjson import Line, Refusal, read_lines
 from pg_evident.intake.orders import read_orders
 from pg_evident.places import DATA
+from support.seeds import scaled
 
 pytestmark = pytest.mark.once
 
@@ -185,7 +186,8 @@ def test_an_event_id_that_stands_twice_in_a_file_goes_in_once(db: Database) -> N
 
 
 def test_two_imports_at_once_share_the_work_and_count_honestly(db: Database) -> None:
-    texts = [text(n, payload={"n": n}) for n in range(2000)]
+    count = scaled(700, 2000)
+    texts = [text(n, payload={"n": n}) for n in range(count)]
     tallies: list[Tally] = []
     barrier = threading.Barrier(4)
 
@@ -198,9 +200,9 @@ def test_two_imports_at_once_share_the_work_and_count_honestly(db: Database) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(events(db)) == 2000
-    assert sum(tally.appended for tally in tallies) == 2000
-    assert [(tally.lines, tally.refused) for tally in tallies] == [(2000, 0)] * 4
+    assert len(events(db)) == count
+    assert sum(tally.appended for tally in tallies) == count
+    assert [(tally.lines, tally.refused) for tally in tallies] == [(count, 0)] * 4
 
 
 def test_a_writer_that_may_not_read_can_import(db: Database) -> None:

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from pg_evident.migrate.run import migrate, rollback, status
 from pg_evident.places import ROOT
-from pg_evident.server.temporary import ephemeral
+from pg_evident.server.cluster import Server
 from support.checkers.fingerprint import fingerprint
 from support.servers.psql import run_psql
 
@@ -175,42 +175,36 @@ def test_another_encoding_than_utf8_is_refused(db: Database) -> None:
 
 @pytest.mark.parametrize("with_psql", [False, True], ids=["yoyo", "psql"])
 def test_a_role_that_is_no_superuser_can_install_use_and_uninstall(
-    major: int, with_psql: bool
+    alone: Server, with_psql: bool
 ) -> None:
-    with ephemeral(major, {"fsync": "off"}) as server:
-        with psycopg.connect(server.uri, autocommit=True) as connection:
-            connection.execute("create role dba login createrole password 'x'")
-            connection.execute("create role app login")
-            connection.execute("create database managed")
-            connection.execute("grant create on database managed to dba")
-        dsn = server.uri_for("managed").replace("postgres@", "dba@", 1)
-        if with_psql:
-            done = run_psql(server, dsn, ROOT / "sql/install.sql")
-            assert done.returncode == 0, done.stderr
-        else:
-            migrate(dsn)
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute("grant evident_writer, evident_reader to app")
-        app = server.uri_for("managed").replace("postgres@", "app@", 1)
-        with psycopg.connect(app) as connection:
-            connection.execute(
-                "select evident.append_event(gen_random_uuid(), 'Made', '{}', 0)"
-            )
-            row = connection.execute(
-                "select recorded_by from evident.event_store"
-            ).fetchone()
-            assert row == ("app",)
-            connection.rollback()
-        if with_psql:
-            done = run_psql(server, dsn, ROOT / "sql/uninstall.sql")
-            assert done.returncode == 0, done.stderr
-        else:
-            rollback(dsn, everything=True)
-        with psycopg.connect(server.uri_for("managed")) as connection:
-            roles = connection.execute(
-                "select rolname from pg_roles where rolname like 'evident%'"
-            ).fetchall()
-            assert roles == []
+    dsn = alone.uri_for("one").replace("postgres@", "dba1@", 1)
+    if with_psql:
+        done = run_psql(alone, dsn, ROOT / "sql/install.sql")
+        assert done.returncode == 0, done.stderr
+    else:
+        migrate(dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("grant evident_writer, evident_reader to app")
+    app = alone.uri_for("one").replace("postgres@", "app@", 1)
+    with psycopg.connect(app) as connection:
+        connection.execute(
+            "select evident.append_event(gen_random_uuid(), 'Made', '{}', 0)"
+        )
+        row = connection.execute(
+            "select recorded_by from evident.event_store"
+        ).fetchone()
+        assert row == ("app",)
+        connection.rollback()
+    if with_psql:
+        done = run_psql(alone, dsn, ROOT / "sql/uninstall.sql")
+        assert done.returncode == 0, done.stderr
+    else:
+        rollback(dsn, everything=True)
+    with psycopg.connect(alone.uri_for("one")) as connection:
+        roles = connection.execute(
+            "select rolname from pg_roles where rolname like 'evident%'"
+        ).fetchall()
+        assert roles == []
 
 
 def test_two_databases_of_one_cluster_share_the_roles(

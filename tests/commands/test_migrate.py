@@ -5,22 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from conftest import SETTINGS, Database
+from conftest import Database
 from pg_evident import installed, places
 from pg_evident.database import connect, yoyo_url
 from pg_evident.failure import Failure
 from pg_evident.migrate import backend as yoyo_backend
 from pg_evident.migrate import fingerprint, marks
 from pg_evident.migrate import run as migrate
-from pg_evident.server.temporary import ephemeral
-from support.clients.programs import finish, start_at
+from pg_evident.server.cluster import Server
+from support.models.ledger_lab import evident_apart
 
 pytestmark = pytest.mark.once
 
@@ -29,18 +28,14 @@ EXAMPLES = [path.stem for path in places.migration_files(places.EXAMPLES)]
 
 
 @pytest.fixture
-def plain_user(major: int) -> Iterator[str]:
+def plain_user(alone: Server) -> str:
     """Give the DSN of a role with CREATEROLE and CREATE on its database only.
 
-    On a server of its own: where the engine's roles exist already they are another
-    user's.
+    On a server without our roles: where they exist already they are another user's.
     """
-    with ephemeral(major, SETTINGS) as server:
-        with connect(server.uri, autocommit=True) as connection:
-            connection.execute("create role plain login createrole")
-            connection.execute("grant create on database postgres to plain")
-            connection.execute("revoke create on schema public from public")
-        yield server.uri.replace("postgres@", "plain@")
+    with connect(alone.uri_for("one"), autocommit=True) as connection:
+        connection.execute("revoke create on schema public from public")
+    return alone.uri_for("one").replace("postgres@", "dba1@")
 
 
 def applied(db: Database) -> list[str]:
@@ -214,8 +209,7 @@ def test_a_database_that_psql_emptied_is_unmarked_on_request(
     assert migrate.migrate(empty_db.dsn) == ENGINE
     install_with_psql(empty_db, places.UNINSTALL)
     # The command has nothing to compare then, and that is no failure of it.
-    process = start_at(empty_db.dsn, "migrate", "--mark", stdout=subprocess.PIPE)
-    code, out, err = finish(process)
+    code, out, err = evident_apart("migrate", "--mark", "--dsn", empty_db.dsn)
     assert (code, out.split()) == (0, ENGINE[::-1]), err
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,11 @@ import pytest
 
 from pg_evident.server.cluster import Server
 from support.clients.feed_work import append_some, writing
-from support.clients.programs import MAIN, ROOT, finish, start_at
+from support.clients.programs import finish, start_at
 from support.clients.relays import file_violations
 from support.clients.store import LOGIN, Store
 from support.clients.waiting import wait_for
+from support.models.ledger_lab import done, evident
 from support.models.projection_models import ASYNC, make_models
 from support.servers.poolers import PGBOUNCER, PooledStore, pooler_for
 
@@ -89,11 +88,6 @@ def kept(pooled: PooledStore) -> Any:
         return connection.execute(KEPT).fetchone()
 
 
-def run(pooled: PooledStore, words: list[str], broken: str = "") -> tuple[int, str]:
-    code, out, err = finish(start_at(pooled.uri, *words, broken=broken))
-    return code, out + err
-
-
 def test_no_command_leaves_anything_in_a_shared_session(
     store: Store, pooled: PooledStore, observer: Observer, tmp_path: Path
 ) -> None:
@@ -103,14 +97,11 @@ def test_no_command_leaves_anything_in_a_shared_session(
     make_models(observer, [ASYNC])
     append_some(store, 20)
     key = tmp_path / "key"
-    named = ["keygen", "--name", "example.com/o", "--out", str(key)]
-    assert (
-        subprocess.run([sys.executable, "-c", MAIN, *named], cwd=ROOT).returncode == 0
-    )
+    done(evident("keygen", "--name", "example.com/o", "--out", key))
     before = kept(pooled)
     for words in COMMANDS:
         given = [each.format(folder=tmp_path, key=key) for each in words]
-        code, said = run(pooled, given)
+        code, said = evident(*given, "--dsn", pooled.uri)
         assert code == 0, f"{words[0]}: {said}"
         assert kept(pooled) == before, words[0]
 
@@ -123,7 +114,8 @@ def test_a_relay_that_leaves_something_is_caught(
     append_some(store, 5)
     before = kept(pooled)
     words = ["relay", "mail", "--partitions", "1", "--once", "--out"]
-    assert run(pooled, [*words, str(tmp_path / "file")], broken=broken)[0] == 0
+    words.append(str(tmp_path / "file"))
+    assert finish(start_at(pooled.uri, *words, broken=broken))[0] == 0
     assert kept(pooled) != before
 
 

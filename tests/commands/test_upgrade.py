@@ -6,14 +6,15 @@ dump of its own, which this version upgrades: see support.checkers.upgrades.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from conftest import Database, fresh_database
+from conftest import Database, create_database, fresh_database
 from pg_evident import places
 from pg_evident.failure import Failure
 from pg_evident.migrate import fingerprint as fingerprints
@@ -53,15 +54,38 @@ class Following:
 @pytest.fixture(scope="session")
 def following(
     server: Server, template: str, major: int, tmp_path_factory: pytest.TempPathFactory
-) -> Following:
+) -> Iterator[Following]:
     """Make the next version; the template has made the roles that dumps need."""
-    package = make_next(tmp_path_factory.mktemp("next"))
-    with fresh_database(server, "template0") as database:
-        package.done("migrate", "--examples", dsn=database.dsn)
-        connection = database.connect()
-        found = fingerprints.installed(connection)
-        package.expect(major, found)
-        return Following(package, fingerprint(connection), found)
+    with contextlib.closing(make_next(tmp_path_factory.mktemp("next"))) as package:
+        with fresh_database(server, "template0") as database:
+            package.done("migrate", "--examples", dsn=database.dsn)
+            connection = database.connect()
+            found = fingerprints.installed(connection)
+            package.expect(major, found)
+            made = Following(package, fingerprint(connection), found)
+        yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _this_ends() -> Iterator[None]:
+    with contextlib.closing(THIS):
+        yield
+
+
+@pytest.fixture(scope="session")
+def filled(server: Server) -> str:
+    """Name a database of this version, with a history, to be copied."""
+    name = "evident_filled"
+    create_database(server, name, "template0")
+    fill(server.uri_for(name))
+    return name
+
+
+@pytest.fixture
+def filled_db(server: Server, filled: str) -> Iterator[Database]:
+    """Give a store of this version, with a history."""
+    with fresh_database(server, filled) as database:
+        yield database
 
 
 def version_of(db: Database) -> str:
@@ -200,12 +224,11 @@ def test_an_older_store_is_upgraded(
 
 def test_the_older_package_leaves_a_newer_store_alone_and_a_rollback_returns_to_it(
     following: Following,
-    empty_db: Database,
+    filled_db: Database,
     major: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    dsn = empty_db.dsn
-    fill(dsn)
+    dsn = filled_db.dsn
     following.package.done("migrate", dsn=dsn)
     refused = THIS.run("migrate", dsn=dsn)
     assert refused.returncode == 1
@@ -216,7 +239,7 @@ def test_the_older_package_leaves_a_newer_store_alone_and_a_rollback_returns_to_
     assert said in capsys.readouterr().out
 
     assert following.package.done("rollback", dsn=dsn) == f"{NEXT}\n"
-    with empty_db.connect() as connection:
+    with filled_db.connect() as connection:
         assert fingerprints.installed(connection) == fingerprints.expected(major)
         assert connection.execute(BROKEN.encode()).fetchall() == []
     assert fingerprints.complaint(dsn) is None
@@ -228,7 +251,7 @@ def test_the_made_up_migration_follows_the_rules(following: Following) -> None:
 
 
 def test_a_migration_that_forgets_to_record_the_baseline_is_found(
-    empty_db: Database, template: str, tmp_path: Path
+    filled_db: Database, tmp_path: Path
 ) -> None:
     """The broken twin: found by the check, by migrate, and by the test above."""
     package = make_next(tmp_path / "forgetful", records=False)
@@ -237,7 +260,6 @@ def test_a_migration_that_forgets_to_record_the_baseline_is_found(
         (f"{NEXT}.sql", "baseline"),
         (f"{NEXT}.rollback.sql", "baseline"),
     }
-    fill(empty_db.dsn)
 
     def forgetful(package: Package, db: Database, _folder: Path) -> list[str]:
         done = package.run("migrate", dsn=db.dsn)
@@ -245,14 +267,16 @@ def test_a_migration_that_forgets_to_record_the_baseline_is_found(
         assert "guard_status" in done.stderr
         return done.stdout.splitlines()
 
-    with pytest.raises(AssertionError, match="made_up"):
-        upgrade(package, empty_db, tmp_path, forgetful)
+    with (
+        contextlib.closing(package),
+        pytest.raises(AssertionError, match="made_up"),
+    ):
+        upgrade(package, filled_db, tmp_path, forgetful)
 
 
-def test_a_row_that_an_upgrade_changes_is_found(empty_db: Database) -> None:
+def test_a_row_that_an_upgrade_changes_is_found(filled_db: Database) -> None:
     """The broken twin of what is compared before and after."""
-    fill(empty_db.dsn)
-    with empty_db.connect(autocommit=True) as connection:
+    with filled_db.connect(autocommit=True) as connection:
         before = kept(connection)
         connection.execute("alter table evident.event_store add column made_up text")
         assert changed(connection, before) == []
@@ -265,12 +289,11 @@ def test_a_row_that_an_upgrade_changes_is_found(empty_db: Database) -> None:
 
 
 def test_migrate_names_what_differs(
-    empty_db: Database, capsys: pytest.CaptureFixture[str]
+    db: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dsn = empty_db.dsn
-    migrate(dsn)
+    dsn = db.dsn
     assert fingerprints.complaint(dsn) is None
-    with empty_db.connect(autocommit=True) as connection:
+    with db.connect(autocommit=True) as connection:
         connection.execute("create function evident.extra() returns int return 1")
         again = THIS.run("migrate", dsn=dsn)
         assert again.returncode == 0

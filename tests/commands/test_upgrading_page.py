@@ -52,14 +52,14 @@ def programs(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_commands_of_the_page_upgrade_a_store(
-    empty_db: Database, programs: Path, tmp_path: Path, way: str
+    db: Database, programs: Path, tmp_path: Path, way: str
 ) -> None:
     def run(text: str) -> str:
-        path = f"{programs}:{empty_db.server.bindir}:/usr/bin:/bin"
+        path = f"{programs}:{db.server.bindir}:/usr/bin:/bin"
         done = subprocess.run(
             ["sh", "-e", "-c", text],
             cwd=tmp_path,
-            env=clean(DATABASE_URL=empty_db.dsn, PATH=path),
+            env=clean(DATABASE_URL=db.dsn, PATH=path),
             capture_output=True,
             text=True,
             check=False,
@@ -67,7 +67,6 @@ def test_the_commands_of_the_page_upgrade_a_store(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    run("evident migrate --examples")
     first, *others = blocks(way)
     shown = run(first)
     if way == "With yoyo":

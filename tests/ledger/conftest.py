@@ -13,6 +13,7 @@ from pg_evident.server.cluster import Server
 from support.clients.calls import Connection
 from support.clients.publishing import AUDITOR, AUDITOR_SQL, Outside, outside
 from support.models.ledger_lab import PUBLISHED, Lab
+from support.servers.pair import primary_and_standby
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +55,10 @@ def lab(published: Lab, server: Server, tmp_path: Path) -> Iterator[Lab]:
     """Give a copy of the published store, and of what lies outside of it."""
     with fresh_database(server, PUBLISHED) as db:
         yield published.copy(db, tmp_path / "outside")
+
+
+@pytest.fixture(scope="session")
+def servers(major: int) -> Iterator[tuple[Server, Server]]:
+    """Give a primary with a template, and its standby, both to be left running."""
+    with primary_and_standby(major) as both:
+        yield both

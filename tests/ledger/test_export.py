@@ -21,6 +21,7 @@ from pg_evident.export import run as export
 from pg_evident.migrate.run import migrate
 from support.clients.programs import finish, start_at
 from support.clients.publishing import AUDITOR, Outside, auditor_dsn
+from support.models.ledger_lab import evident_apart
 from support.models.ledger_store import (
     checkpoint,
     content,
@@ -39,6 +40,8 @@ Owner = psycopg.Connection[Any]
 pytestmark = [pytest.mark.usefixtures("auditor"), pytest.mark.once]
 
 KILLS = scaled(3, 60)
+# Of so many bundles is the log that is exported under kills.
+BUNDLES = scaled(40, 118)
 EVENTS = """
     select
         e.id, e.event_id::text, e.aggregate_id::text, e.version, e.event_type,
@@ -96,10 +99,8 @@ def run_export(dsn: str, directory: Path) -> None:
     )
 
 
-def command(dsn: str, *words: str, broken: str = "") -> tuple[int, str]:
-    code, out, err = finish(
-        start_at(dsn, "export", *words, broken=broken, stdout=subprocess.PIPE)
-    )
+def command(dsn: str, *words: str) -> tuple[int, str]:
+    code, out, err = evident_apart("export", *words, "--dsn", dsn)
     assert out == ""
     return code, err
 
@@ -260,13 +261,16 @@ def test_a_run_that_is_killed_at_any_step_is_completed_by_the_next_one(
     whole = export_anew(dsn, tmp_path / "whole")
     rng = random_source("steps")
     # The last numbers are beyond the end of a run, and kill nothing.
-    for step in sorted(rng.sample(range(1, 18), scaled(6, 17))):
+    for step in sorted(rng.sample(range(1, 18), scaled(4, 17))):
         log = tmp_path / f"log{step}"
         if step % 2:
             shutil.copytree(tmp_path / "earlier", log)
         before = rng.random() < 0.5
         killer = KILLER.replace("{step}", str(step)).replace("{before}", str(before))
-        code, err = command(dsn, str(log), broken=killer)
+        code, out, err = finish(
+            start_at(dsn, "export", str(log), broken=killer, stdout=subprocess.PIPE)
+        )
+        assert out == ""
         assert code in (0, -signal.SIGKILL), err
         if code and (log / "checkpoint").exists():
             found = (log / "checkpoint").read_bytes()
@@ -283,7 +287,7 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next_one(
     db: Database, owner: Owner, tmp_path: Path
 ) -> None:
     dsn = auditor_dsn(db)
-    publish_at(owner, 30_000)
+    publish_at(owner, 256 * BUNDLES - 200)
     whole = export_anew(dsn, tmp_path / "whole")
     rng = random_source("moments")
     log = tmp_path / "log"
@@ -292,11 +296,11 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next_one(
         return len(list(log.glob("tile/entries/*")))
 
     for _ in range(KILLS):
-        if bundles() > 100:
+        if bundles() > BUNDLES - 18:
             run_export(dsn, log)
             assert content(log) == whole
             shutil.rmtree(log)
-        target = rng.randrange(bundles(), 118)
+        target = rng.randrange(bundles(), BUNDLES)
         victim = start_at(dsn, "export", str(log))
         while victim.poll() is None and bundles() < target:
             time.sleep(0.001)

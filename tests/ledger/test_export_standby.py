@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SETTINGS, Database
-from pg_evident.migrate.run import migrate
-from pg_evident.server.temporary import ephemeral
-from support.clients.publishing import AUDITOR_SQL, auditor_dsn
+from conftest import TEMPLATE, Database, fresh_database
+from pg_evident.server.cluster import Server
+from support.clients.publishing import auditor_dsn
 from support.models.ledger_lab import evident
 from support.models.ledger_store import content, publish_at
-from support.servers.standby import PROMPT, standby_of, wait_for_replay
+from support.servers.standby import wait_for_replay
 
 pytestmark = pytest.mark.once
 
 
-def test_a_standby_gives_the_same_export_and_proof(major: int, tmp_path: Path) -> None:
-    with ephemeral(major, SETTINGS | PROMPT) as primary, standby_of(primary) as standby:
-        migrate(primary.uri)
-        here, there = Database("postgres", primary), Database("postgres", standby)
+def test_a_standby_gives_the_same_export_and_proof(
+    servers: tuple[Server, Server], tmp_path: Path
+) -> None:
+    primary, standby = servers
+    with fresh_database(primary, TEMPLATE) as here:
+        there = Database(here.name, standby)
         with here.connect(autocommit=True) as owner:
-            owner.execute(AUDITOR_SQL)
             publish_at(owner, 700)
             row = owner.execute(
                 "select e.event_id::text from evident.event_store as e"

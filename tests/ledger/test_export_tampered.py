@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conftest import Database
+from conftest import Database, create_database, fresh_database
 from ledger.test_export import command
+from pg_evident.database import connect
+from pg_evident.server.cluster import Server
 from support.clients.calls import Connection
 from support.clients.publishing import auditor_dsn
 from support.models.ledger_lab import as_owner
@@ -30,13 +33,24 @@ BUNDLES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def log(owner: Connection) -> None:
-    """Make a log of 600 leaves with a gap of one id behind leaf 9 and 549 each."""
-    for size in (10, 550):
-        publish_at(owner, size)
-        owner.execute(GAP)
-    publish_at(owner, 600)
+@pytest.fixture(scope="module")
+def logged(server: Server, template: str) -> str:
+    """Name a log of 600 leaves with a gap of one id behind leaf 9 and 549 each."""
+    name = "evident_logged"
+    create_database(server, name, template)
+    with connect(server.uri_for(name), autocommit=True) as connection:
+        for size in (10, 550):
+            publish_at(connection, size)
+            connection.execute(GAP)
+        publish_at(connection, 600)
+    return name
+
+
+@pytest.fixture
+def db(server: Server, logged: str) -> Iterator[Database]:
+    """Give a copy of the log to one test."""
+    with fresh_database(server, logged) as database:
+        yield database
 
 
 def exported(db: Database, directory: Path) -> dict[str, bytes]:

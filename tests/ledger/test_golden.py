@@ -32,6 +32,7 @@ SETTINGS = [
     "xmlbinary = 'hex'",
     "quote_all_identifiers = on",
 ]
+PROBLEMS = "select v.* from evident.verify_ledger() as v"
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_a_restored_ledger_is_the_same_and_goes_on(
             f"select evident.root_hash({count}), evident.root_hash({size})",
             "select h.* from evident.tree_head as h order by h.number",
             "select s.origin, s.leaves, s.root_hash from evident.ledger_status as s",
-            "select v.* from evident.verify_ledger() as v",
+            PROBLEMS,
         )
         return [connection.execute(each.encode()).fetchall() for each in queries]
 
@@ -171,7 +172,7 @@ def test_a_restored_ledger_is_the_same_and_goes_on(
     assert seal(restored) > size
     # The publisher of the old database finds that this one continues it.
     assert kept.publish(empty_db) is not None
-    assert told(restored)[-1] == []
+    assert restored.execute(PROBLEMS).fetchall() == []
     log = tmp_path / "log"
     assert evident("export", log, "--dsn", auditor_dsn(empty_db))[0] == 0
     code, said = evident(

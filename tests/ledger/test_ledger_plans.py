@@ -6,9 +6,11 @@ import pytest
 
 from conftest import Database
 from support.clients.calls import Connection
+from support.seeds import scaled
 from support.twins import install
 
-LARGE = 60_000
+# So many that whoever reads all of them reads far more than any call may.
+LARGE = scaled(20_000, 60_000, least=20_000)
 GROW = """
 insert into evident.event_store (aggregate_id, version, event_type, payload)
 select gen_random_uuid(), 1, 'Counted', '{}'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import uuid
 from pathlib import Path
 
@@ -12,18 +11,15 @@ import pytest
 
 from conftest import Database
 from support.clients.calls import Connection
-from support.clients.programs import finish, start_at
 from support.clients.publishing import Outside, auditor_dsn
-from support.models.ledger_lab import as_owner, evident
+from support.models.ledger_lab import as_owner, evident, evident_apart
 from support.models.ledger_store import fill, seal
 
 pytestmark = [pytest.mark.usefixtures("auditor"), pytest.mark.once]
 
 
 def command(db: Database, *words: object) -> tuple[int, str, str]:
-    return finish(
-        start_at(auditor_dsn(db), "prove", *map(str, words), stdout=subprocess.PIPE)
-    )
+    return evident_apart("prove", *map(str, words), "--dsn", auditor_dsn(db))
 
 
 def event_at(owner: Connection, place: int) -> uuid.UUID:

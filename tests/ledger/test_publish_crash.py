@@ -144,7 +144,7 @@ def test_the_first_publisher_of_all_may_be_killed_too(
 ) -> None:
     size = grow(owner, 3)
     rng = random_source("steps")
-    for step in sorted(rng.sample(range(1, STEPS + 2), scaled(8, STEPS + 1))):
+    for step in sorted(rng.sample(range(1, STEPS + 2), scaled(5, STEPS + 1))):
         with running(kept, db, broken=KILL.format(step=step)) as process:
             finish(process)
         check_directory(kept)

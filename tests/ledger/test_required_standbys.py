@@ -14,18 +14,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
+from conftest import TEMPLATE, Database, fresh_database
 from pg_evident.database import connect
 from pg_evident.failure import Failure
 from pg_evident.ledger import tree as ledger
-from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.temporary import ephemeral
 from support.clients.calls import Connection
 from support.clients.programs import MAIN, ROOT, finish
 from support.clients.publishing import (
     AUDITOR,
-    AUDITOR_SQL,
     Outside,
     auditor_dsn,
     check_directory,
@@ -34,7 +31,8 @@ from support.clients.publishing import (
     tree_size,
 )
 from support.clients.waiting import Background, is_true, wait_for
-from support.servers.standby import PROMPT, standby_of, wait_for_replay
+from support.servers.pair import primary_and_standby
+from support.servers.standby import wait_for_replay
 
 pytestmark = [pytest.mark.promise(16), pytest.mark.faults, pytest.mark.once]
 
@@ -97,16 +95,6 @@ class Pair:
             time.sleep(0.001)
 
 
-@contextlib.contextmanager
-def primary_and_standby(major: int) -> Iterator[tuple[Server, Server]]:
-    with ephemeral(major, SETTINGS | PROMPT) as primary, standby_of(primary) as standby:
-        create_database(primary, TEMPLATE, "template0")
-        migrate(primary.uri_for(TEMPLATE))
-        with connect(primary.uri, autocommit=True) as connection:
-            connection.execute(AUDITOR_SQL)
-        yield primary, standby
-
-
 def require_standbys(server: Server, names: str) -> None:
     with connect(server.uri, autocommit=True) as connection:
         connection.execute(f"alter system set synchronous_standby_names = '{names}'")
@@ -117,12 +105,6 @@ def require_standbys(server: Server, names: str) -> None:
             " where r.sync_state in ('sync', 'quorum'))",
             1 if names else 0,
         )
-
-
-@pytest.fixture(scope="module")
-def servers(major: int) -> Iterator[tuple[Server, Server]]:
-    with primary_and_standby(major) as both:
-        yield both
 
 
 @pytest.fixture

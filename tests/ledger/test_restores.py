@@ -7,23 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SETTINGS, TEMPLATE, Database, create_database, fresh_database
-from pg_evident.database import connect
+from conftest import TEMPLATE, Database, fresh_database
 from pg_evident.failure import Failure
 from pg_evident.ledger import tree as ledger
-from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
-from pg_evident.server.temporary import ephemeral
 from support.clients.calls import Connection
 from support.clients.publishing import (
-    AUDITOR_SQL,
     Outside,
     check_directory,
     grow,
     outside,
 )
 from support.servers import dumps
-from support.servers.standby import PROMPT, standby_of, wait_for_replay
+from support.servers.pair import primary_with_template
+from support.servers.standby import standby_of, wait_for_replay
 
 pytestmark = [pytest.mark.promise(17, 22), pytest.mark.faults, pytest.mark.once]
 
@@ -215,11 +212,7 @@ def test_a_promoted_standby_without_the_tail_is_accepted_once(
     major: int, tmp_path: Path
 ) -> None:
     kept = outside(tmp_path)
-    with ephemeral(major, SETTINGS | PROMPT) as primary:
-        create_database(primary, TEMPLATE, "template0")
-        migrate(primary.uri_for(TEMPLATE))
-        with connect(primary.uri, autocommit=True) as connection:
-            connection.execute(AUDITOR_SQL)
+    with primary_with_template(major) as primary:
         here = Database(TEMPLATE, primary)
         owner = here.connect(autocommit=True)
         grow(owner, 5)

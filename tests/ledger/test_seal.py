@@ -16,7 +16,6 @@ import pytest
 
 from conftest import Database
 from pg_evident.database import connect
-from pg_evident.migrate.run import migrate
 from pg_evident.server.cluster import Server
 from pg_evident.server.temporary import ephemeral
 from support.checkers.bounded import first_violations
@@ -41,13 +40,18 @@ from support.clients.seal_work import (
 from support.clients.store import LOGIN, LOGIN_SQL, OWN, Store
 from support.clients.waiting import Background, is_true, together, wait_for
 from support.seeds import scaled
+from support.servers.install_scripts import install as install_engine
 from support.servers.poolers import PGBOUNCER, PooledStore, pooler_for
 
 pytestmark = pytest.mark.promise(12)
 
 Observer = psycopg.Connection[Any]
 
-EVENTS = scaled(4_000, 40_000)
+EVENTS = scaled(2_500, 40_000)
+# Appended before each seal that is interrupted.
+UNSEALED = scaled(300, 600, least=300)
+# Of two and more sealers at once.
+FEW = scaled(600, 1_000, least=600)
 ROUNDS = scaled(40, 250, least=40)
 CRASHES = scaled(3, 20)
 # Whether somebody has the lock of sealers.
@@ -129,7 +133,7 @@ def test_sealers_never_seal_an_event_twice(
     store: Store, observer: Observer, rng: random.Random
 ) -> None:
     assert sealers_together(store, observer, rng) == []
-    assert run_sealing(store, observer, rng, events=1000, writers=4, sealers=4) == []
+    assert run_sealing(store, observer, rng, events=FEW, writers=4, sealers=4) == []
 
 
 @pytest.mark.twin_of(12)
@@ -175,7 +179,7 @@ def test_an_interrupted_seal_leaves_everything_as_it_was(
         return outcome
 
     ends = interrupted_sealing(
-        observer, interrupt, lambda: append_many(appender, 600), rng, ROUNDS
+        observer, interrupt, lambda: append_many(appender, UNSEALED), rng, ROUNDS
     )
     assert set(ends) == {None, "57P01" if how == "terminate" else "57014"}
     seal_all(appender)
@@ -186,7 +190,7 @@ def test_an_interrupted_seal_leaves_everything_as_it_was(
 def mortal(major: int) -> Iterator[Server]:
     """Give a durable server of this test's own."""
     with ephemeral(major, {"fsync": "on"}) as server:
-        migrate(server.uri)
+        install_engine(server, server.uri)
         with connect(server.uri, autocommit=True) as connection:
             connection.execute(LOGIN_SQL)
         yield server

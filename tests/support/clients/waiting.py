@@ -102,6 +102,7 @@ def wait_until_blocked_or_done(
             return
         if time.monotonic() > deadline:
             raise TimeoutError("neither done nor blocked")
+        time.sleep(0.0005)
 
 
 def is_true(connection: Connection, condition: str, *parameters: Any) -> bool:

@@ -64,17 +64,26 @@ from evident.append_batch((
 def evident(*words: str | Path) -> tuple[int, str]:
     """Run a command in this process; give its exit code and all that it said."""
     said = io.StringIO()
-    code = 0
+    return _run(words, said, said), said.getvalue()
+
+
+def evident_apart(*words: str | Path) -> tuple[int, str, str]:
+    """Run a command in this process; give its exit code and both outputs."""
+    out, err = io.StringIO(), io.StringIO()
+    return _run(words, out, err), out.getvalue(), err.getvalue()
+
+
+def _run(words: Sequence[str | Path], out: io.StringIO, err: io.StringIO) -> int:
     with (
         patch.object(sys, "argv", ["evident", *map(str, words)]),
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
     ):
         try:
             main()
         except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    return code, said.getvalue()
+            return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    return 0
 
 
 @dataclass

@@ -64,22 +64,58 @@ $do$;
 """
 
 
-@dataclass(frozen=True)
+# One process for all commands of a package: what it imports, and how yoyo splits the
+# migrations, takes longer than most of the commands.
+_COMMANDS = """
+import contextlib, functools, io, json, os, sys, traceback
+import sqlparse
+from pg_evident.cli.main import main
+split = functools.cache(sqlparse.split)
+sqlparse.split = lambda text, **kwargs: [*split(text, **kwargs)]
+for line in sys.stdin:
+    os.environ["DATABASE_URL"], *words = json.loads(line)
+    sys.argv, code, out, err = ["evident", *words], 0, io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        except Exception:
+            traceback.print_exc()
+            code = 1
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
+"""
+
+
+@dataclass
 class Package:
     """A tree of the package, run as it is; it takes the place of the installed one."""
 
     root: Path
+    _process: subprocess.Popen[str] | None = None
 
     def run(self, *words: str, dsn: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command of this package on a database."""
-        return subprocess.run(
-            [sys.executable, "-m", "pg_evident", *words],
-            cwd=self.root,
-            env=clean(DATABASE_URL=dsn, PYTHONPATH=str(self.root / "harness")),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _COMMANDS],
+                cwd=self.root,
+                env=clean(PYTHONPATH=str(self.root / "harness")),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps([dsn, *words]) + "\n")
+        self._process.stdin.flush()
+        code, out, err = json.loads(self._process.stdout.readline())
+        return subprocess.CompletedProcess(words, code, out, err)
+
+    def close(self) -> None:
+        """End the process that runs the commands, if there were any."""
+        if self._process is not None:
+            self._process.communicate(timeout=60)
+            self._process = None
 
     def done(self, *words: str, dsn: str = "") -> str:
         """Run a command that has to succeed, and return what it prints."""
