@@ -24,8 +24,8 @@ MAJORS ?= $(shell { ls /usr/lib/postgresql 2>/dev/null; echo 18; } | sort -nu)
 BETWEEN ?= 16 17
 PROGRAMS := build/postgresql
 CONCURRENT := tests/store tests/projections tests/consumers tests/ledger
-# Processes that run tests side by side.
-JOBS ?= 2
+# Processes that run tests side by side, one more than two cores: some only wait.
+JOBS ?= 3
 SUITES ?= lint pgtap pytest
 CHECKS = $(filter-out pytest,$(SUITES))
 # How often `make trust` takes its full size.
