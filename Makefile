@@ -60,11 +60,11 @@ $(VENV)/bin/python:
 	    echo '    sudo apt-get install python3-venv'; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.installed: pyproject.toml $(LOCK) | $(VENV)/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -c $(LOCK) -e '.[server]'
+	$(BIN)/pip install -q --disable-pip-version-check --no-compile -c $(LOCK) -e '.[server]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml $(LOCK) | $(VENV)/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -c $(LOCK) -e '.[dev]'
+	$(BIN)/pip install -q --disable-pip-version-check --no-compile -c $(LOCK) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed

@@ -12,6 +12,8 @@ from conftest import Database
 from support.models.ledger_lab import done, evident
 from support.models.worker_models import create_read_models
 
+pytestmark = pytest.mark.once
+
 APPEND = "select evident.append_event(gen_random_uuid(), 'Noted', '{}', 0)"
 LINE = '{"aggregate_id": "%s%d", "type": "Noted", "payload": {}}\n'
 AGGREGATE = "01900000-0000-7000-8000-00000000000"

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.faults
 Observer = psycopg.Connection[Any]
 
 # Of the places where a call can be stopped, every so many.
-EVERY = 1 if FULL else 60
+EVERY = 1 if FULL else 100
 BESIDE = 3 if FULL else 40
 
 

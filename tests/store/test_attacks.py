@@ -175,7 +175,7 @@ def test_work_goes_on_beside_a_writer_that_only_attacks(
         running = threading.Thread(target=attack, args=[attacker, is_over])
         running.start()
         try:
-            end = time.monotonic() + scaled(4, 60)
+            end = time.monotonic() + scaled(2, 60, least=2)
             rounds = 0
             while time.monotonic() < end:
                 one.execute(APPEND, [0])

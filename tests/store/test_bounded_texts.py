@@ -195,6 +195,7 @@ def test_what_is_stored_is_sealed_read_relayed_and_dumped(
     assert len(path.read_bytes().splitlines()) >= 21
 
 
+@pytest.mark.once
 def test_an_import_names_the_lines_that_are_too_long(
     store: Store, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from support.seeds import FULL
 
 pytestmark = pytest.mark.promise(7)
 
-SECONDS = 30.0 if FULL else 5.0
+SECONDS = 30.0 if FULL else 2.0
 LAG = 1.0
 
 STILL_IDLE = """

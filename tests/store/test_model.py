@@ -46,7 +46,7 @@ def run_model(
 
 def test_every_answer_is_the_models_answer(db: Database) -> None:
     phases = [Phase.explicit, Phase.generate, Phase.shrink]
-    run_model(db.connect(autocommit=True), scaled(60, 120), phases)
+    run_model(db.connect(autocommit=True), scaled(40, 120), phases)
 
 
 @pytest.mark.parametrize("twin", ["lenient_replay", "one_conflict", "reversed_feed"])
