@@ -62,11 +62,15 @@ def _one_of(choices: Sequence[str]) -> st.SearchStrategy[str]:
     return st.sampled_from(choices)
 
 
-settings_of_a_session = st.dictionaries(
-    _one_of(sorted(SETTINGS)), st.integers(0, 3), min_size=2, max_size=8
-).map(
-    lambda drawn: {k: SETTINGS[k][n % len(SETTINGS[k])] for k, n in drawn.items()},
-)
+def settings_of_a_session(least: int) -> st.SearchStrategy[dict[str, str]]:
+    """Draw at least so many settings, and what a session has set them to."""
+    return st.dictionaries(
+        _one_of(sorted(SETTINGS)), st.integers(0, 3), min_size=least, max_size=least + 6
+    ).map(
+        lambda drawn: {k: SETTINGS[k][n % len(SETTINGS[k])] for k, n in drawn.items()},
+    )
+
+
 # Mostly a few keys, so that sessions meet in them; of each a text by its number.
 events = st.tuples(
     _one_of(["Added", "Added", "Added", "Added", "Closed", "Other"]),
@@ -90,8 +94,12 @@ calls = st.one_of(
 def plans(
     kinds: Sequence[str] = ("aggregate", *ALLOWED),
     modes: Sequence[str] = ("sync", "async"),
+    least: int = 2,
 ) -> st.SearchStrategy[Plan]:
-    """Draw key types, modes, settings, calls, slices, pauses and parked keys."""
+    """Draw key types, modes, settings, calls, slices, pauses and parked keys.
+
+    Each session has at least so many settings of its own.
+    """
     return st.builds(
         Plan,
         models=st.lists(
@@ -100,7 +108,9 @@ def plans(
             max_size=3,
         ),
         sessions=st.lists(
-            st.tuples(settings_of_a_session, st.lists(calls, min_size=4, max_size=12)),
+            st.tuples(
+                settings_of_a_session(least), st.lists(calls, min_size=4, max_size=12)
+            ),
             min_size=2,
             max_size=4,
         ),
