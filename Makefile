@@ -72,7 +72,7 @@ demo: $(VENV)/.installed
 
 # Side by side what does not keep both cores busy; -O shows the output of each as one.
 test:
-	@$(MAKE) --no-print-directory -j $(VENV)/.installed-dev packages
+	@$(MAKE) --no-print-directory -j system-packages
 	@$(if $(CHECKS),$(MAKE) --no-print-directory -j -O $(CHECKS))
 	@$(if $(filter pytest,$(SUITES)),$(MAKE) --no-print-directory pytest)
 
